@@ -1,0 +1,66 @@
+#include "server/base/digest.h"
+
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "server/base/status.h"
+
+namespace hubd {
+
+void Hasher::Free::operator()(evp_md_ctx_st* context) const {
+  EVP_MD_CTX_free(context);
+}
+
+Hasher::Hasher() : context_(EVP_MD_CTX_new()) {
+  HUBD_CHECK(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+}
+
+Hasher::~Hasher() = default;
+Hasher::Hasher(Hasher&&) noexcept = default;
+Hasher& Hasher::operator=(Hasher&&) noexcept = default;
+
+void Hasher::Update(absl::string_view bytes) {
+  EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+}
+
+std::string Hasher::Finish() {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned int size = 0;
+  HUBD_CHECK(EVP_DigestFinal_ex(context_.get(), digest.data(), &size) == 1);
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(digest.data()), size));
+}
+
+std::string Sha256Hex(absl::string_view bytes) {
+  Hasher hasher;
+  hasher.Update(bytes);
+  return hasher.Finish();
+}
+
+absl::StatusOr<std::string> Sha256OfFile(int fd) {
+  Hasher hasher;
+  std::vector<char> buffer(1 << 20);
+  for (off_t offset = 0;;) {
+    ssize_t count = ::pread(fd, buffer.data(), buffer.size(), offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return ErrnoError(errno, "cannot read");
+    if (count == 0) return hasher.Finish();
+    hasher.Update({buffer.data(), static_cast<size_t>(count)});
+    offset += count;
+  }
+}
+
+bool IsSha256Prefix(absl::string_view text) {
+  return !text.empty() && text.size() <= 64 &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+}  // namespace hubd

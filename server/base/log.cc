@@ -1,0 +1,113 @@
+#include "server/base/log.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "server/base/mutex.h"
+#include "server/base/status.h"
+#include "server/base/unique_fd.h"
+
+namespace hubd {
+namespace {
+
+constexpr off_t kMaxFileBytes = 4 << 20;
+
+std::atomic<LogLevel> g_level{LogLevel::kInfo};
+
+// Where lines go. Thread-safe.
+class Sink {
+ public:
+  absl::Status SetFile(const std::string& path) {
+    MutexLock lock(mutex_);
+    path_ = path;
+    return Open();
+  }
+
+  void Write(absl::string_view line) {
+    MutexLock lock(mutex_);
+    if (file_.valid() && ::lseek(file_.get(), 0, SEEK_END) > kMaxFileBytes) {
+      std::rename(path_.c_str(), absl::StrCat(path_, ".1").c_str());
+      if (!Open().ok()) file_.reset();
+    }
+    int fd = file_.valid() ? file_.get() : STDERR_FILENO;
+    // A log that cannot be written must not end the daemon.
+    [[maybe_unused]] ssize_t written = ::write(fd, line.data(), line.size());
+  }
+
+ private:
+  absl::Status Open() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    file_.reset(
+        ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+    if (file_.valid()) return absl::OkStatus();
+    return ErrnoError(errno, absl::StrCat("cannot open the log ", path_));
+  }
+
+  Mutex mutex_;
+  std::string path_ ABSL_GUARDED_BY(mutex_);
+  UniqueFd file_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Lives as long as the process, since threads may log until its end.
+Sink& GlobalSink() {
+  static Sink* const sink = std::make_unique<Sink>().release();
+  return *sink;
+}
+
+const char* LevelName(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
+  }
+  return "error";
+}
+
+}  // namespace
+
+void SetLogLevel(LogLevel level) { g_level = level; }
+
+bool LogEnabled(LogLevel level) { return level >= g_level.load(); }
+
+absl::Status SetLogFile(const std::string& path) {
+  return GlobalSink().SetFile(path);
+}
+
+std::string LogQuote(absl::string_view text) {
+  return absl::StrCat("\"", absl::CHexEscape(text), "\"");
+}
+
+std::string RedactUrl(absl::string_view url) {
+  absl::string_view rest = url.substr(0, url.find_first_of("?#"));
+  size_t scheme = rest.find("://");
+  if (scheme == absl::string_view::npos) return std::string(rest);
+  size_t authority = scheme + 3;
+  size_t slash = rest.find('/', authority);
+  size_t at = rest.substr(0, slash).rfind('@');
+  if (at == absl::string_view::npos || at < authority) return std::string(rest);
+  return std::string(rest.substr(0, authority)) +
+         std::string(rest.substr(at + 1));
+}
+
+LogLine::~LogLine() {
+  std::string line =
+      absl::StrCat(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(),
+                                    absl::UTCTimeZone()),
+                   " level=", LevelName(level_), " ", stream_.str(), "\n");
+  GlobalSink().Write(line);
+}
+
+}  // namespace hubd

@@ -1,0 +1,46 @@
+// Which repo, and what of it.
+
+#ifndef HUBD_SERVER_BASE_REPO_H_
+#define HUBD_SERVER_BASE_REPO_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace hubd {
+
+// The canonical name of a source of code. A value.
+struct RepoId {
+  std::string host;   // lower case, "github.com"; may hold ":port"
+  std::string owner;  // as typed
+  std::string name;   // as typed, without ".git"
+
+  // "host/owner/name".
+  std::string ToString() const;
+  // "https://host/owner/name".
+  std::string Url() const;
+
+  auto operator<=>(const RepoId&) const = default;
+};
+
+// What a user typed: a repo and perhaps a ref.
+struct RepoSpec {
+  RepoId id;
+  // Empty: the default ref.
+  std::string ref;
+};
+
+// Parses "owner/name[:ref]", "host/owner/name[:ref]" and
+// "https://host/owner/name[.git][:ref]". INVALID_REPO names what is wrong with
+// it: parts that are empty, "." or "..", over 255 bytes, begin with "-", or
+// hold a character that a name on GitHub cannot have; a ref that git would
+// refuse.
+absl::StatusOr<RepoSpec> ParseRepoSpec(absl::string_view text);
+
+// Whether `ref` is 40 lower-case hex digits.
+bool IsCommit(absl::string_view ref);
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_BASE_REPO_H_
