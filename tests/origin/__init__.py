@@ -1,0 +1,19 @@
+"""A real git and HTTPS origin on loopback, for the tests and the quickstart."""
+
+from tests.origin._control import Answer, Gate, RateLimit
+from tests.origin._counters import Seen
+from tests.origin._repos import Executable, SymlinkTo
+from tests.origin.origin import DEFAULT_NAMES, Origin
+from tests.origin.sample_hub import add_sample
+
+__all__ = [
+    "DEFAULT_NAMES",
+    "Answer",
+    "Executable",
+    "Gate",
+    "Origin",
+    "RateLimit",
+    "Seen",
+    "SymlinkTo",
+    "add_sample",
+]
