@@ -4,6 +4,7 @@
 #define HUBD_SERVER_BASE_REPO_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -37,6 +38,25 @@ struct RepoSpec {
 // hold a character that a name on GitHub cannot have; a ref that git would
 // refuse.
 absl::StatusOr<RepoSpec> ParseRepoSpec(absl::string_view text);
+
+// One ref of a remote. Tags are peeled: `commit` is never a tag object.
+struct AdvertisedRef {
+  std::string name;    // "refs/heads/main"
+  std::string commit;  // 40 hex digits
+
+  bool operator==(const AdvertisedRef&) const = default;
+};
+
+// All that a remote says about its refs at one moment.
+struct Advertisement {
+  // The branch that HEAD stands for, "refs/heads/main"; empty where the remote
+  // does not say.
+  std::string head;
+  // Sorted by name; branches and tags only.
+  std::vector<AdvertisedRef> refs;
+
+  bool operator==(const Advertisement&) const = default;
+};
 
 // Whether `ref` is 40 lower-case hex digits.
 bool IsCommit(absl::string_view ref);
