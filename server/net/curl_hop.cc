@@ -1,0 +1,409 @@
+#include "server/net/curl_hop.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <climits>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "server/base/log.h"
+
+namespace hubd {
+namespace {
+
+constexpr char kUserAgent[] = "hubd/0.1.0";
+constexpr int64_t kMaxHeaderBytes = 1 << 20;
+// A longer body of a redirect is not read: the connection is closed instead.
+constexpr int64_t kMaxRedirectBody = 64 << 10;
+
+absl::Status Cancelled(absl::string_view url) {
+  return absl::CancelledError(
+      absl::StrCat("fetching ", RedactUrl(url), " was cancelled"));
+}
+
+FetchDeadlines::Time SteadyNow() { return std::chrono::steady_clock::now(); }
+
+// As curl takes it, where 0 would mean "never".
+long Milliseconds(absl::Duration duration) {
+  return std::clamp<int64_t>(absl::ToInt64Milliseconds(duration), 1, INT_MAX);
+}
+
+bool IsRedirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 ||
+         status == 308;
+}
+
+struct FreeAddresses {
+  void operator()(addrinfo* list) const { freeaddrinfo(list); }
+};
+using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
+
+// The address that a host stands for without DNS: a number in any of the forms
+// that inet_aton takes, or localhost. Null for any other name.
+Addresses NumericAddress(std::string host, int port) {
+  absl::string_view name = absl::StripSuffix(host, ".");
+  if (name == "localhost" || absl::EndsWith(name, ".localhost")) {
+    host = "127.0.0.1";
+  }
+  addrinfo hints = {};
+  hints.ai_flags = AI_NUMERICHOST;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list) !=
+      0) {
+    return nullptr;
+  }
+  return Addresses(list);
+}
+
+// What cannot be read counts as public: the rule for what follows is stricter.
+bool IsPublicText(const char* ip) {
+  sockaddr_in v4 = {};
+  v4.sin_family = AF_INET;
+  if (inet_pton(AF_INET, ip, &v4.sin_addr) == 1) {
+    return UrlPolicy::IsPublic(reinterpret_cast<const sockaddr&>(v4));
+  }
+  sockaddr_in6 v6 = {};
+  v6.sin6_family = AF_INET6;
+  return inet_pton(AF_INET6, ip, &v6.sin6_addr) != 1 ||
+         UrlPolicy::IsPublic(reinterpret_cast<const sockaddr&>(v6));
+}
+
+struct Explanation {
+  absl::string_view cause;
+  absl::string_view words;
+};
+
+Explanation Explain(CURLcode code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return {"dns", "the host's name cannot be resolved"};
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_PROXY:
+      return {"connect", "no connection to the host"};
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+      return {"tls",
+              "the host's certificate is not trusted; if your site has a "
+              "certificate authority of its own, name its PEM file in [net] "
+              "ca_file or SSL_CERT_FILE"};
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_SHUTDOWN_FAILED:
+      return {"tls", "no secure connection to the host"};
+    case CURLE_GOT_NOTHING:
+      return {"cut", "the server closed the connection without an answer"};
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+      return {"cut", "the connection broke before the end of the answer"};
+    default:
+      return {"protocol", "the answer cannot be understood"};
+  }
+}
+
+}  // namespace
+
+void Append(CurlList& list, const std::string& text) {
+  curl_slist* head = list.release();
+  list.reset(curl_slist_append(head, text.c_str()));
+}
+
+absl::Status FetchError(absl::string_view url, absl::string_view cause,
+                        absl::string_view why) {
+  const std::string shown = RedactUrl(url);
+  return ReasonError(Reason::kUpstreamUnavailable,
+                     absl::StrCat("cannot fetch ", shown, ": ", why),
+                     {{"url", shown}, {"cause", std::string(cause)}});
+}
+
+absl::Status RefusedUrl(const absl::Status& refusal, absl::string_view url) {
+  const std::string shown = RedactUrl(url);
+  return ReasonError(
+      Reason::kUrlNotAllowed,
+      absl::StrCat("cannot fetch ", shown, ": ", refusal.message()),
+      {{"url", shown}});
+}
+
+void CurlHop::SetConnection() {
+  const NetOptions& net = settings_.net;
+  Set(CURLOPT_NOSIGNAL, 1L);
+  Set(CURLOPT_PROTOCOLS_STR, "http,https");
+  Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  // Given even if empty: curl asks the environment otherwise.
+  Set(CURLOPT_PROXY, net.proxy.c_str());
+  Set(CURLOPT_NOPROXY, "");
+  Set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  // A resolver that hangs would hold a cancelled request until it gives up.
+  Set(CURLOPT_QUICK_EXIT, 1L);
+  if (settings_.connect_to) {
+    Set(CURLOPT_CONNECT_TO, settings_.connect_to.get());
+  }
+  if (!net.ca_file.empty()) {
+    Set(CURLOPT_CAINFO, net.ca_file.c_str());
+    Set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
+    Set(CURLOPT_PROXY_CAINFO, net.ca_file.c_str());
+    Set(CURLOPT_PROXY_CAPATH, static_cast<char*>(nullptr));
+  }
+}
+
+void CurlHop::SetRequest() {
+  Set(CURLOPT_URL, url_.c_str());
+  Set(CURLOPT_USERAGENT, kUserAgent);
+  // Sent as it is; makes curl decode an encoding that comes all the same.
+  Set(CURLOPT_ACCEPT_ENCODING, "identity");
+  for (const std::string& header : request_.headers) Append(headers_, header);
+  Append(headers_, "Expect:");
+  Set(CURLOPT_HTTPHEADER, headers_.get());
+  if (request_.method == "HEAD") {
+    Set(CURLOPT_NOBODY, 1L);
+  } else if (request_.method == "POST") {
+    Set(CURLOPT_POST, 1L);
+    Set(CURLOPT_POSTFIELDS, request_.body.c_str());
+    Set(CURLOPT_POSTFIELDSIZE_LARGE,
+        static_cast<curl_off_t>(request_.body.size()));
+  } else {
+    HUBD_CHECK(request_.method == "GET");
+    Set(CURLOPT_HTTPGET, 1L);
+  }
+}
+
+void CurlHop::SetTimes() {
+  const NetOptions& net = settings_.net;
+  absl::Duration connect = net.connect_timeout;
+  if (request_.connect_timeout) {
+    connect = std::min(connect, *request_.connect_timeout);
+  }
+  Set(CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(connect));
+  if (deadlines_.whole != FetchDeadlines::Time::max()) {
+    // Rounded up, so that the deadline has passed when curl gives up.
+    Set(CURLOPT_TIMEOUT_MS,
+        Milliseconds(absl::FromChrono(deadlines_.whole - SteadyNow()) +
+                     absl::Milliseconds(1)));
+  }
+  Set(CURLOPT_LOW_SPEED_LIMIT, std::max(0L, static_cast<long>(net.stall_rate)));
+  Set(CURLOPT_LOW_SPEED_TIME,
+      std::max(1L, static_cast<long>(absl::ToInt64Seconds(net.stall_timeout))));
+}
+
+void CurlHop::SetCallbacks() {
+  using Data = size_t (*)(char*, size_t, size_t, void*);
+  Data on_header = [](char* bytes, size_t, size_t size, void* self) -> size_t {
+    return static_cast<CurlHop*>(self)->OnHeader({bytes, size}) ? size : 0;
+  };
+  Data on_body = [](char* bytes, size_t, size_t size, void* self) -> size_t {
+    return static_cast<CurlHop*>(self)->OnBody({bytes, size}) ? size : 0;
+  };
+  curl_xferinfo_callback on_tick = [](void* self, curl_off_t, curl_off_t,
+                                      curl_off_t, curl_off_t) {
+    return static_cast<CurlHop*>(self)->OnTick() ? 0 : 1;
+  };
+  curl_opensocket_callback open_socket = [](void* self, curlsocktype,
+                                            curl_sockaddr* address) {
+    return static_cast<CurlHop*>(self)->OpenSocket(*address);
+  };
+  Set(CURLOPT_ERRORBUFFER, error_text_);
+  // Only for speed, hence unchecked: curl refuses it on a handle whose last
+  // transfer ended before it had a connection.
+  curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, 256L << 10);
+  Set(CURLOPT_HEADERFUNCTION, on_header);
+  Set(CURLOPT_HEADERDATA, static_cast<void*>(this));
+  Set(CURLOPT_WRITEFUNCTION, on_body);
+  Set(CURLOPT_WRITEDATA, static_cast<void*>(this));
+  Set(CURLOPT_NOPROGRESS, 0L);
+  Set(CURLOPT_XFERINFOFUNCTION, on_tick);
+  Set(CURLOPT_XFERINFODATA, static_cast<void*>(this));
+  Set(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  Set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+}
+
+// Behind a proxy the address is seen by the proxy only.
+absl::Status CurlHop::CheckProxied() const {
+  if (settings_.net.proxy.empty()) return absl::OkStatus();
+  HUBD_ASSIGN_OR_RETURN(Url url, ParseUrl(url_));
+  Addresses address = NumericAddress(url.host, url.port);
+  if (!address) return absl::OkStatus();
+  return settings_.policy.CheckAddress(*address->ai_addr, from_public_);
+}
+
+int CurlHop::OpenSocket(const curl_sockaddr& address) {
+  if (settings_.net.proxy.empty()) {
+    absl::Status status =
+        settings_.policy.CheckAddress(address.addr, from_public_);
+    if (!status.ok()) {
+      refused_address_ = status;
+      return CURL_SOCKET_BAD;
+    }
+  }
+  return socket(address.family, address.socktype | SOCK_CLOEXEC,
+                address.protocol);
+}
+
+bool CurlHop::OnHeader(absl::string_view line) {
+  header_bytes_ += line.size();
+  if (header_bytes_ > kMaxHeaderBytes) {
+    failure_ =
+        FetchError(url_, "headers", "the headers of the answer are over 1 MiB");
+    return false;
+  }
+  if (headers_done_) return true;  // trailers
+  absl::string_view text = absl::StripAsciiWhitespace(line);
+  if (absl::StartsWith(line, "HTTP/")) {
+    // An answer such as 100 or 103 may come before the real one.
+    response_ = HttpResponse();
+    http1_ = absl::StartsWith(line, "HTTP/1");
+    size_t space = text.find(' ');
+    if (space == absl::string_view::npos ||
+        !absl::SimpleAtoi(text.substr(space + 1, 3), &response_.status)) {
+      response_.status = 0;
+    }
+    return true;
+  }
+  if (text.empty()) return response_.status < 200 || OnHeadersEnd();
+  size_t colon = text.find(':');
+  if (colon == absl::string_view::npos) return true;
+  response_.headers[absl::AsciiStrToLower(text.substr(0, colon))] =
+      std::string(absl::StripAsciiWhitespace(text.substr(colon + 1)));
+  return true;
+}
+
+bool CurlHop::OnHeadersEnd() {
+  headers_done_ = true;
+  response_.effective_url = url_;
+  auto header = [&](const char* name) {
+    auto it = response_.headers.find(name);
+    return it == response_.headers.end() ? "" : it->second;
+  };
+  if (IsRedirect(response_.status) && !header("location").empty()) {
+    redirecting_ = true;
+    return true;
+  }
+  const bool chunked = absl::StrContains(
+      absl::AsciiStrToLower(header("transfer-encoding")), "chunked");
+  const std::string encoding =
+      absl::AsciiStrToLower(header("content-encoding"));
+  int64_t length;
+  const bool has_length =
+      !chunked && absl::SimpleAtoi(header("content-length"), &length);
+  if (has_length && (encoding.empty() || encoding == "identity")) {
+    response_.content_length = length;
+  }
+  const bool bodyless = request_.method == "HEAD" || response_.status == 204 ||
+                        response_.status == 304;
+  response_.framed = !http1_ || chunked || has_length || bodyless;
+  failure_ = handler_.OnResponse(response_);
+  return failure_.ok();
+}
+
+bool CurlHop::OnBody(absl::string_view bytes) {
+  if (redirecting_) {
+    redirect_body_bytes_ += bytes.size();
+    return redirect_body_bytes_ <= kMaxRedirectBody;
+  }
+  failure_ = handler_.OnBody(bytes);
+  return failure_.ok();
+}
+
+bool CurlHop::OnTick() {
+  if (stop_.stop_requested()) {
+    failure_ = Cancelled(url_);
+    return false;
+  }
+  if (!headers_done_ && SteadyNow() >= deadlines_.answer) {
+    failure_ = FetchError(url_, "timeout", "no answer came in time");
+    return false;
+  }
+  return true;
+}
+
+absl::Status CurlHop::TimeoutError() const {
+  if (SteadyNow() >= deadlines_.whole) {
+    return FetchError(url_, "timeout",
+                      absl::StrCat("it took longer than ",
+                                   absl::FormatDuration(request_.timeout)));
+  }
+  if (absl::StartsWith(Detail(), "Operation too slow")) {
+    return FetchError(
+        url_, "stall",
+        absl::StrCat("less than ", settings_.net.stall_rate,
+                     " bytes a second came for ",
+                     absl::FormatDuration(settings_.net.stall_timeout)));
+  }
+  if (absl::StartsWith(Detail(), "Resolving timed out")) {
+    return FetchError(url_, "dns",
+                      "the host's name cannot be resolved in time");
+  }
+  return FetchError(url_, "connect",
+                    absl::StrCat("no connection to the host in time (",
+                                 absl::CEscape(Detail()), ")"));
+}
+
+absl::Status CurlHop::ErrorOf(CURLcode code) const {
+  if (code == CURLE_OPERATION_TIMEDOUT) return TimeoutError();
+  if (code == CURLE_COULDNT_CONNECT && !refused_address_.ok()) {
+    return RefusedUrl(refused_address_, url_);
+  }
+  Explanation explanation = Explain(code);
+  // curl has a limit of its own on the headers of one answer, below ours.
+  if (absl::StartsWith(Detail(), "Too large response headers")) {
+    explanation = {"headers", "the headers of the answer are too long"};
+  }
+  long proxy_status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+  if (!headers_done_ && proxy_status >= 300) {
+    explanation = {"connect", "the proxy does not connect to the host"};
+  }
+  absl::string_view detail = Detail();
+  if (detail.empty()) detail = curl_easy_strerror(code);
+  return FetchError(
+      url_, explanation.cause,
+      absl::StrCat(explanation.words, " (", absl::CEscape(detail), ")"));
+}
+
+absl::StatusOr<std::optional<std::string>> CurlHop::Run() {
+  if (stop_.stop_requested()) return Cancelled(url_);
+  if (SteadyNow() >= deadlines_.whole) return TimeoutError();
+  if (absl::Status status = CheckProxied(); !status.ok()) {
+    return RefusedUrl(status, url_);
+  }
+  SetConnection();
+  SetRequest();
+  SetTimes();
+  SetCallbacks();
+  const CURLcode code = curl_easy_perform(easy_);
+  HUBD_RETURN_IF_ERROR(failure_);
+  // How the body of a redirect ends does not matter.
+  if (redirecting_) return response_.headers["location"];
+  if (code != CURLE_OK) return ErrorOf(code);
+  if (!headers_done_) {
+    return FetchError(url_, "protocol", "the answer has no headers");
+  }
+  return std::nullopt;
+}
+
+bool CurlHop::IsPublic() const {
+  if (settings_.net.proxy.empty()) {
+    char* ip = nullptr;
+    curl_easy_getinfo(easy_, CURLINFO_PRIMARY_IP, &ip);
+    return ip == nullptr || IsPublicText(ip);
+  }
+  absl::StatusOr<Url> url = ParseUrl(url_);
+  Addresses address = url.ok() ? NumericAddress(url->host, url->port) : nullptr;
+  return !address || UrlPolicy::IsPublic(*address->ai_addr);
+}
+
+}  // namespace hubd

@@ -1,0 +1,133 @@
+// One HTTP request on one libcurl handle. Part of CurlTransport.
+
+#ifndef HUBD_SERVER_NET_CURL_HOP_H_
+#define HUBD_SERVER_NET_CURL_HOP_H_
+
+#include <curl/curl.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/base/status.h"
+#include "server/net/http_transport.h"
+#include "server/net/net_options.h"
+#include "server/net/url_policy.h"
+
+namespace hubd {
+
+struct FreeCurlEasy {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+using CurlEasy = std::unique_ptr<CURL, FreeCurlEasy>;
+
+struct FreeCurlList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using CurlList = std::unique_ptr<curl_slist, FreeCurlList>;
+
+// Appends to a list.
+void Append(CurlList& list, const std::string& text);
+
+// What all requests of one transport have in common.
+struct CurlSettings {
+  NetOptions net;
+  UrlPolicy policy;
+  CurlList connect_to;
+};
+
+// UPSTREAM_UNAVAILABLE with its metadata; `why` in words.
+absl::Status FetchError(absl::string_view url, absl::string_view cause,
+                        absl::string_view why);
+
+// URL_NOT_ALLOWED for `url`, with the words of `refusal`.
+absl::Status RefusedUrl(const absl::Status& refusal, absl::string_view url);
+
+// When a request is given up; max() for never. Steady, since the machine's time
+// may jump.
+struct FetchDeadlines {
+  using Time = std::chrono::steady_clock::time_point;
+  Time whole = Time::max();
+  // The final response has begun by then.
+  Time answer = Time::max();
+};
+
+// One request and its response on one handle, without following a redirect.
+// Confined to the thread that runs it.
+class CurlHop {
+ public:
+  // `from_public`: an earlier hop went to a public address.
+  CurlHop(const CurlSettings& settings, CURL* easy, const HttpRequest& request,
+          std::string url, bool from_public, FetchDeadlines deadlines,
+          HttpHandler& handler, std::stop_token stop)
+      : settings_(settings),
+        easy_(easy),
+        request_(request),
+        url_(std::move(url)),
+        from_public_(from_public),
+        deadlines_(deadlines),
+        handler_(handler),
+        stop_(std::move(stop)) {}
+
+  // What the server's Location says, as it came; nullopt where the response was
+  // the final one and the handler has had all of it.
+  absl::StatusOr<std::optional<std::string>> Run();
+
+  // Whether the server is on the public internet. REQUIRES: Run was called.
+  bool IsPublic() const;
+
+  int status() const { return response_.status; }
+
+ private:
+  template <class T>
+  void Set(CURLoption option, T value) {
+    HUBD_CHECK(curl_easy_setopt(easy_, option, value) == CURLE_OK);
+  }
+  void SetConnection();
+  void SetRequest();
+  void SetTimes();
+  void SetCallbacks();
+  absl::Status CheckProxied() const;
+
+  // Each says whether the transfer goes on; if not, failure_ says why.
+  bool OnHeader(absl::string_view line);
+  bool OnHeadersEnd();
+  bool OnBody(absl::string_view bytes);
+  bool OnTick();
+  int OpenSocket(const curl_sockaddr& address);
+
+  absl::Status ErrorOf(CURLcode code) const;
+  absl::Status TimeoutError() const;
+  absl::string_view Detail() const { return error_text_; }
+
+  const CurlSettings& settings_;
+  CURL* const easy_;
+  const HttpRequest& request_;
+  const std::string url_;
+  const bool from_public_;
+  const FetchDeadlines deadlines_;
+  HttpHandler& handler_;
+  const std::stop_token stop_;
+
+  char error_text_[CURL_ERROR_SIZE] = "";
+  CurlList headers_;
+  int64_t header_bytes_ = 0;
+  HttpResponse response_;
+  bool http1_ = true;
+  bool headers_done_ = false;
+  bool redirecting_ = false;
+  int64_t redirect_body_bytes_ = 0;
+  absl::Status failure_;
+  absl::Status refused_address_;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_NET_CURL_HOP_H_

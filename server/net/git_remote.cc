@@ -1,0 +1,253 @@
+#include "server/net/git_remote.h"
+
+#include <git2.h>
+#include <git2/sys/transport.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/base/log.h"
+#include "server/base/status.h"
+
+namespace hubd {
+namespace {
+
+constexpr char kService[] = "/info/refs?service=git-upload-pack";
+constexpr char kMediaType[] = "application/x-git-upload-pack-advertisement";
+constexpr char kPeeled[] = "^{}";
+
+absl::Status Unavailable(absl::string_view url, absl::string_view cause,
+                         absl::string_view why) {
+  const std::string shown = RedactUrl(url);
+  return ReasonError(Reason::kUpstreamUnavailable,
+                     absl::StrCat("cannot read the refs of ", shown, ": ", why),
+                     {{"url", shown}, {"cause", std::string(cause)}});
+}
+
+// Keeps the body of an advertisement. Refuses everything else at its headers.
+class AdvertisementBody final : public HttpHandler {
+ public:
+  AdvertisementBody(std::string repo_url, int64_t max_bytes)
+      : repo_url_(std::move(repo_url)), max_bytes_(max_bytes) {}
+
+  absl::Status OnResponse(const HttpResponse& response) override;
+  absl::Status OnBody(absl::string_view bytes) override;
+
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  const std::string repo_url_;
+  const int64_t max_bytes_;
+  std::string bytes_;
+};
+
+absl::Status AdvertisementBody::OnResponse(const HttpResponse& response) {
+  if (response.status == 401) {
+    const std::string shown = RedactUrl(repo_url_);
+    return ReasonError(Reason::kRepoNotFound,
+                       absl::StrCat(shown,
+                                    " does not exist, or is private: the host "
+                                    "asks for a login (HTTP 401)"),
+                       {{"url", shown}});
+  }
+  if (response.status != 200) {
+    return ErrorOfResponse(response, repo_url_, Reason::kRepoNotFound);
+  }
+  auto type = response.headers.find("content-type");
+  const std::string media_type =
+      type == response.headers.end() ? "" : type->second;
+  if (!absl::StartsWith(media_type, kMediaType)) {
+    return Unavailable(
+        repo_url_, "protocol",
+        absl::StrCat("no git repository answers there, but a page of type ",
+                     LogQuote(media_type)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AdvertisementBody::OnBody(absl::string_view bytes) {
+  if (static_cast<int64_t>(bytes_.size() + bytes.size()) > max_bytes_) {
+    return Unavailable(
+        repo_url_, "protocol",
+        absl::StrCat("its list of refs is over ", max_bytes_, " bytes"));
+  }
+  bytes_.append(bytes.data(), bytes.size());
+  return absl::OkStatus();
+}
+
+// libgit2 asks for bytes through these two structs of C functions. They live on
+// the stack of ListRefs, longer than the git_remote that uses them, so that
+// freeing them is nothing; an error of the transport is kept here as it was.
+struct Session : git_smart_subtransport {
+  explicit Session(AdvertisementBody body) : body(std::move(body)) {}
+
+  HttpTransport* http = nullptr;
+  HttpRequest request;
+  std::stop_token stop;
+  absl::Status status;
+  AdvertisementBody body;
+  size_t offset = 0;
+  git_smart_subtransport_stream stream = {};
+};
+
+Session& SessionOf(git_smart_subtransport* transport) {
+  return *static_cast<Session*>(transport);
+}
+
+int Read(git_smart_subtransport_stream* stream, char* buffer, size_t size,
+         size_t* bytes_read) {
+  Session& session = SessionOf(stream->subtransport);
+  absl::string_view rest = session.body.bytes();
+  rest.remove_prefix(session.offset);
+  *bytes_read = std::min(size, rest.size());
+  std::memcpy(buffer, rest.data(), *bytes_read);
+  session.offset += *bytes_read;
+  return 0;
+}
+
+int RefuseWrite(git_smart_subtransport_stream*, const char*, size_t) {
+  return GIT_EUSER;
+}
+
+int Act(git_smart_subtransport_stream** out, git_smart_subtransport* transport,
+        const char*, git_smart_service_t action) {
+  Session& session = SessionOf(transport);
+  if (action != GIT_SERVICE_UPLOADPACK_LS) return GIT_EUSER;
+  session.status =
+      session.http->Fetch(session.request, session.body, session.stop);
+  if (!session.status.ok()) return GIT_EUSER;
+  session.stream.subtransport = transport;
+  session.stream.read = Read;
+  session.stream.write = RefuseWrite;
+  session.stream.free = [](git_smart_subtransport_stream*) {};
+  *out = &session.stream;
+  return 0;
+}
+
+int CreateSubtransport(git_smart_subtransport** out, git_transport*,
+                       void* session) {
+  *out = static_cast<Session*>(session);
+  return 0;
+}
+
+int CreateTransport(git_transport** out, git_remote* owner, void* definition) {
+  return git_transport_smart(out, owner, definition);
+}
+
+struct FreeRemote {
+  void operator()(git_remote* remote) const { git_remote_free(remote); }
+};
+using Remote = std::unique_ptr<git_remote, FreeRemote>;
+
+std::string LastGitError() {
+  const git_error* error = git_error_last();
+  return error == nullptr ? "unknown error" : absl::CEscape(error->message);
+}
+
+bool IsBranchOrTag(absl::string_view name) {
+  int valid = 0;
+  return (absl::StartsWith(name, "refs/heads/") ||
+          absl::StartsWith(name, "refs/tags/")) &&
+         git_reference_name_is_valid(&valid, std::string(name).c_str()) == 0 &&
+         valid == 1;
+}
+
+Advertisement ToAdvertisement(const git_remote_head* const* heads,
+                              size_t count) {
+  Advertisement advertisement;
+  std::map<std::string, std::string> commits;
+  for (size_t i = 0; i < count; ++i) {
+    const git_remote_head& head = *heads[i];
+    absl::string_view name = head.name;
+    if (name == "HEAD" && head.symref_target != nullptr &&
+        IsBranchOrTag(head.symref_target)) {
+      advertisement.head = head.symref_target;
+    }
+    // What a tag object stands for follows the tag and replaces it.
+    absl::ConsumeSuffix(&name, kPeeled);
+    if (!IsBranchOrTag(name)) continue;
+    char hex[GIT_OID_HEXSZ + 1] = "";
+    git_oid_tostr(hex, sizeof(hex), &head.oid);
+    commits[std::string(name)] = hex;
+  }
+  for (auto& [name, commit] : commits) {
+    advertisement.refs.push_back({name, commit});
+  }
+  return advertisement;
+}
+
+HttpRequest MakeRequest(const std::string& url,
+                        const GitRemoteOptions& options) {
+  HttpRequest request;
+  request.url = absl::StrCat(absl::StripSuffix(url, "/"), kService);
+  request.headers = {absl::StrCat("Accept: ", kMediaType), "Pragma: no-cache"};
+  request.timeout = options.timeout;
+  request.connect_timeout = options.connect_timeout;
+  request.answer_timeout = options.connect_timeout;
+  return request;
+}
+
+class Libgit2Remote final : public GitRemote {
+ public:
+  Libgit2Remote(HttpTransport& http, GitRemoteOptions options)
+      : http_(http), options_(options) {}
+
+  absl::StatusOr<Advertisement> ListRefs(const std::string& url,
+                                         std::stop_token stop) override;
+
+ private:
+  HttpTransport& http_;
+  const GitRemoteOptions options_;
+};
+
+absl::StatusOr<Advertisement> Libgit2Remote::ListRefs(const std::string& url,
+                                                      std::stop_token stop) {
+  Session session(AdvertisementBody(url, options_.max_bytes));
+  session.action = Act;
+  session.close = [](git_smart_subtransport*) { return 0; };
+  session.free = [](git_smart_subtransport*) {};
+  session.http = &http_;
+  session.request = MakeRequest(url, options_);
+  session.stop = std::move(stop);
+
+  git_smart_subtransport_definition definition = {CreateSubtransport, 1,
+                                                  &session};
+  git_remote_callbacks callbacks;
+  git_remote_init_callbacks(&callbacks, GIT_REMOTE_CALLBACKS_VERSION);
+  callbacks.transport = CreateTransport;
+  callbacks.payload = &definition;
+  git_remote* made = nullptr;
+  if (git_remote_create_detached(&made, url.c_str()) != 0) {
+    return absl::InternalError(
+        absl::StrCat("cannot ask ", RedactUrl(url), ": ", LastGitError()));
+  }
+  Remote remote(made);
+  const git_remote_head** heads = nullptr;
+  size_t count = 0;
+  const int code = git_remote_connect(made, GIT_DIRECTION_FETCH, &callbacks,
+                                      nullptr, nullptr);
+  HUBD_RETURN_IF_ERROR(session.status);
+  if (code != 0 || git_remote_ls(&heads, &count, made) != 0) {
+    return Unavailable(url, "protocol",
+                       absl::StrCat("what it answers is no list of refs (",
+                                    LastGitError(), ")"));
+  }
+  return ToAdvertisement(heads, count);
+}
+
+}  // namespace
+
+std::unique_ptr<GitRemote> CreateGitRemote(HttpTransport& http,
+                                           GitRemoteOptions options) {
+  static const int initialised = git_libgit2_init();
+  HUBD_CHECK(initialised > 0);
+  return std::make_unique<Libgit2Remote>(http, options);
+}
+
+}  // namespace hubd

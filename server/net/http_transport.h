@@ -1,0 +1,94 @@
+// HTTP as the rest of the daemon sees it. No libcurl type appears here.
+
+#ifndef HUBD_SERVER_NET_HTTP_TRANSPORT_H_
+#define HUBD_SERVER_NET_HTTP_TRANSPORT_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/base/status.h"
+
+namespace hubd {
+
+struct HttpRequest {
+  // GET, HEAD or POST.
+  std::string method = "GET";
+  std::string url;
+  // "Name: value". Authorization and Cookie go to the host of `url` only, not
+  // to another one that a redirect leads to.
+  std::vector<std::string> headers;
+  // Body of a POST.
+  std::string body;
+  // Give up when the whole request takes longer; infinite: never.
+  absl::Duration timeout = absl::InfiniteDuration();
+  // Shorter than the transport's own where set.
+  std::optional<absl::Duration> connect_timeout;
+  // Give up when the final response has not begun after this time; seen within
+  // a second.
+  absl::Duration answer_timeout = absl::InfiniteDuration();
+};
+
+// The last response, after redirects.
+struct HttpResponse {
+  int status = 0;
+  // Names in lower case; of repeated ones the last.
+  std::map<std::string, std::string> headers;
+  // Where the redirects led.
+  std::string effective_url;
+  // Content-Length; -1 where the server gave none or the body is encoded.
+  int64_t content_length = -1;
+  // Whether the end of the body is marked by the protocol: a length, chunks, or
+  // HTTP/2. Without it, a body that is cut looks whole.
+  bool framed = true;
+};
+
+// Takes one response. Called on the thread that called Fetch, in this order:
+// OnResponse once, then OnBody any number of times. A failed status ends the
+// request and becomes Fetch's result.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  virtual absl::Status OnResponse(const HttpResponse& response) = 0;
+  virtual absl::Status OnBody(absl::string_view bytes) = 0;
+};
+
+// Thread-safe. Fetch blocks.
+class HttpTransport {
+ public:
+  virtual ~HttpTransport() = default;
+
+  // Sends the request, follows redirects under the policy, hands the final
+  // response to the handler. OK means that a response came and that its body is
+  // whole (as long as its length or chunks said), whatever its status code.
+  //
+  // Errors: INVALID_URL, URL_NOT_ALLOWED; UPSTREAM_UNAVAILABLE for DNS,
+  // connection, TLS, time-outs, a stall, a body cut short, too many redirects,
+  // headers over 1 MiB; CANCELLED when `stop` was requested (seen within a
+  // second). The message names the URL without its query. UPSTREAM_UNAVAILABLE
+  // has the metadata `url` and `cause`: dns, connect, tls, timeout, stall, cut,
+  // redirect, headers or protocol (what came is no HTTP, or its encoding cannot
+  // be undone).
+  virtual absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
+                             std::stop_token stop) = 0;
+};
+
+// The error that a response with a status other than 2xx means, for `what` at
+// `url`: `not_found` for 404 and 410, RATE_LIMITED (with retry_after_ms) for
+// 429 and for 403 with x-ratelimit-remaining: 0, UPSTREAM_FORBIDDEN for 401 and
+// 403, UPSTREAM_UNAVAILABLE for the rest. GitHub's limit names GITHUB_TOKEN as
+// a way out only where tokens are heeded.
+absl::Status ErrorOfResponse(const HttpResponse& response,
+                             absl::string_view url, Reason not_found);
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_NET_HTTP_TRANSPORT_H_

@@ -1,0 +1,418 @@
+#include "server/net/curl_transport.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/base/status.h"
+#include "server/base/unique_fd.h"
+#include "tests/server/net/test_server.h"
+
+namespace hubd {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::unique_ptr<HttpTransport> MakeTransport(
+    NetOptions options = {}, const UrlPolicy::Options& policy = {}) {
+  auto transport = CreateCurlTransport(std::move(options), MakePolicy(policy));
+  HUBD_CHECK(transport.ok());
+  return *std::move(transport);
+}
+
+// A label of DNS has at most 63 bytes, so that no resolver is asked.
+constexpr char kNoName[] =
+    "http://"
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    ".example/";
+
+// A port of loopback at which nothing listens.
+int ClosedPort() {
+  UniqueFd fd(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  HUBD_CHECK(bind(fd.get(), generic, size) == 0);
+  HUBD_CHECK(getsockname(fd.get(), generic, &size) == 0);
+  return ntohs(address.sin_port);
+}
+
+class CurlTransportTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = std::make_unique<TestServer>(); }
+  static void TearDownTestSuite() { server_.reset(); }
+
+  absl::Status Get(const std::string& url) {
+    HttpRequest request;
+    request.url = url;
+    return transport_->Fetch(request, handler_, {});
+  }
+
+  // The reason and the cause of what the server's `path` leads to.
+  std::string CauseOf(const std::string& path) {
+    absl::Status status = Get(server_->Url(path));
+    EXPECT_EQ(ReasonOf(status), Reason::kUpstreamUnavailable) << status;
+    EXPECT_EQ(MetadataValue(status, "url"),
+              server_->Url(path.substr(0, path.find('?'))));
+    return MetadataValue(status, "cause");
+  }
+
+  static inline std::unique_ptr<TestServer> server_;
+  RecordingHandler handler_;
+  std::unique_ptr<HttpTransport> transport_ = MakeTransport();
+};
+
+TEST_F(CurlTransportTest, DeliversStatusHeadersAndBody) {
+  ASSERT_EQ(Get(server_->Url("/ok?a=b")), absl::OkStatus());
+  EXPECT_EQ(handler_.responses, 1);
+  EXPECT_EQ(handler_.response.status, 200);
+  EXPECT_EQ(handler_.response.headers["content-length"], "5");
+  EXPECT_EQ(handler_.response.content_length, 5);
+  EXPECT_TRUE(handler_.response.framed);
+  EXPECT_EQ(handler_.response.effective_url, server_->Url("/ok?a=b"));
+  EXPECT_EQ(handler_.body, "hello");
+}
+
+TEST_F(CurlTransportTest, DeliversAnyStatusAsAResponse) {
+  ASSERT_EQ(Get(server_->Url("/status/503?Retry-After=7")), absl::OkStatus());
+  EXPECT_EQ(handler_.response.status, 503);
+  EXPECT_EQ(handler_.response.headers["retry-after"], "7");
+}
+
+TEST_F(CurlTransportTest, SendsMethodHeadersAndBody) {
+  HttpRequest request;
+  request.method = "POST";
+  request.url = server_->Url("/echo");
+  request.headers = {"X-Test: yes"};
+  request.body = "payload";
+  ASSERT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
+  EXPECT_THAT(
+      handler_.body,
+      AllOf(HasSubstr("method: POST"), HasSubstr("body: payload"),
+            HasSubstr("x-test: yes"), HasSubstr("user-agent: hubd/0.1.0"),
+            HasSubstr("accept-encoding: identity")));
+}
+
+TEST_F(CurlTransportTest, AsksForHeadersAloneWithHead) {
+  HttpRequest request;
+  request.method = "HEAD";
+  request.url = server_->Url("/ok");
+  ASSERT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
+  EXPECT_EQ(handler_.response.content_length, 5);
+  EXPECT_EQ(handler_.body, "");
+}
+
+TEST_F(CurlTransportTest, KeepsConnectionsBetweenCalls) {
+  ASSERT_EQ(Get(server_->Url("/echo")), absl::OkStatus());
+  const std::string first = std::exchange(handler_.body, "");
+  ASSERT_EQ(Get(server_->Url("/echo")), absl::OkStatus());
+  // The first line names the client's port.
+  EXPECT_EQ(first.substr(0, first.find('\n')),
+            handler_.body.substr(0, handler_.body.find('\n')));
+}
+
+TEST_F(CurlTransportTest, ServesManyThreads) {
+  std::vector<std::jthread> threads;
+  std::vector<std::string> bodies(8);
+  for (std::string& body : bodies) {
+    threads.emplace_back([this, &body] {
+      for (int i = 0; i < 5; ++i) {
+        RecordingHandler handler;
+        HttpRequest request;
+        request.url = server_->Url("/redirect?to=/ok");
+        if (transport_->Fetch(request, handler, {}).ok()) body += handler.body;
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_THAT(bodies, Each("hellohellohellohellohello"));
+}
+
+TEST_F(CurlTransportTest, HandsOnTheLastResponseOnlyAfterRedirects) {
+  ASSERT_EQ(Get(server_->Url("/redirect?to=ok%3Fx%3D1")), absl::OkStatus());
+  EXPECT_EQ(handler_.responses, 1);
+  EXPECT_EQ(handler_.response.headers.count("hop"), 0u);
+  EXPECT_EQ(handler_.response.effective_url, server_->Url("/ok?x=1"));
+  EXPECT_EQ(handler_.body, "hello");
+}
+
+TEST_F(CurlTransportTest, SendsABodyAgainOnlyWhereTheRedirectSaysSo) {
+  HttpRequest request;
+  request.method = "POST";
+  request.body = "payload";
+  request.url = server_->Url("/redirect?status=302&to=/echo");
+  ASSERT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
+  EXPECT_THAT(handler_.body, HasSubstr("method: GET"));
+  handler_.body.clear();
+  request.url = server_->Url("/redirect?status=307&to=/echo");
+  ASSERT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
+  EXPECT_THAT(handler_.body,
+              AllOf(HasSubstr("method: POST"), HasSubstr("body: payload")));
+}
+
+TEST_F(CurlTransportTest, KeepsSecretsFromOtherHosts) {
+  HttpRequest request;
+  request.headers = {"Authorization: Bearer secret", "Accept: x"};
+  request.url = server_->Url("/redirect?to=/echo");
+  ASSERT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
+  EXPECT_THAT(handler_.body, HasSubstr("secret"));
+  handler_.body.clear();
+  request.url = server_->Url(
+      absl::StrCat("/redirect?to=http://localhost:", server_->port(), "/echo"));
+  ASSERT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
+  EXPECT_THAT(handler_.body,
+              AllOf(HasSubstr("accept: x"), Not(HasSubstr("secret"))));
+}
+
+TEST_F(CurlTransportTest, GivesUpAfterTooManyRedirects) {
+  EXPECT_EQ(CauseOf("/loop"), "redirect");
+  EXPECT_EQ(handler_.responses, 0);
+}
+
+TEST_F(CurlTransportTest, FollowsAsManyRedirectsAsAllowed) {
+  NetOptions options;
+  options.max_redirects = 1;
+  transport_ = MakeTransport(options);
+  EXPECT_EQ(Get(server_->Url("/redirect?to=/ok")), absl::OkStatus());
+  EXPECT_EQ(CauseOf("/redirect?to=/redirect%3Fto%3D/ok"), "redirect");
+}
+
+TEST_F(CurlTransportTest, RefusesRedirectsThatLeaveHttp) {
+  for (const char* target : {"file:///etc/passwd", "ftp://h/x", "//u:p@h/"}) {
+    absl::Status status =
+        Get(server_->Url(absl::StrCat("/redirect?to=", target)));
+    EXPECT_EQ(ReasonOf(status), Reason::kUrlNotAllowed) << status;
+  }
+}
+
+TEST_F(CurlTransportTest, ReportsCutBodies) {
+  EXPECT_EQ(CauseOf("/cut"), "cut");
+  EXPECT_EQ(handler_.body, "hello");
+  EXPECT_EQ(CauseOf("/cut-chunks"), "cut");
+}
+
+TEST_F(CurlTransportTest, SaysWhetherTheEndOfTheBodyIsMarked) {
+  ASSERT_EQ(Get(server_->Url("/nolength")), absl::OkStatus());
+  EXPECT_FALSE(handler_.response.framed);
+  EXPECT_EQ(handler_.response.content_length, -1);
+  EXPECT_EQ(std::exchange(handler_.body, ""), "hello");
+  ASSERT_EQ(Get(server_->Url("/chunked")), absl::OkStatus());
+  EXPECT_TRUE(handler_.response.framed);
+  EXPECT_EQ(handler_.response.headers.count("trailer"), 0u);
+  EXPECT_EQ(handler_.body, "hello");
+}
+
+TEST_F(CurlTransportTest, DecodesAnEncodingThatNobodyAskedFor) {
+  ASSERT_EQ(Get(server_->Url("/gzip")), absl::OkStatus());
+  EXPECT_EQ(handler_.body, "hello");
+  EXPECT_EQ(handler_.response.content_length, -1);
+  EXPECT_TRUE(handler_.response.framed);
+}
+
+TEST_F(CurlTransportTest, PassesOverInterimResponses) {
+  ASSERT_EQ(Get(server_->Url("/early")), absl::OkStatus());
+  EXPECT_EQ(handler_.responses, 1);
+  EXPECT_EQ(handler_.response.status, 200);
+  EXPECT_EQ(handler_.response.headers.count("early"), 0u);
+}
+
+TEST_F(CurlTransportTest, RefusesTooManyHeadersAndWhatIsNoHttp) {
+  EXPECT_EQ(CauseOf("/bigheaders"), "headers");
+  EXPECT_EQ(CauseOf("/garbage"), "protocol");
+}
+
+TEST_F(CurlTransportTest, GivesUpOnAStall) {
+  NetOptions options;
+  options.stall_timeout = absl::Seconds(1);
+  transport_ = MakeTransport(options);
+  EXPECT_EQ(CauseOf("/hang"), "stall");
+  EXPECT_EQ(CauseOf("/silent"), "stall");
+}
+
+TEST_F(CurlTransportTest, GivesUpAfterTheTimeOfTheRequest) {
+  HttpRequest request;
+  request.url = server_->Url("/hang");
+  request.timeout = absl::Milliseconds(200);
+  absl::Status status = transport_->Fetch(request, handler_, {});
+  EXPECT_EQ(MetadataValue(status, "cause"), "timeout") << status;
+}
+
+TEST_F(CurlTransportTest, GivesUpWhenNoAnswerBegins) {
+  HttpRequest request;
+  request.url = server_->Url("/silent");
+  request.answer_timeout = absl::Milliseconds(200);
+  absl::Status status = transport_->Fetch(request, handler_, {});
+  EXPECT_EQ(MetadataValue(status, "cause"), "timeout") << status;
+  EXPECT_EQ(handler_.responses, 0);
+}
+
+TEST_F(CurlTransportTest, StopsWhenAsked) {
+  std::stop_source stop;
+  handler_.on_body = [&] {
+    stop.request_stop();
+    return absl::OkStatus();
+  };
+  HttpRequest request;
+  request.url = server_->Url("/hang");
+  EXPECT_EQ(transport_->Fetch(request, handler_, stop.get_token()).code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_EQ(handler_.body, "h");
+}
+
+TEST_F(CurlTransportTest, ReturnsTheErrorOfTheHandler) {
+  const absl::Status full = ReasonError(Reason::kDiskFull, "no room");
+  handler_.on_body = [&] { return full; };
+  EXPECT_EQ(Get(server_->Url("/ok")), full);
+  handler_.on_response = [&] { return full; };
+  handler_.body.clear();
+  EXPECT_EQ(Get(server_->Url("/ok")), full);
+  EXPECT_EQ(handler_.body, "");
+}
+
+TEST_F(CurlTransportTest, NamesTheCauseWhereThereIsNoConnection) {
+  absl::Status status =
+      Get(absl::StrCat("http://127.0.0.1:", ClosedPort(), "/x?token=secret"));
+  EXPECT_EQ(MetadataValue(status, "cause"), "connect") << status;
+  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("secret")));
+  EXPECT_THAT(MetadataValue(status, "url"), Not(HasSubstr("secret")));
+  status = Get(kNoName);
+  EXPECT_EQ(MetadataValue(status, "cause"), "dns") << status;
+}
+
+TEST_F(CurlTransportTest, GoesOnAfterEveryKindOfFailure) {
+  const std::string closed = absl::StrCat("http://127.0.0.1:", ClosedPort());
+  for (const std::string& url :
+       {std::string(kNoName), closed, server_->Url("/cut"),
+        server_->Url("/bigheaders"), server_->Url("/garbage")}) {
+    EXPECT_FALSE(Get(url).ok()) << url;
+    EXPECT_EQ(Get(server_->Url("/ok")), absl::OkStatus()) << url;
+  }
+}
+
+TEST_F(CurlTransportTest, DoesNotAskTheEnvironmentForAProxy) {
+  setenv("http_proxy", absl::StrCat("127.0.0.1:", ClosedPort()).c_str(), 1);
+  EXPECT_EQ(Get(server_->Url("/ok")), absl::OkStatus());
+  unsetenv("http_proxy");
+}
+
+TEST_F(CurlTransportTest, AsksTheProxyOfItsOptions) {
+  NetOptions options;
+  options.proxy = server_->Url("");
+  setenv("no_proxy", "*", 1);
+  transport_ = MakeTransport(options);
+  ASSERT_EQ(Get("http://hub.example/echo"), absl::OkStatus());
+  EXPECT_THAT(handler_.body, HasSubstr("target: http://hub.example/echo"));
+  unsetenv("no_proxy");
+}
+
+TEST_F(CurlTransportTest, JudgesNumbersBehindAProxy) {
+  NetOptions options;
+  options.proxy = server_->Url("");
+  transport_ = MakeTransport(options);
+  for (const char* host : {"127.0.0.1", "0x7f.1", "localhost", "[::1]"}) {
+    absl::Status status = Get(
+        absl::StrCat("http://hub.example/redirect?to=http://", host, "/ok"));
+    EXPECT_EQ(ReasonOf(status), Reason::kUrlNotAllowed) << host << status;
+  }
+  EXPECT_EQ(Get("http://hub.example/redirect?to=http://93.184.216.34/ok"),
+            absl::OkStatus());
+  EXPECT_EQ(Get("http://10.0.0.1/ok"), absl::OkStatus());
+}
+
+class SystemModeTest : public testing::Test {
+ protected:
+  // Fetches https://hub.example/PATH, which leads to the server.
+  absl::Status Get(const std::string& path) {
+    HttpRequest request;
+    request.url = "https://hub.example" + path;
+    return MakeTransport(net_, policy_)->Fetch(request, handler_, {});
+  }
+
+  const TestCertificate certificate_ = MakeCertificate();
+  TestServer server_{{"--certificate", certificate_.certificate_file, "--key",
+                      certificate_.key_file}};
+  NetOptions net_ = {
+      .ca_file = certificate_.certificate_file,
+      .connect_to = {absl::StrCat("hub.example:443:", server_.address())}};
+  UrlPolicy::Options policy_ = {.system_mode = true,
+                                .allow_address = {server_.address()}};
+  RecordingHandler handler_;
+};
+
+TEST_F(SystemModeTest, ReachesASitesHostByConnectToCaFileAndAllowAddress) {
+  ASSERT_EQ(Get("/redirect?to=/ok"), absl::OkStatus());
+  EXPECT_EQ(handler_.body, "hello");
+  EXPECT_EQ(handler_.response.effective_url, "https://hub.example/ok");
+}
+
+TEST_F(SystemModeTest, RefusesAnAddressThatIsNotAllowed) {
+  policy_.allow_address = {"127.0.0.1:1"};
+  absl::Status status = Get("/ok");
+  EXPECT_EQ(ReasonOf(status), Reason::kUrlNotAllowed) << status;
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("https://hub.example/ok"), HasSubstr("127.0.0.1"),
+                    HasSubstr("allow_address")));
+  EXPECT_EQ(MetadataValue(status, "url"), "https://hub.example/ok");
+}
+
+TEST_F(SystemModeTest, RefusesLoopbackInEveryWriting) {
+  policy_.allow_address.clear();
+  auto transport = MakeTransport({}, policy_);
+  for (const char* host :
+       {"127.0.0.1", "127.1", "0x7f000001", "2130706433", "0177.0.0.1", "[::1]",
+        "[::ffff:127.0.0.1]", "localhost", "0.0.0.0"}) {
+    HttpRequest request;
+    request.url = absl::StrCat("https://", host, ":", server_.port(), "/ok");
+    absl::Status status = transport->Fetch(request, handler_, {});
+    EXPECT_EQ(ReasonOf(status), Reason::kUrlNotAllowed) << host << status;
+  }
+}
+
+TEST_F(SystemModeTest, RefusesARedirectToAnAddressThatIsNotAllowed) {
+  TestServer other;
+  policy_.allow_http = true;
+  for (const std::string& target :
+       {other.Url("/ok"),
+        absl::StrReplaceAll(other.Url("/ok"), {{"http:", "https:"}})}) {
+    absl::Status status = Get("/redirect?to=" + target);
+    EXPECT_EQ(ReasonOf(status), Reason::kUrlNotAllowed) << status;
+  }
+}
+
+TEST_F(SystemModeTest, DoesNotTrustAnUnknownAuthority) {
+  net_.ca_file.clear();
+  absl::Status status = Get("/ok");
+  EXPECT_EQ(MetadataValue(status, "cause"), "tls") << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("ca_file"));
+}
+
+TEST(CreateCurlTransportTest, NamesTheSettingThatCannotBeUsed) {
+  NetOptions no_file;
+  no_file.ca_file = "/nonexistent/ca.pem";
+  EXPECT_THAT(
+      CreateCurlTransport(no_file, MakePolicy()).status().ToString(),
+      AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("/nonexistent/ca.pem")));
+  NetOptions no_route;
+  no_route.connect_to = {"hub.example:443"};
+  EXPECT_THAT(CreateCurlTransport(no_route, MakePolicy()).status().ToString(),
+              AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("connect_to")));
+}
+
+}  // namespace
+}  // namespace hubd

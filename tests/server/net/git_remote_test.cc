@@ -1,0 +1,151 @@
+#include "server/net/git_remote.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/base/status.h"
+#include "server/net/curl_transport.h"
+#include "tests/server/net/test_server.h"
+#include "tests/testing/child_process.h"
+
+namespace hubd {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// What `git ARGUMENTS` prints in its first line, with fixed names and times.
+std::string Git(std::vector<std::string> arguments) {
+  std::vector<std::string> argv = {"git",
+                                   "-c",
+                                   "user.name=t",
+                                   "-c",
+                                   "user.email=t@example.com",
+                                   "-c",
+                                   "init.defaultBranch=main"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  auto child = ChildProcess::Spawn(argv);
+  HUBD_CHECK(child.ok());
+  std::string line = (*child)->ReadLine().value_or("");
+  HUBD_CHECK((*child)->Wait() == 0);
+  return line;
+}
+
+class GitRemoteTest : public testing::Test {
+ protected:
+  GitRemoteTest() { Git({"init", "-q", "--bare", Repo("o/r")}); }
+
+  std::string Repo(const std::string& name) { return root_ + "/" + name; }
+
+  // Adds a commit without files to `branch`; its id.
+  std::string Commit(const std::string& branch) {
+    const std::string tree = Git(
+        {"-C", Repo("o/r"), "hash-object", "-w", "-t", "tree", "/dev/null"});
+    const std::string commit =
+        Git({"-C", Repo("o/r"), "commit-tree", tree, "-m", "on " + branch});
+    Git({"-C", Repo("o/r"), "update-ref", "refs/heads/" + branch, commit});
+    return commit;
+  }
+
+  absl::StatusOr<Advertisement> ListRefs(const std::string& path,
+                                         GitRemoteOptions options = {}) {
+    return CreateGitRemote(*http_, options)
+        ->ListRefs(server_.Url(path), std::stop_token());
+  }
+
+  const std::string root_ = MakeTempDirectory();
+  TestServer server_{{"--git", root_}};
+  std::unique_ptr<HttpTransport> http_ =
+      CreateCurlTransport({}, MakePolicy()).value();
+};
+
+TEST_F(GitRemoteTest, ListsBranchesPeeledTagsAndHead) {
+  const std::string main = Commit("main");
+  const std::string other = Commit("a/other");
+  Git({"-C", Repo("o/r"), "tag", "light", main});
+  Git({"-C", Repo("o/r"), "tag", "-a", "-m", "x", "annotated", other});
+  Git({"-C", Repo("o/r"), "update-ref", "refs/pull/1/head", main});
+  Git({"-C", Repo("o/r"), "symbolic-ref", "HEAD", "refs/heads/a/other"});
+  absl::StatusOr<Advertisement> got = ListRefs("/git/o/r");
+  ASSERT_EQ(got.status(), absl::OkStatus());
+  EXPECT_EQ(got->head, "refs/heads/a/other");
+  EXPECT_THAT(got->refs,
+              ElementsAre(AdvertisedRef{"refs/heads/a/other", other},
+                          AdvertisedRef{"refs/heads/main", main},
+                          AdvertisedRef{"refs/tags/annotated", other},
+                          AdvertisedRef{"refs/tags/light", main}));
+}
+
+TEST_F(GitRemoteTest, ListsNothingOfAnEmptyRepository) {
+  absl::StatusOr<Advertisement> got = ListRefs("/git/o/r");
+  ASSERT_EQ(got.status(), absl::OkStatus());
+  EXPECT_EQ(*got, Advertisement());
+}
+
+TEST_F(GitRemoteTest, FollowsRedirectsToARenamedRepository) {
+  const std::string main = Commit("main");
+  absl::StatusOr<Advertisement> got = ListRefs("/moved/o/r");
+  ASSERT_EQ(got.status(), absl::OkStatus());
+  EXPECT_THAT(got->refs, ElementsAre(AdvertisedRef{"refs/heads/main", main}));
+}
+
+TEST_F(GitRemoteTest, ReportsWhatTheHostAnswers) {
+  const struct {
+    const char* path;
+    Reason reason;
+  } kCases[] = {
+      {"/git/o/missing", Reason::kRepoNotFound},
+      {"/status/404", Reason::kRepoNotFound},
+      {"/status/401", Reason::kRepoNotFound},
+      {"/status/403", Reason::kUpstreamForbidden},
+      {"/status/429", Reason::kRateLimited},
+      {"/status/500", Reason::kUpstreamUnavailable},
+      {"/html", Reason::kUpstreamUnavailable},
+      {"/page", Reason::kUpstreamUnavailable},
+      {"/cut", Reason::kUpstreamUnavailable},
+  };
+  for (const auto& c : kCases) {
+    absl::Status status = ListRefs(c.path).status();
+    EXPECT_EQ(ReasonOf(status), c.reason) << c.path << status;
+    EXPECT_THAT(MetadataValue(status, "url"), HasSubstr(c.path));
+  }
+  EXPECT_THAT(ListRefs("/html").status().ToString(), HasSubstr("text/html"));
+}
+
+TEST_F(GitRemoteTest, PassesOnTheErrorOfTheTransport) {
+  http_ = CreateCurlTransport({}, MakePolicy({.system_mode = true})).value();
+  EXPECT_EQ(ReasonOf(ListRefs("/git/o/r").status()), Reason::kUrlNotAllowed);
+}
+
+TEST_F(GitRemoteTest, RefusesALongAdvertisement) {
+  Commit("main");
+  absl::Status status = ListRefs("/git/o/r", {.max_bytes = 100}).status();
+  EXPECT_EQ(ReasonOf(status), Reason::kUpstreamUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("over 100 bytes"));
+}
+
+TEST_F(GitRemoteTest, GivesUpOnAHostThatDoesNotAnswer) {
+  absl::Status status =
+      ListRefs("/silent", {.connect_timeout = absl::Milliseconds(200)})
+          .status();
+  EXPECT_EQ(MetadataValue(status, "cause"), "timeout") << status;
+  status = ListRefs("/hang", {.timeout = absl::Milliseconds(200)}).status();
+  EXPECT_EQ(ReasonOf(status), Reason::kUpstreamUnavailable) << status;
+}
+
+TEST_F(GitRemoteTest, StopsWhenAsked) {
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(CreateGitRemote(*http_, {})
+                ->ListRefs(server_.Url("/git/o/r"), stop.get_token())
+                .status()
+                .code(),
+            absl::StatusCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace hubd

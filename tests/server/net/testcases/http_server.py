@@ -1,0 +1,204 @@
+"""An HTTP server whose behaviour the path of a request chooses.
+
+    http_server.py [--certificate FILE --key FILE] [--git DIRECTORY]
+
+Prints its port on loopback, serves until its standard input ends.
+
+    /ok                  200 "hello" with a length
+    /echo                the request, one line each; the first is the client's port
+    /redirect?to=URL     302 (or ?status=NNN) with a header "hop: 1" and a body
+    /loop                302 to itself
+    /cut, /cut-chunks    ends before the length, before the last chunk
+    /nolength            200 without length, the end of the connection ends it
+    /chunked             200 in chunks
+    /silent              accepts and answers nothing
+    /hang                headers and one byte, then nothing
+    /bigheaders          2 MiB of headers
+    /early               103, then 200
+    /gzip                an encoding that nobody asked for
+    /garbage             no HTTP
+    /html                a page
+    /page                a page that says it is a git advertisement
+    /git/...             git http-backend over DIRECTORY
+    /moved/...           301 to /git/...
+    /status/NNN          that status; ?NAME=VALUE become headers
+An absolute URL, as a proxy gets it, is answered by its path.
+"""
+
+import argparse
+import gzip
+import http.server
+import os
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.parse
+
+GIT_DIRECTORY = ""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments):
+        pass
+
+    def answer(self, body=b"", status=200, headers=()):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def raw(self, text):
+        """Sends bytes as they are; the connection ends after them."""
+        self.close_connection = True
+        self.wfile.write(text)
+
+    def do_GET(self):
+        length = int(self.headers.get("Content-Length", "0"))
+        self.body = self.rfile.read(length)
+        self.url = urllib.parse.urlsplit(self.path)
+        self.query = dict(urllib.parse.parse_qsl(self.url.query))
+        first = self.url.path.split("/")[1].replace("-", "_")
+        getattr(self, "on_" + first, self.on_unknown)()
+
+    do_HEAD = do_POST = do_GET
+
+    def on_unknown(self):
+        self.answer(b"", 404)
+
+    def on_ok(self):
+        self.answer(b"hello")
+
+    def on_echo(self):
+        lines = [
+            f"peer: {self.client_address[1]}",
+            f"method: {self.command}",
+            f"target: {self.path}",
+            f"body: {self.body.decode()}",
+        ]
+        lines += [f"{name.lower()}: {self.headers[name]}" for name in self.headers]
+        self.answer("\n".join(lines).encode())
+
+    def on_redirect(self):
+        status = int(self.query.get("status", "302"))
+        headers = [("Location", self.query["to"]), ("hop", "1")]
+        self.answer(b"moved", status, headers)
+
+    def on_loop(self):
+        self.answer(b"", 302, [("Location", "/loop")])
+
+    def on_cut(self):
+        self.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello")
+
+    def on_cut_chunks(self):
+        self.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+
+    def on_chunked(self):
+        self.raw(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"5\r\nhello\r\n0\r\nTrailer: x\r\n\r\n"
+        )
+
+    def on_nolength(self):
+        self.raw(b"HTTP/1.1 200 OK\r\n\r\nhello")
+
+    def wait_for_client(self):
+        self.close_connection = True
+        self.connection.recv(1)
+
+    def on_silent(self):
+        self.wait_for_client()
+
+    def on_hang(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nh")
+        self.wait_for_client()
+
+    def on_bigheaders(self):
+        line = b"x: " + b"y" * 1021 + b"\r\n"
+        self.raw(b"HTTP/1.1 200 OK\r\n" + line * 2048 + b"\r\n")
+
+    def on_early(self):
+        self.raw(
+            b"HTTP/1.1 103 Early Hints\r\nearly: 1\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+        )
+
+    def on_gzip(self):
+        self.answer(gzip.compress(b"hello"), 200, [("Content-Encoding", "gzip")])
+
+    def on_garbage(self):
+        self.raw(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+    def on_html(self):
+        self.answer(b"<html>", 200, [("Content-Type", "text/html")])
+
+    def on_status(self):
+        status = int(self.url.path.split("/")[2])
+        self.answer(b"", status, self.query.items())
+
+    def on_page(self):
+        kind = "application/x-git-upload-pack-advertisement"
+        self.answer(b"<html>", 200, [("Content-Type", kind)])
+
+    def on_moved(self):
+        self.answer(b"", 301, [("Location", "/git" + self.path[len("/moved") :])])
+
+    def on_git(self):
+        environment = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "GIT_PROJECT_ROOT": GIT_DIRECTORY,
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.directory",
+            "GIT_CONFIG_VALUE_0": "*",
+            "PATH_INFO": self.url.path[len("/git") :],
+            "QUERY_STRING": self.url.query,
+            "REQUEST_METHOD": self.command,
+            "REMOTE_ADDR": "127.0.0.1",
+        }
+        done = subprocess.run(
+            ["git", "http-backend"], env=environment, stdout=subprocess.PIPE
+        )
+        head, _, body = done.stdout.partition(b"\r\n\r\n")
+        headers = [line.split(": ", 1) for line in head.decode().split("\r\n")]
+        status = [int(v.split()[0]) for n, v in headers if n == "Status"]
+        self.answer(
+            body,
+            status[0] if status else 200,
+            [(name, value) for name, value in headers if name != "Status"],
+        )
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        # Clients of these tests leave early.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+def main():
+    global GIT_DIRECTORY
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--certificate")
+    parser.add_argument("--key")
+    parser.add_argument("--git", default="")
+    options = parser.parse_args()
+    GIT_DIRECTORY = options.git
+    server = Server(("127.0.0.1", 0), Handler)
+    if options.certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.certificate, options.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_address[1], flush=True)
+    sys.stdin.read()
+
+
+main()
