@@ -1,0 +1,459 @@
+#include "server/store/catalog.h"
+
+#include <algorithm>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "server/base/status.h"
+#include "server/store/connections.h"
+#include "server/store/schema.h"
+
+namespace hubd {
+namespace {
+
+constexpr int kMaxPage = 500;
+constexpr int kMaxTreesOfRepo = 100;
+
+constexpr char kSelectTree[] =
+    "SELECT id, domain, host, owner, name, commit_id, route, size_bytes,"
+    " entry_count, created_at, warnings FROM tree";
+constexpr char kSelectCheckpoint[] =
+    "SELECT id, domain, url, sha256, size_bytes, etag, last_modified,"
+    " content_type, created_at FROM checkpoint";
+constexpr char kSelectUnpacked[] =
+    "SELECT id, sha256, size_bytes, members, created_at FROM unpacked";
+constexpr char kSelectTrust[] =
+    "SELECT id, uid, host, owner, name, hub_dir, created_at FROM trust";
+
+// A list in one column: a line each.
+std::string EncodeLines(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) {
+    absl::StrAppend(&text, absl::CEscape(line), "\n");
+  }
+  return text;
+}
+
+std::vector<std::string> DecodeLines(absl::string_view text) {
+  std::vector<std::string> lines;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    absl::CUnescape(line, &lines.emplace_back());
+  }
+  lines.pop_back();  // What follows the last line's end.
+  return lines;
+}
+
+// An advertisement in one column: head, then name and commit of each ref.
+std::string EncodeAdvertisement(const Advertisement& advertisement) {
+  std::vector<std::string> lines = {advertisement.head};
+  for (const AdvertisedRef& ref : advertisement.refs) {
+    lines.push_back(ref.name);
+    lines.push_back(ref.commit);
+  }
+  return EncodeLines(lines);
+}
+
+Advertisement DecodeAdvertisement(absl::string_view text) {
+  std::vector<std::string> lines = DecodeLines(text);
+  Advertisement advertisement;
+  if (!lines.empty()) advertisement.head = lines[0];
+  for (size_t i = 1; i + 1 < lines.size(); i += 2) {
+    advertisement.refs.push_back({lines[i], lines[i + 1]});
+  }
+  return advertisement;
+}
+
+// A token is the sort key of the last object shown.
+std::string EncodeToken(const std::vector<std::string>& fields) {
+  return absl::WebSafeBase64Escape(EncodeLines(fields));
+}
+
+absl::StatusOr<std::vector<std::string>> DecodeToken(const std::string& token,
+                                                     size_t field_count) {
+  std::string text;
+  if (absl::WebSafeBase64Unescape(token, &text)) {
+    std::vector<std::string> fields = DecodeLines(text);
+    if (fields.size() == field_count) return fields;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", absl::CHexEscape(token.substr(0, 100)),
+                   "\" is not a page token of this listing; begin with an "
+                   "empty one"));
+}
+
+int ClampPageSize(int page_size) {
+  return page_size <= 0 ? kMaxPage : std::min(page_size, kMaxPage);
+}
+
+int64_t Micros(absl::Time time) { return absl::ToUnixMicros(time); }
+
+// Where a row of one table becomes an object of one kind.
+template <class Object>
+using FromRow = Object (*)(const SqlRows& row, const Layout& layout);
+
+TreeObject TreeFromRow(const SqlRows& row, const Layout& layout) {
+  TreeObject tree;
+  tree.key = {row.Text(1),
+              {row.Text(2), row.Text(3), row.Text(4)},
+              row.Text(5),
+              row.Text(6)};
+  tree.path = layout.Tree(tree.key);
+  tree.size_bytes = row.Int(7);
+  tree.entry_count = row.Int(8);
+  tree.created_at = absl::FromUnixMicros(row.Int(9));
+  tree.warnings = DecodeLines(row.Text(10));
+  return tree;
+}
+
+CheckpointObject CheckpointFromRow(const SqlRows& row, const Layout& layout) {
+  CheckpointObject checkpoint;
+  checkpoint.domain = row.Text(1);
+  checkpoint.url = row.Text(2);
+  checkpoint.sha256 = row.Text(3);
+  checkpoint.path = layout.Blob(checkpoint.sha256);
+  checkpoint.size_bytes = row.Int(4);
+  checkpoint.etag = row.Text(5);
+  checkpoint.last_modified = row.Text(6);
+  checkpoint.content_type = row.Text(7);
+  checkpoint.created_at = absl::FromUnixMicros(row.Int(8));
+  return checkpoint;
+}
+
+UnpackedObject UnpackedFromRow(const SqlRows& row, const Layout& layout) {
+  UnpackedObject unpacked;
+  unpacked.sha256 = row.Text(1);
+  unpacked.path = layout.Unpacked(unpacked.sha256);
+  unpacked.size_bytes = row.Int(2);
+  unpacked.members = DecodeLines(row.Text(3));
+  unpacked.created_at = absl::FromUnixMicros(row.Int(4));
+  return unpacked;
+}
+
+TrustEntry TrustFromRow(const SqlRows& row, const Layout&) {
+  return {static_cast<uint32_t>(row.Int(1)),
+          {row.Text(2), row.Text(3), row.Text(4)},
+          row.Text(5),
+          absl::FromUnixMicros(row.Int(6))};
+}
+
+class SqliteCatalog final : public Catalog {
+ public:
+  SqliteCatalog(Layout layout, std::unique_ptr<Connections> connections)
+      : layout_(std::move(layout)), connections_(std::move(connections)) {}
+
+  absl::StatusOr<std::optional<TreeObject>> LookupTree(
+      const TreeKey& key) override {
+    static const std::string kSql = absl::StrCat(
+        kSelectTree,
+        " WHERE domain = ?1 AND host = ?2 AND owner = ?3 AND name = ?4"
+        " AND commit_id = ?5 AND route = ?6");
+    return One<TreeObject>(kSql,
+                           {key.domain, key.repo.host, key.repo.owner,
+                            key.repo.name, key.commit, key.route},
+                           TreeFromRow);
+  }
+
+  absl::Status PutTree(const TreeObject& tree) override {
+    return Write(
+        "INSERT INTO tree (domain, host, owner, name, commit_id, route,"
+        " size_bytes, entry_count, created_at, warnings)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        " ON CONFLICT DO UPDATE SET size_bytes = ?7, entry_count = ?8,"
+        " created_at = ?9, warnings = ?10",
+        {tree.key.domain, tree.key.repo.host, tree.key.repo.owner,
+         tree.key.repo.name, tree.key.commit, tree.key.route, tree.size_bytes,
+         tree.entry_count, Micros(tree.created_at),
+         EncodeLines(tree.warnings)});
+  }
+
+  absl::Status RemoveTree(const TreeKey& key) override {
+    return Write(
+        "DELETE FROM tree WHERE domain = ?1 AND host = ?2 AND owner = ?3"
+        " AND name = ?4 AND commit_id = ?5 AND route = ?6",
+        {key.domain, key.repo.host, key.repo.owner, key.repo.name, key.commit,
+         key.route});
+  }
+
+  absl::StatusOr<Page<TreeObject>> ListTrees(
+      int page_size, const std::string& token) override {
+    static const std::string kSql = NewestFirst(kSelectTree);
+    return PageByAge<TreeObject>(kSql, page_size, token, TreeFromRow);
+  }
+
+  absl::StatusOr<std::optional<CheckpointObject>> LookupCheckpoint(
+      const std::string& domain, const std::string& url) override {
+    static const std::string kSql =
+        absl::StrCat(kSelectCheckpoint, " WHERE domain = ?1 AND url = ?2");
+    return One<CheckpointObject>(kSql, {domain, url}, CheckpointFromRow);
+  }
+
+  absl::Status PutCheckpoint(const CheckpointObject& checkpoint) override {
+    return Write(
+        "INSERT INTO checkpoint (domain, url, sha256, size_bytes, etag,"
+        " last_modified, content_type, created_at)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+        " ON CONFLICT DO UPDATE SET sha256 = ?3, size_bytes = ?4, etag = ?5,"
+        " last_modified = ?6, content_type = ?7, created_at = ?8",
+        {checkpoint.domain, checkpoint.url, checkpoint.sha256,
+         checkpoint.size_bytes, checkpoint.etag, checkpoint.last_modified,
+         checkpoint.content_type, Micros(checkpoint.created_at)});
+  }
+
+  absl::Status RemoveCheckpoint(const std::string& domain,
+                                const std::string& url) override {
+    return Write("DELETE FROM checkpoint WHERE domain = ?1 AND url = ?2",
+                 {domain, url});
+  }
+
+  absl::StatusOr<Page<CheckpointObject>> ListCheckpoints(
+      int page_size, const std::string& token) override {
+    static const std::string kSql = NewestFirst(kSelectCheckpoint);
+    return PageByAge<CheckpointObject>(kSql, page_size, token,
+                                       CheckpointFromRow);
+  }
+
+  absl::StatusOr<std::optional<UnpackedObject>> LookupUnpacked(
+      const std::string& sha256) override {
+    static const std::string kSql =
+        absl::StrCat(kSelectUnpacked, " WHERE sha256 = ?1");
+    return One<UnpackedObject>(kSql, {sha256}, UnpackedFromRow);
+  }
+
+  absl::Status PutUnpacked(const UnpackedObject& unpacked) override {
+    return Write(
+        "INSERT INTO unpacked (sha256, size_bytes, members, created_at)"
+        " VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT DO UPDATE SET size_bytes = ?2, members = ?3,"
+        " created_at = ?4",
+        {unpacked.sha256, unpacked.size_bytes, EncodeLines(unpacked.members),
+         Micros(unpacked.created_at)});
+  }
+
+  absl::Status RemoveUnpacked(const std::string& sha256) override {
+    return Write("DELETE FROM unpacked WHERE sha256 = ?1", {sha256});
+  }
+
+  absl::StatusOr<Page<UnpackedObject>> ListUnpacked(
+      int page_size, const std::string& token) override {
+    static const std::string kSql = NewestFirst(kSelectUnpacked);
+    return PageByAge<UnpackedObject>(kSql, page_size, token, UnpackedFromRow);
+  }
+
+  absl::StatusOr<std::optional<RefsObject>> LookupRefs(
+      const std::string& domain, const RepoId& repo) override {
+    HUBD_ASSIGN_OR_RETURN(Connections::Reader reader, connections_->Read());
+    HUBD_ASSIGN_OR_RETURN(
+        SqlRows rows,
+        reader->Query("SELECT asked_at, advertisement FROM refs WHERE"
+                      " domain = ?1 AND host = ?2 AND owner = ?3 AND name = ?4",
+                      {domain, repo.host, repo.owner, repo.name}));
+    HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
+    if (!there) return std::optional<RefsObject>();
+    return RefsObject{domain, repo, DecodeAdvertisement(rows.Text(1)),
+                      absl::FromUnixMicros(rows.Int(0))};
+  }
+
+  absl::Status PutRefs(const RefsObject& refs) override {
+    return Write(
+        "INSERT INTO refs (domain, host, owner, name, asked_at, advertisement)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+        " ON CONFLICT DO UPDATE SET asked_at = ?5, advertisement = ?6",
+        {refs.domain, refs.repo.host, refs.repo.owner, refs.repo.name,
+         Micros(refs.asked_at), EncodeAdvertisement(refs.advertisement)});
+  }
+
+  absl::StatusOr<std::vector<std::pair<std::string, RepoId>>> ReposWithRefs()
+      override {
+    HUBD_ASSIGN_OR_RETURN(Connections::Reader reader, connections_->Read());
+    HUBD_ASSIGN_OR_RETURN(
+        SqlRows rows,
+        reader->Query("SELECT domain, host, owner, name FROM refs"));
+    std::vector<std::pair<std::string, RepoId>> repos;
+    while (true) {
+      HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
+      if (!there) return repos;
+      repos.push_back(
+          {rows.Text(0), {rows.Text(1), rows.Text(2), rows.Text(3)}});
+    }
+  }
+
+  absl::StatusOr<std::vector<TreeObject>> TreesOfRepo(
+      const std::string& domain, const RepoId& repo) override {
+    static const std::string kSql =
+        absl::StrCat(kSelectTree,
+                     " WHERE domain = ?1 AND host = ?2 AND owner = ?3"
+                     " AND name = ?4 ORDER BY created_at DESC, id DESC"
+                     " LIMIT ?5");
+    HUBD_ASSIGN_OR_RETURN(
+        Page<TreeObject> page,
+        OnePage<TreeObject>(
+            kSql, {domain, repo.host, repo.owner, repo.name, kMaxTreesOfRepo},
+            kMaxTreesOfRepo, TreeFromRow));
+    return page.objects;
+  }
+
+  absl::StatusOr<int64_t> UsageBytes() override {
+    HUBD_ASSIGN_OR_RETURN(Connections::Reader reader, connections_->Read());
+    HUBD_ASSIGN_OR_RETURN(
+        SqlRows rows,
+        reader->Query("SELECT coalesce(sum(size_bytes), 0) FROM ("
+                      "SELECT size_bytes FROM tree"
+                      " UNION ALL SELECT max(size_bytes) FROM checkpoint"
+                      " GROUP BY sha256"
+                      " UNION ALL SELECT size_bytes FROM unpacked)"));
+    HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
+    return there ? rows.Int(0) : 0;
+  }
+
+  absl::StatusOr<bool> AddTrust(const TrustEntry& entry) override {
+    HUBD_ASSIGN_OR_RETURN(
+        int64_t added,
+        connections_->Write(
+            "INSERT INTO trust (uid, host, owner, name, hub_dir, created_at)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+            {entry.uid, entry.repo.host, entry.repo.owner, entry.repo.name,
+             entry.hub_dir, Micros(entry.created_at)}));
+    return added > 0;
+  }
+
+  absl::StatusOr<int> RemoveTrust(uint32_t uid, const RepoId& repo,
+                                  const std::string& hub_dir) override {
+    return connections_->Write(
+        "DELETE FROM trust WHERE uid = ?1 AND host = ?2 AND owner = ?3"
+        " AND name = ?4 AND hub_dir = ?5",
+        {uid, repo.host, repo.owner, repo.name, hub_dir});
+  }
+
+  absl::StatusOr<int> RemoveAllTrust(uint32_t uid,
+                                     const RepoId& repo) override {
+    return connections_->Write(
+        "DELETE FROM trust WHERE uid = ?1 AND host = ?2 AND owner = ?3"
+        " AND name = ?4",
+        {uid, repo.host, repo.owner, repo.name});
+  }
+
+  absl::StatusOr<std::optional<TrustEntry>> LookupTrust(
+      uint32_t uid, const RepoId& repo, const std::string& hub_dir) override {
+    static const std::string kSql =
+        absl::StrCat(kSelectTrust,
+                     " WHERE uid = ?1 AND host = ?2 AND owner = ?3"
+                     " AND name = ?4 AND hub_dir = ?5");
+    return One<TrustEntry>(
+        kSql, {uid, repo.host, repo.owner, repo.name, hub_dir}, TrustFromRow);
+  }
+
+  absl::StatusOr<Page<TrustEntry>> ListTrust(
+      uint32_t uid, const std::optional<std::string>& hub_dir, int page_size,
+      const std::string& token) override {
+    static const std::string kSql = absl::StrCat(
+        kSelectTrust,
+        " WHERE uid = ?1 AND (host, owner, name, hub_dir) > (?2, ?3, ?4, ?5)"
+        " AND (?6 = 0 OR hub_dir = '' OR hub_dir = ?7)"
+        " ORDER BY host, owner, name, hub_dir LIMIT ?8");
+    std::vector<std::string> after = {"", "", "", ""};
+    if (!token.empty()) {
+      HUBD_ASSIGN_OR_RETURN(after, DecodeToken(token, 4));
+    }
+    page_size = ClampPageSize(page_size);
+    HUBD_ASSIGN_OR_RETURN(
+        Page<TrustEntry> page,
+        OnePage<TrustEntry>(
+            kSql,
+            {uid, after[0], after[1], after[2], after[3], hub_dir.has_value(),
+             hub_dir.value_or(""), page_size + 1},
+            page_size, TrustFromRow));
+    if (!page.next_token.empty()) {
+      const TrustEntry& last = page.objects.back();
+      page.next_token = EncodeToken(
+          {last.repo.host, last.repo.owner, last.repo.name, last.hub_dir});
+    }
+    return page;
+  }
+
+ private:
+  static std::string NewestFirst(absl::string_view select) {
+    return absl::StrCat(select,
+                        " WHERE (created_at, id) < (?1, ?2)"
+                        " ORDER BY created_at DESC, id DESC LIMIT ?3");
+  }
+
+  absl::Status Write(absl::string_view sql, std::vector<SqlValue> values) {
+    return connections_->Write(sql, std::move(values)).status();
+  }
+
+  template <class Object>
+  absl::StatusOr<std::optional<Object>> One(const std::string& sql,
+                                            const std::vector<SqlValue>& values,
+                                            FromRow<Object> from_row) {
+    HUBD_ASSIGN_OR_RETURN(Connections::Reader reader, connections_->Read());
+    HUBD_ASSIGN_OR_RETURN(SqlRows rows, reader->Query(sql, values));
+    HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
+    if (!there) return std::optional<Object>();
+    return std::optional<Object>(from_row(rows, layout_));
+  }
+
+  // At most `page_size` objects of a query that asks for one more. Where that
+  // one is there, next_token is the id of the last object.
+  template <class Object>
+  absl::StatusOr<Page<Object>> OnePage(const std::string& sql,
+                                       const std::vector<SqlValue>& values,
+                                       int page_size,
+                                       FromRow<Object> from_row) {
+    HUBD_ASSIGN_OR_RETURN(Connections::Reader reader, connections_->Read());
+    HUBD_ASSIGN_OR_RETURN(SqlRows rows, reader->Query(sql, values));
+    Page<Object> page;
+    int64_t last_id = 0;
+    while (true) {
+      HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
+      if (!there) return page;
+      if (static_cast<int>(page.objects.size()) == page_size) {
+        page.next_token = absl::StrCat(last_id);
+        return page;
+      }
+      last_id = rows.Int(0);
+      page.objects.push_back(from_row(rows, layout_));
+    }
+  }
+
+  template <class Object>
+  absl::StatusOr<Page<Object>> PageByAge(const std::string& sql, int page_size,
+                                         const std::string& token,
+                                         FromRow<Object> from_row) {
+    int64_t micros = INT64_MAX;
+    int64_t id = INT64_MAX;
+    if (!token.empty()) {
+      HUBD_ASSIGN_OR_RETURN(std::vector<std::string> fields,
+                            DecodeToken(token, 2));
+      if (!absl::SimpleAtoi(fields[0], &micros) ||
+          !absl::SimpleAtoi(fields[1], &id)) {
+        return DecodeToken(token, 0).status();
+      }
+    }
+    page_size = ClampPageSize(page_size);
+    HUBD_ASSIGN_OR_RETURN(
+        Page<Object> page,
+        OnePage<Object>(sql, {micros, id, page_size + 1}, page_size, from_row));
+    if (!page.next_token.empty()) {
+      page.next_token =
+          EncodeToken({absl::StrCat(Micros(page.objects.back().created_at)),
+                       page.next_token});
+    }
+    return page;
+  }
+
+  const Layout layout_;
+  const std::unique_ptr<Connections> connections_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const Layout& layout) {
+  HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Connections> connections,
+                        Connections::Open(layout.index(), Migrations()));
+  return std::make_unique<SqliteCatalog>(layout, std::move(connections));
+}
+
+}  // namespace hubd

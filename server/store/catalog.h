@@ -1,0 +1,109 @@
+// The index of a root: what is there, and what people decided. SQLite.
+//
+// What is there can be rebuilt from the records; what people decided (trust) is
+// here only, so writes are durable when they return (synchronous=FULL).
+//
+// Thread-safe. Every call may wait for the disk: never on the io thread. Reads
+// borrow a read-only connection each; writes go to one writer thread that
+// commits what waits together as one transaction.
+//
+// Paths are not stored but made from the layout, so that a root can be moved.
+
+#ifndef HUBD_SERVER_STORE_CATALOG_H_
+#define HUBD_SERVER_STORE_CATALOG_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/base/repo.h"
+#include "server/store/layout.h"
+#include "server/store/objects.h"
+
+namespace hubd {
+
+// One page of a listing.
+template <class Object>
+struct Page {
+  std::vector<Object> objects;
+  // For the next call; empty on the last page.
+  std::string next_token;
+};
+
+class Catalog {
+ public:
+  // Opens or makes the index and brings it to this version's schema.
+  // FAILED_PRECONDITION where a newer hubd wrote it, names both versions.
+  static absl::StatusOr<std::unique_ptr<Catalog>> Open(const Layout& layout);
+  virtual ~Catalog() = default;
+
+  // The listings take how many to give (0 means 500, and 500 is the most) and
+  // the token of the page before, empty for the first. INVALID_ARGUMENT for a
+  // token that no listing of this kind gave.
+
+  // nullopt where there is none.
+  virtual absl::StatusOr<std::optional<TreeObject>> LookupTree(
+      const TreeKey& key) = 0;
+  virtual absl::Status PutTree(const TreeObject& tree) = 0;
+  virtual absl::Status RemoveTree(const TreeKey& key) = 0;
+  // Newest first.
+  virtual absl::StatusOr<Page<TreeObject>> ListTrees(
+      int page_size, const std::string& token) = 0;
+
+  virtual absl::StatusOr<std::optional<CheckpointObject>> LookupCheckpoint(
+      const std::string& domain, const std::string& url) = 0;
+  // Replaces what the URL gave before.
+  virtual absl::Status PutCheckpoint(const CheckpointObject& checkpoint) = 0;
+  virtual absl::Status RemoveCheckpoint(const std::string& domain,
+                                        const std::string& url) = 0;
+  // Newest first.
+  virtual absl::StatusOr<Page<CheckpointObject>> ListCheckpoints(
+      int page_size, const std::string& token) = 0;
+
+  virtual absl::StatusOr<std::optional<UnpackedObject>> LookupUnpacked(
+      const std::string& sha256) = 0;
+  virtual absl::Status PutUnpacked(const UnpackedObject& unpacked) = 0;
+  virtual absl::Status RemoveUnpacked(const std::string& sha256) = 0;
+  // Newest first.
+  virtual absl::StatusOr<Page<UnpackedObject>> ListUnpacked(
+      int page_size, const std::string& token) = 0;
+
+  virtual absl::StatusOr<std::optional<RefsObject>> LookupRefs(
+      const std::string& domain, const RepoId& repo) = 0;
+  virtual absl::Status PutRefs(const RefsObject& refs) = 0;
+  // Of whom answers are kept: domain and repo.
+  virtual absl::StatusOr<std::vector<std::pair<std::string, RepoId>>>
+  ReposWithRefs() = 0;
+
+  // Trees of one repo, newest first, at most 100.
+  virtual absl::StatusOr<std::vector<TreeObject>> TreesOfRepo(
+      const std::string& domain, const RepoId& repo) = 0;
+
+  // Sum of the sizes of all objects; a blob behind several URLs counts once.
+  virtual absl::StatusOr<int64_t> UsageBytes() = 0;
+
+  // True where the entry was not there before; an entry that is keeps its time.
+  virtual absl::StatusOr<bool> AddTrust(const TrustEntry& entry) = 0;
+  // How many entries were removed; an empty hub_dir is the general entry.
+  virtual absl::StatusOr<int> RemoveTrust(uint32_t uid, const RepoId& repo,
+                                          const std::string& hub_dir) = 0;
+  virtual absl::StatusOr<int> RemoveAllTrust(uint32_t uid,
+                                             const RepoId& repo) = 0;
+  // The caller's entry for exactly this hub_dir.
+  virtual absl::StatusOr<std::optional<TrustEntry>> LookupTrust(
+      uint32_t uid, const RepoId& repo, const std::string& hub_dir) = 0;
+  // The caller's entries, by repo and hub_dir; with a hub_dir only those that
+  // count there.
+  virtual absl::StatusOr<Page<TrustEntry>> ListTrust(
+      uint32_t uid, const std::optional<std::string>& hub_dir, int page_size,
+      const std::string& token) = 0;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_STORE_CATALOG_H_

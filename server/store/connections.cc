@@ -1,0 +1,108 @@
+#include "server/store/connections.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+#include "server/base/status.h"
+
+namespace hubd {
+
+absl::StatusOr<std::unique_ptr<Connections>> Connections::Open(
+    const std::string& path, const std::vector<absl::string_view>& migrations) {
+  HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Database> writer,
+                        Database::Open(path, Database::Mode::kReadWriteCreate));
+  HUBD_RETURN_IF_ERROR(writer->Migrate(migrations));
+  return std::make_unique<Connections>(path, std::move(writer));
+}
+
+Connections::Connections(std::string path, std::unique_ptr<Database> writer)
+    : path_(std::move(path)),
+      writer_(std::move(writer)),
+      thread_([this] { RunWriter(); }) {
+  pthread_setname_np(thread_.native_handle(), "index-writer");
+}
+
+Connections::~Connections() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_writer_.NotifyOne();
+  thread_.join();
+}
+
+Connections::Reader::~Reader() {
+  if (database_) owner_.GiveBack(std::move(database_));
+}
+
+absl::StatusOr<Connections::Reader> Connections::Read() {
+  {
+    MutexLock lock(mutex_);
+    if (!idle_readers_.empty()) {
+      std::unique_ptr<Database> reader = std::move(idle_readers_.back());
+      idle_readers_.pop_back();
+      return Reader(*this, std::move(reader));
+    }
+  }
+  HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Database> reader,
+                        Database::Open(path_, Database::Mode::kReadOnly));
+  return Reader(*this, std::move(reader));
+}
+
+void Connections::GiveBack(std::unique_ptr<Database> reader) {
+  MutexLock lock(mutex_);
+  idle_readers_.push_back(std::move(reader));
+}
+
+absl::StatusOr<int64_t> Connections::Write(absl::string_view sql,
+                                           std::vector<SqlValue> values) {
+  Job job{sql, std::move(values)};
+  MutexLock lock(mutex_);
+  queue_.push_back(&job);
+  wake_writer_.NotifyOne();
+  while (!job.done) job_done_.Wait(mutex_);
+  return job.result;
+}
+
+void Connections::RunWriter() {
+  while (true) {
+    std::vector<Job*> jobs;
+    {
+      MutexLock lock(mutex_);
+      while (queue_.empty() && !stopping_) wake_writer_.Wait(mutex_);
+      if (queue_.empty()) return;
+      jobs.swap(queue_);
+    }
+    Commit(jobs);
+    {
+      MutexLock lock(mutex_);
+      for (Job* job : jobs) job->done = true;
+    }
+    job_done_.NotifyAll();
+  }
+}
+
+void Connections::Commit(const std::vector<Job*>& jobs) {
+  absl::Status status = RunInTransaction(jobs);
+  if (status.ok()) return;
+  if (writer_->InTransaction()) {
+    // The error that led here is the one to tell.
+    (void)writer_->Execute("ROLLBACK");
+  }
+  for (Job* job : jobs) job->result = status;
+}
+
+absl::Status Connections::RunInTransaction(const std::vector<Job*>& jobs) {
+  HUBD_RETURN_IF_ERROR(writer_->Execute("BEGIN IMMEDIATE").status());
+  for (Job* job : jobs) {
+    // SQLite undoes a failed statement by itself, so a job of one statement
+    // needs no savepoint.
+    job->result = writer_->Execute(job->sql, job->values);
+    // A full disk and the like end the whole transaction.
+    if (!writer_->InTransaction()) return job->result.status();
+  }
+  return writer_->Execute("COMMIT").status();
+}
+
+}  // namespace hubd

@@ -1,0 +1,111 @@
+// What the kinds of stored objects have in common: each has a record, and rows
+// in the catalog.
+//
+// ObjectKind<T> says for an object of type T where its record lies and which
+// calls of the catalog are its own.
+
+#ifndef HUBD_SERVER_STORE_OBJECT_KIND_H_
+#define HUBD_SERVER_STORE_OBJECT_KIND_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/store/catalog.h"
+#include "server/store/layout.h"
+#include "server/store/objects.h"
+
+namespace hubd {
+
+template <class Object>
+struct ObjectKind;
+
+template <>
+struct ObjectKind<TreeObject> {
+  static std::string Records(const Layout& layout) {
+    return layout.tree_records();
+  }
+  static std::string Record(const Layout& layout, const TreeObject& tree) {
+    return layout.TreeRecord(tree.key);
+  }
+  static std::string Path(const Layout& layout, const TreeObject& tree) {
+    return layout.Tree(tree.key);
+  }
+  static absl::Status Put(Catalog& catalog, const TreeObject& tree) {
+    return catalog.PutTree(tree);
+  }
+  static absl::Status Remove(Catalog& catalog, const TreeObject& tree) {
+    return catalog.RemoveTree(tree.key);
+  }
+  static absl::StatusOr<Page<TreeObject>> List(Catalog& catalog,
+                                               const std::string& token) {
+    return catalog.ListTrees(0, token);
+  }
+};
+
+template <>
+struct ObjectKind<CheckpointObject> {
+  static std::string Records(const Layout& layout) {
+    return layout.checkpoint_records();
+  }
+  static std::string Record(const Layout& layout,
+                            const CheckpointObject& checkpoint) {
+    return layout.CheckpointRecord(checkpoint.domain, checkpoint.url);
+  }
+  static std::string Path(const Layout& layout,
+                          const CheckpointObject& checkpoint) {
+    return layout.Blob(checkpoint.sha256);
+  }
+  static absl::Status Put(Catalog& catalog,
+                          const CheckpointObject& checkpoint) {
+    return catalog.PutCheckpoint(checkpoint);
+  }
+  static absl::Status Remove(Catalog& catalog,
+                             const CheckpointObject& checkpoint) {
+    return catalog.RemoveCheckpoint(checkpoint.domain, checkpoint.url);
+  }
+  static absl::StatusOr<Page<CheckpointObject>> List(Catalog& catalog,
+                                                     const std::string& token) {
+    return catalog.ListCheckpoints(0, token);
+  }
+};
+
+template <>
+struct ObjectKind<UnpackedObject> {
+  static std::string Records(const Layout& layout) {
+    return layout.unpacked_records();
+  }
+  static std::string Record(const Layout& layout,
+                            const UnpackedObject& unpacked) {
+    return layout.UnpackedRecord(unpacked.sha256);
+  }
+  static std::string Path(const Layout& layout,
+                          const UnpackedObject& unpacked) {
+    return layout.Unpacked(unpacked.sha256);
+  }
+  static absl::Status Put(Catalog& catalog, const UnpackedObject& unpacked) {
+    return catalog.PutUnpacked(unpacked);
+  }
+  static absl::Status Remove(Catalog& catalog, const UnpackedObject& unpacked) {
+    return catalog.RemoveUnpacked(unpacked.sha256);
+  }
+  static absl::StatusOr<Page<UnpackedObject>> List(Catalog& catalog,
+                                                   const std::string& token) {
+    return catalog.ListUnpacked(0, token);
+  }
+};
+
+// An answer about refs is record and row only: no object lies beside them.
+template <>
+struct ObjectKind<RefsObject> {
+  static std::string Record(const Layout& layout, const RefsObject& refs) {
+    return layout.RefRecord(refs.domain, refs.repo);
+  }
+  static absl::Status Put(Catalog& catalog, const RefsObject& refs) {
+    return catalog.PutRefs(refs);
+  }
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_STORE_OBJECT_KIND_H_

@@ -1,0 +1,93 @@
+// What the store keeps, as plain values. Times have whole microseconds once
+// they were stored.
+
+#ifndef HUBD_SERVER_STORE_OBJECTS_H_
+#define HUBD_SERVER_STORE_OBJECTS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/base/repo.h"
+
+namespace hubd {
+
+// Who could have changed the bytes of a fetch: the daemon's own settings, or
+// one user's. Part of every key.
+inline constexpr char kSharedDomain[] = "shared";
+
+// The files of one commit.
+struct TreeKey {
+  std::string domain = kSharedDomain;
+  RepoId repo;
+  std::string commit;  // 40 hex digits
+  std::string route;   // "archive": the way the files came
+
+  auto operator<=>(const TreeKey&) const = default;
+};
+
+struct TreeObject {
+  TreeKey key;
+  std::string path;  // absolute directory
+  int64_t size_bytes = 0;
+  int64_t entry_count = 0;
+  absl::Time created_at;
+  // What was noticed while it was unpacked, a sentence each.
+  std::vector<std::string> warnings;
+
+  bool operator==(const TreeObject&) const = default;
+};
+
+// A URL and the blob it gave.
+struct CheckpointObject {
+  std::string domain = kSharedDomain;
+  std::string url;
+  std::string sha256;  // 64 hex digits
+  std::string path;    // absolute file
+  int64_t size_bytes = 0;
+  // The origin's words; empty where it had none.
+  std::string etag;
+  std::string last_modified;
+  std::string content_type;
+  absl::Time created_at;
+
+  bool operator==(const CheckpointObject&) const = default;
+};
+
+// An archive checkpoint, unpacked.
+struct UnpackedObject {
+  std::string sha256;  // of the archive
+  std::string path;    // absolute directory
+  // Member names in the archive's order.
+  std::vector<std::string> members;
+  int64_t size_bytes = 0;
+  absl::Time created_at;
+
+  bool operator==(const UnpackedObject&) const = default;
+};
+
+// What a remote said about its refs, and when.
+struct RefsObject {
+  std::string domain = kSharedDomain;
+  RepoId repo;
+  Advertisement advertisement;
+  absl::Time asked_at;
+
+  bool operator==(const RefsObject&) const = default;
+};
+
+// One decision to let a repo's code run unsandboxed.
+struct TrustEntry {
+  uint32_t uid = 0;
+  RepoId repo;
+  // The get_dir() it was made for; empty: all of the caller's.
+  std::string hub_dir;
+  absl::Time created_at;
+
+  bool operator==(const TrustEntry&) const = default;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_STORE_OBJECTS_H_

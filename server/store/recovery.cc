@@ -1,0 +1,207 @@
+#include "server/store/recovery.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/fs.h"
+#include "server/base/log.h"
+#include "server/base/status.h"
+#include "server/store/object_kind.h"
+#include "server/store/record.h"
+
+namespace hubd {
+namespace {
+
+// An advertisement of 64 MiB, written as JSON.
+constexpr int64_t kMaxRecordBytes = 256 << 20;
+
+bool IsThere(const std::string& path) {
+  struct stat info;
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+// What cannot be removed stays for the next time; it is in nobody's way.
+void RemoveOrLog(const std::string& path) {
+  absl::Status status = RemoveAll(path);
+  if (status.ok()) {
+    HUBD_LOG(kInfo) << "event=recovery removed=" << LogQuote(path);
+  } else {
+    HUBD_LOG(kWarning) << "event=recovery error="
+                       << LogQuote(std::string(status.message()));
+  }
+}
+
+// Removes what WriteFileDurably had not renamed yet.
+absl::Status RemoveHalfWritten(const std::string& directory) {
+  HUBD_ASSIGN_OR_RETURN(std::vector<std::string> names,
+                        ListDirectory(directory));
+  for (const std::string& name : names) {
+    if (absl::EndsWith(name, ".tmp")) {
+      RemoveOrLog(absl::StrCat(directory, "/", name));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EmptyTmp(const Layout& layout) {
+  HUBD_ASSIGN_OR_RETURN(std::vector<std::string> names,
+                        ListDirectory(layout.tmp()));
+  for (const std::string& name : names) {
+    RemoveOrLog(absl::StrCat(layout.tmp(), "/", name));
+  }
+  return absl::OkStatus();
+}
+
+template <class Object>
+absl::StatusOr<Object> ReadRecord(const Layout& layout,
+                                  const std::string& path) {
+  HUBD_ASSIGN_OR_RETURN(std::string content, ReadFile(path, kMaxRecordBytes));
+  HUBD_ASSIGN_OR_RETURN(Object object, DecodeRecord<Object>(content));
+  if (ObjectKind<Object>::Record(layout, object) == path) return object;
+  return absl::DataLossError("no record: it has the name of another one");
+}
+
+void LogUnreadable(const std::string& path, const absl::Status& status) {
+  HUBD_LOG(kWarning) << "event=unreadable_record path=" << LogQuote(path)
+                     << " error=" << LogQuote(std::string(status.message()));
+}
+
+// The records of one kind, by the path of the record.
+template <class Object>
+struct Records {
+  std::map<std::string, Object> whole;
+  std::set<std::string> unreadable;
+};
+
+// Reads all records of a kind; those whose object is gone are removed.
+template <class Object>
+absl::StatusOr<Records<Object>> ReadRecords(const Layout& layout) {
+  using Kind = ObjectKind<Object>;
+  Records<Object> records;
+  HUBD_ASSIGN_OR_RETURN(std::vector<std::string> names,
+                        ListDirectory(Kind::Records(layout)));
+  for (const std::string& name : names) {
+    std::string path = absl::StrCat(Kind::Records(layout), "/", name);
+    absl::StatusOr<Object> object = ReadRecord<Object>(layout, path);
+    if (!object.ok()) {
+      LogUnreadable(path, object.status());
+      records.unreadable.insert(path);
+      continue;
+    }
+    object->path = Kind::Path(layout, *object);
+    if (IsThere(object->path)) {
+      records.whole.emplace(path, *std::move(object));
+    } else {
+      RemoveOrLog(path);
+    }
+  }
+  return records;
+}
+
+template <class Object>
+absl::StatusOr<std::vector<Object>> AllRows(Catalog& catalog) {
+  std::vector<Object> rows;
+  std::string token;
+  do {
+    HUBD_ASSIGN_OR_RETURN(Page<Object> page,
+                          ObjectKind<Object>::List(catalog, token));
+    rows.insert(rows.end(), page.objects.begin(), page.objects.end());
+    token = page.next_token;
+  } while (!token.empty());
+  return rows;
+}
+
+// Brings the rows of a kind in line with its records. Adds the paths of the
+// objects that stay to `named`.
+template <class Object>
+absl::Status RecoverKind(const Layout& layout, Catalog& catalog,
+                         std::set<std::string>& named) {
+  using Kind = ObjectKind<Object>;
+  HUBD_ASSIGN_OR_RETURN(Records<Object> records, ReadRecords<Object>(layout));
+  for (const auto& [path, object] : records.whole) named.insert(object.path);
+  HUBD_ASSIGN_OR_RETURN(std::vector<Object> rows, AllRows<Object>(catalog));
+  for (const Object& row : rows) {
+    std::string path = Kind::Record(layout, row);
+    auto record = records.whole.find(path);
+    if (record != records.whole.end()) {
+      // What stays in the map gets its row below.
+      if (record->second == row) records.whole.erase(record);
+    } else if (records.unreadable.contains(path) && IsThere(row.path)) {
+      named.insert(row.path);
+    } else {
+      HUBD_RETURN_IF_ERROR(Kind::Remove(catalog, row));
+    }
+  }
+  for (const auto& [path, object] : records.whole) {
+    HUBD_RETURN_IF_ERROR(Kind::Put(catalog, object));
+  }
+  return absl::OkStatus();
+}
+
+// Answers about refs can be large, so only those without a row are read.
+absl::Status RecoverRefs(const Layout& layout, Catalog& catalog) {
+  std::set<std::string> known;
+  HUBD_ASSIGN_OR_RETURN(auto repos, catalog.ReposWithRefs());
+  for (const auto& [domain, repo] : repos) {
+    known.insert(layout.RefRecord(domain, repo));
+  }
+  HUBD_ASSIGN_OR_RETURN(std::vector<std::string> names,
+                        ListDirectory(layout.ref_records()));
+  for (const std::string& name : names) {
+    std::string path = absl::StrCat(layout.ref_records(), "/", name);
+    if (known.contains(path)) continue;
+    absl::StatusOr<RefsObject> refs = ReadRecord<RefsObject>(layout, path);
+    if (refs.ok()) {
+      HUBD_RETURN_IF_ERROR(catalog.PutRefs(*refs));
+    } else {
+      LogUnreadable(path, refs.status());
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Removes what lies `depth` levels below `directory` and is not in `named`, and
+// the levels between that are empty then.
+void Sweep(const std::string& directory, int depth,
+           const std::set<std::string>& named) {
+  absl::StatusOr<std::vector<std::string>> names = ListDirectory(directory);
+  if (!names.ok()) return RemoveOrLog(directory);  // No directory.
+  for (const std::string& name : *names) {
+    std::string path = absl::StrCat(directory, "/", name);
+    if (depth > 1) {
+      Sweep(path, depth - 1, named);
+      ::rmdir(path.c_str());
+    } else if (!named.contains(path)) {
+      RemoveOrLog(path);
+    }
+  }
+}
+
+}  // namespace
+
+absl::Status Recover(const Layout& layout, Catalog& catalog) {
+  HUBD_RETURN_IF_ERROR(EmptyTmp(layout));
+  for (const std::string& directory :
+       {layout.store(), layout.tree_records(), layout.checkpoint_records(),
+        layout.unpacked_records(), layout.ref_records()}) {
+    HUBD_RETURN_IF_ERROR(RemoveHalfWritten(directory));
+  }
+  std::set<std::string> named;
+  HUBD_RETURN_IF_ERROR(RecoverKind<TreeObject>(layout, catalog, named));
+  HUBD_RETURN_IF_ERROR(RecoverKind<CheckpointObject>(layout, catalog, named));
+  HUBD_RETURN_IF_ERROR(RecoverKind<UnpackedObject>(layout, catalog, named));
+  HUBD_RETURN_IF_ERROR(RecoverRefs(layout, catalog));
+  Sweep(layout.trees(), 4, named);
+  Sweep(layout.blobs(), 2, named);
+  Sweep(layout.unpacked(), 1, named);
+  return absl::OkStatus();
+}
+
+}  // namespace hubd

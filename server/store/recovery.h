@@ -1,0 +1,25 @@
+// What a daemon's sudden end left behind is put right.
+
+#ifndef HUBD_SERVER_STORE_RECOVERY_H_
+#define HUBD_SERVER_STORE_RECOVERY_H_
+
+#include "absl/status/status.h"
+#include "server/store/catalog.h"
+#include "server/store/layout.h"
+
+namespace hubd {
+
+// Makes disk and catalog agree. The record decides: it is the commit point.
+//   - tmp/ and half-written files are removed;
+//   - a record whose object is gone is removed, and so is its row;
+//   - a row is made, or made right, from its record; a row without one goes;
+//   - an object that no record names is removed.
+// A record that cannot be read is logged and left; the row that belongs to it,
+// and its object, stay.
+//
+// REQUIRES: the root is locked by the caller and not yet used.
+absl::Status Recover(const Layout& layout, Catalog& catalog);
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_STORE_RECOVERY_H_

@@ -1,0 +1,82 @@
+// The index's tables. A migration that was released is never edited: a change
+// is one more migration at the end.
+//
+// Times are microseconds since 1970, UTC. Lists are lines (catalog.cc).
+
+#ifndef HUBD_SERVER_STORE_SCHEMA_H_
+#define HUBD_SERVER_STORE_SCHEMA_H_
+
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace hubd {
+
+inline constexpr absl::string_view kFirstSchema = R"sql(
+CREATE TABLE tree (
+  id INTEGER PRIMARY KEY,
+  domain TEXT NOT NULL,
+  host TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  name TEXT NOT NULL,
+  commit_id TEXT NOT NULL,
+  route TEXT NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  entry_count INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  warnings TEXT NOT NULL,
+  UNIQUE (domain, host, owner, name, commit_id, route)
+) STRICT;
+CREATE INDEX tree_by_age ON tree (created_at, id);
+
+CREATE TABLE checkpoint (
+  id INTEGER PRIMARY KEY,
+  domain TEXT NOT NULL,
+  url TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  etag TEXT NOT NULL,
+  last_modified TEXT NOT NULL,
+  content_type TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  UNIQUE (domain, url)
+) STRICT;
+CREATE INDEX checkpoint_by_age ON checkpoint (created_at, id);
+
+CREATE TABLE unpacked (
+  id INTEGER PRIMARY KEY,
+  sha256 TEXT NOT NULL UNIQUE,
+  size_bytes INTEGER NOT NULL,
+  members TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX unpacked_by_age ON unpacked (created_at, id);
+
+CREATE TABLE refs (
+  id INTEGER PRIMARY KEY,
+  domain TEXT NOT NULL,
+  host TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  name TEXT NOT NULL,
+  asked_at INTEGER NOT NULL,
+  advertisement TEXT NOT NULL,
+  UNIQUE (domain, host, owner, name)
+) STRICT;
+
+CREATE TABLE trust (
+  id INTEGER PRIMARY KEY,
+  uid INTEGER NOT NULL,
+  host TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  name TEXT NOT NULL,
+  hub_dir TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  UNIQUE (uid, host, owner, name, hub_dir)
+) STRICT;
+)sql";
+
+inline std::vector<absl::string_view> Migrations() { return {kFirstSchema}; }
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_STORE_SCHEMA_H_

@@ -1,0 +1,23 @@
+// Makes a staged directory ready to be published.
+
+#ifndef HUBD_SERVER_STORE_SEAL_H_
+#define HUBD_SERVER_STORE_SEAL_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace hubd {
+
+// Takes every write bit below `path`: files 0444, or 0555 where their owner may
+// run them, directories 0555; then writes all of it to the disk. The directory
+// itself stays 0755, since a directory without the write bit cannot be renamed
+// into another one; see SealTop.
+absl::Status SealBelow(const std::string& path);
+
+// The last step, after the rename: 0555 for the directory itself.
+absl::Status SealTop(const std::string& path);
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_STORE_SEAL_H_

@@ -1,0 +1,196 @@
+#include "server/store/sqlite.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/status.h"
+#include "server/base/unique_fd.h"
+
+namespace hubd {
+namespace {
+
+constexpr int kPatienceMillis = 5000;
+
+// What the connection says about its last call.
+absl::Status LastError(sqlite3* connection) {
+  const char* path = sqlite3_db_filename(connection, "main");
+  std::string message = absl::StrCat("index ", path == nullptr ? "" : path,
+                                     ": ", sqlite3_errmsg(connection));
+  switch (sqlite3_errcode(connection)) {
+    case SQLITE_FULL:
+      return ReasonError(Reason::kDiskFull, message,
+                         {{"path", path == nullptr ? "" : path}});
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return absl::DataLossError(absl::StrCat(
+          message,
+          "; move it away: what is stored is then indexed again from its "
+          "records, trust is asked for again"));
+    default:
+      return absl::InternalError(message);
+  }
+}
+
+absl::Status Bind(sqlite3_stmt* statement, int index, const SqlValue& value) {
+  int result;
+  if (const auto* number = std::get_if<int64_t>(&value)) {
+    result = sqlite3_bind_int64(statement, index, *number);
+  } else {
+    const auto& text = std::get<std::string>(value);
+    result = sqlite3_bind_text64(statement, index, text.data(), text.size(),
+                                 SQLITE_TRANSIENT, SQLITE_UTF8);
+  }
+  if (result == SQLITE_OK) return absl::OkStatus();
+  return LastError(sqlite3_db_handle(statement));
+}
+
+}  // namespace
+
+SqlRows::SqlRows(SqlRows&& other) noexcept
+    : statement_(std::exchange(other.statement_, nullptr)) {}
+
+SqlRows::~SqlRows() {
+  if (statement_ == nullptr) return;
+  // Also ends the read transaction that the statement may hold.
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+}
+
+absl::StatusOr<bool> SqlRows::Next() {
+  switch (sqlite3_step(statement_)) {
+    case SQLITE_ROW:
+      return true;
+    case SQLITE_DONE:
+      return false;
+    default:
+      return LastError(sqlite3_db_handle(statement_));
+  }
+}
+
+int64_t SqlRows::Int(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
+
+std::string SqlRows::Text(int column) const {
+  const void* bytes = sqlite3_column_blob(statement_, column);
+  return std::string(static_cast<const char*>(bytes),
+                     sqlite3_column_bytes(statement_, column));
+}
+
+void Database::Close::operator()(sqlite3* connection) const {
+  sqlite3_close_v2(connection);
+}
+
+void Database::Finalize::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
+
+Database::~Database() = default;
+
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(
+    const std::string& path, Mode mode) {
+  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY;
+  if (mode == Mode::kReadWriteCreate) {
+    // SQLite would make the file readable to all; its companions (-wal, -shm)
+    // take its mode.
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!fd.valid()) {
+      return ErrnoError(errno, absl::StrCat("cannot open ", path));
+    }
+    flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE;
+  }
+  sqlite3* raw = nullptr;
+  int result = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
+  HUBD_CHECK(raw != nullptr);
+  auto database = std::make_unique<Database>(raw);
+  if (result != SQLITE_OK) return LastError(raw);
+  HUBD_RETURN_IF_ERROR(database->Configure(mode));
+  return database;
+}
+
+absl::Status Database::Configure(Mode mode) {
+  sqlite3_busy_timeout(connection_.get(), kPatienceMillis);
+  if (mode == Mode::kReadOnly) return absl::OkStatus();
+  return RunScript(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+      "PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;");
+}
+
+absl::Status Database::RunScript(const std::string& sql) {
+  if (sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr) ==
+      SQLITE_OK) {
+    return absl::OkStatus();
+  }
+  return LastError(connection_.get());
+}
+
+absl::StatusOr<int64_t> Database::QueryInt(absl::string_view sql) {
+  HUBD_ASSIGN_OR_RETURN(SqlRows rows, Query(sql));
+  HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
+  return there ? rows.Int(0) : 0;
+}
+
+absl::Status Database::Migrate(
+    const std::vector<absl::string_view>& migrations) {
+  const int64_t known = migrations.size();
+  HUBD_RETURN_IF_ERROR(RunScript("BEGIN IMMEDIATE"));
+  absl::Cleanup roll_back = [this] {
+    // After a failure only; that of this statement would say no more.
+    (void)RunScript("ROLLBACK");
+  };
+  HUBD_ASSIGN_OR_RETURN(int64_t seen, QueryInt("PRAGMA user_version"));
+  if (seen > known) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "index ", sqlite3_db_filename(connection_.get(), "main"),
+        " has version ", seen, " and this hubd knows versions up to ", known,
+        ": use the newer hubd that wrote it, or another root"));
+  }
+  if (seen == known) return absl::OkStatus();  // Rolled back: nothing to write.
+  for (int64_t i = seen; i < known; ++i) {
+    HUBD_RETURN_IF_ERROR(RunScript(std::string(migrations[i])));
+  }
+  HUBD_RETURN_IF_ERROR(
+      RunScript(absl::StrCat("PRAGMA user_version = ", known, "; COMMIT")));
+  std::move(roll_back).Cancel();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SqlRows> Database::Query(absl::string_view sql,
+                                        const std::vector<SqlValue>& values) {
+  auto it = statements_.find(std::string(sql));
+  if (it == statements_.end()) {
+    sqlite3_stmt* raw = nullptr;
+    if (sqlite3_prepare_v3(connection_.get(), sql.data(), sql.size(),
+                           SQLITE_PREPARE_PERSISTENT, &raw,
+                           nullptr) != SQLITE_OK) {
+      return LastError(connection_.get());
+    }
+    it = statements_.emplace(std::string(sql), raw).first;
+  }
+  SqlRows rows(it->second.get());
+  for (size_t i = 0; i < values.size(); ++i) {
+    HUBD_RETURN_IF_ERROR(Bind(it->second.get(), i + 1, values[i]));
+  }
+  return rows;
+}
+
+absl::StatusOr<int64_t> Database::Execute(absl::string_view sql,
+                                          const std::vector<SqlValue>& values) {
+  const int64_t before = sqlite3_total_changes64(connection_.get());
+  HUBD_ASSIGN_OR_RETURN(SqlRows rows, Query(sql, values));
+  for (bool more = true; more;) {
+    HUBD_ASSIGN_OR_RETURN(more, rows.Next());
+  }
+  return sqlite3_total_changes64(connection_.get()) - before;
+}
+
+bool Database::InTransaction() const {
+  return sqlite3_get_autocommit(connection_.get()) == 0;
+}
+
+}  // namespace hubd

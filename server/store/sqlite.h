@@ -1,0 +1,101 @@
+// SQLite with owners and statuses. No other file knows sqlite3.h.
+
+#ifndef HUBD_SERVER_STORE_SQLITE_H_
+#define HUBD_SERVER_STORE_SQLITE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace hubd {
+
+// A parameter of a statement: INTEGER or TEXT.
+using SqlValue = std::variant<int64_t, std::string>;
+
+// The rows of a query that is running. Borrows its statement from the Database:
+// ends before it, and before the same SQL is run again. Thread-compatible.
+class SqlRows {
+ public:
+  SqlRows(SqlRows&& other) noexcept;
+  SqlRows& operator=(SqlRows&&) = delete;
+  ~SqlRows();
+
+  // Goes to the next row, at first to the first one; false after the last.
+  absl::StatusOr<bool> Next();
+
+  // Columns of the current row, from 0.
+  int64_t Int(int column) const;
+  std::string Text(int column) const;
+
+ private:
+  friend class Database;
+  explicit SqlRows(sqlite3_stmt* statement) : statement_(statement) {}
+
+  sqlite3_stmt* statement_;
+};
+
+// One connection, with its prepared statements. Thread-compatible: one thread
+// at a time.
+//
+// Errors: DISK_FULL where the disk is full, DATA_LOSS where the file is no
+// whole database; all of them name the file.
+class Database {
+ public:
+  enum class Mode { kReadWriteCreate, kReadOnly };
+
+  // The file is made with mode 0600. WAL, synchronous=FULL, foreign keys, and 5
+  // seconds of patience with other connections.
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
+                                                        Mode mode);
+  // Takes the connection over; use Open.
+  explicit Database(sqlite3* connection) : connection_(connection) {}
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // Runs the migrations that the file has not seen, each a text of any number
+  // of SQL statements, all in one transaction together with the count of them.
+  // FAILED_PRECONDITION where the file has seen more than there are.
+  absl::Status Migrate(const std::vector<absl::string_view>& migrations);
+
+  // Runs one statement that gives rows; it is kept prepared for the next time.
+  absl::StatusOr<SqlRows> Query(absl::string_view sql,
+                                const std::vector<SqlValue>& values = {});
+  // Runs one statement to its end; how many rows it changed.
+  absl::StatusOr<int64_t> Execute(absl::string_view sql,
+                                  const std::vector<SqlValue>& values = {});
+
+  // Whether a transaction is open. SQLite ends one by itself after errors such
+  // as a full disk.
+  bool InTransaction() const;
+
+ private:
+  struct Close {
+    void operator()(sqlite3* connection) const;
+  };
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const;
+  };
+
+  absl::Status Configure(Mode mode);
+  absl::Status RunScript(const std::string& sql);
+  absl::StatusOr<int64_t> QueryInt(absl::string_view sql);
+
+  const std::unique_ptr<sqlite3, Close> connection_;
+  // Ends before the connection.
+  std::map<std::string, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_STORE_SQLITE_H_

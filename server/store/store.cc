@@ -1,0 +1,393 @@
+#include "server/store/store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "server/base/fs.h"
+#include "server/base/status.h"
+#include "server/store/object_kind.h"
+#include "server/store/record.h"
+#include "server/store/recovery.h"
+#include "server/store/seal.h"
+
+namespace hubd {
+namespace {
+
+constexpr int kVersion = 1;
+
+constexpr char kCachedirTag[] =
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This directory is a cache of hubd: backups may leave it out.\n"
+    "# See https://bford.info/cachedir/\n";
+
+bool SameFile(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+// Whether `path` names the file behind `fd`.
+bool Names(const std::string& path, int fd) {
+  struct stat named;
+  struct stat held;
+  return ::stat(path.c_str(), &named) == 0 && ::fstat(fd, &held) == 0 &&
+         SameFile(named, held);
+}
+
+bool IsThere(const std::string& path) {
+  struct stat info;
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+// A full disk is the one failure that people can mend: tell them how.
+absl::Status WithWayOut(const absl::Status& status, const Layout& layout) {
+  if (ReasonOf(status) != Reason::kDiskFull) return status;
+  return ReasonError(
+      Reason::kDiskFull,
+      absl::StrCat(status.message(), "; free space on the file system of ",
+                   layout.root(), " or choose another root with --dir"),
+      {{"path", layout.root()}});
+}
+
+absl::StatusOr<UniqueFd> OpenRoot(const std::string& root) {
+  HUBD_RETURN_IF_ERROR(MakeDirectories(root, 0700));
+  UniqueFd fd(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat info;
+  if (!fd.valid() || ::fstat(fd.get(), &info) != 0) {
+    return ErrnoError(errno, absl::StrCat("cannot open the root ", root));
+  }
+  const uid_t uid = ::geteuid();
+  if (info.st_uid != uid) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the root ", root, " belongs to uid ", info.st_uid,
+                     " and hubd runs as uid ", uid, ": chown ", uid, " ", root,
+                     ", or choose another root with --dir"));
+  }
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the root ", root,
+        " can be written by others than its owner: chmod go-w ", root));
+  }
+  return fd;
+}
+
+// In place, since LOCK must stay the file that is locked; shortened only after
+// the write, so that who reads meanwhile finds a first line.
+absl::Status WriteHolder(int lock, const std::string& socket,
+                         const Layout& layout) {
+  std::array<char, 256> host = {};
+  ::gethostname(host.data(), host.size() - 1);
+  std::string line = absl::StrCat(::getpid(), " ", host.data(), " ",
+                                  socket.empty() ? "-" : socket, "\n");
+  if (::pwrite(lock, line.data(), line.size(), 0) ==
+          static_cast<ssize_t>(line.size()) &&
+      ::ftruncate(lock, line.size()) == 0) {
+    return absl::OkStatus();
+  }
+  return ErrnoError(errno, absl::StrCat("cannot write ", layout.lock()));
+}
+
+absl::Status HeldError(const Layout& layout) {
+  std::string who = "another hubd";
+  if (absl::StatusOr<Holder> holder = HolderOf(layout); holder.ok()) {
+    who = absl::StrCat(
+        "another hubd, pid ", holder->pid, " on host ", holder->host,
+        holder->socket.empty() ? ", which does not listen yet"
+                               : absl::StrCat(", socket ", holder->socket));
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("the root ", layout.root(), " is held by ", who,
+                   ": stop that one or choose another root with --dir"));
+}
+
+absl::StatusOr<UniqueFd> TakeLock(const Layout& layout,
+                                  const std::string& socket) {
+  UniqueFd fd(
+      ::open(layout.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd.valid()) {
+    return ErrnoError(errno, absl::StrCat("cannot open ", layout.lock()));
+  }
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return HeldError(layout);
+    return ErrnoError(errno, absl::StrCat("cannot lock ", layout.lock()));
+  }
+  if (!Names(layout.lock(), fd.get())) {
+    return absl::UnavailableError(absl::StrCat(
+        layout.root(), " was removed or replaced while hubd opened it"));
+  }
+  HUBD_RETURN_IF_ERROR(WriteHolder(fd.get(), socket, layout));
+  return fd;
+}
+
+absl::Status CheckVersion(const Layout& layout) {
+  absl::StatusOr<std::string> content = ReadFile(layout.version());
+  if (absl::IsNotFound(content.status())) {
+    return WriteFileDurably(layout.version(), absl::StrCat(kVersion, "\n"),
+                            0644);
+  }
+  HUBD_RETURN_IF_ERROR(content.status());
+  int version = 0;
+  if (!absl::SimpleAtoi(*content, &version) || version < 1) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        layout.version(), " holds no version: move ", layout.store(), " away"));
+  }
+  if (version <= kVersion) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(layout.store(), " has version ", version,
+                   " and this hubd knows version ", kVersion,
+                   ": use the newer hubd that wrote it, or choose another root "
+                   "with --dir"));
+}
+
+absl::Status MakeFolders(const Layout& layout) {
+  for (const std::string& path :
+       {layout.blobs(), layout.trees(), layout.unpacked()}) {
+    HUBD_RETURN_IF_ERROR(MakeDirectories(path, 0755));
+  }
+  for (const std::string& path :
+       {layout.tree_records(), layout.checkpoint_records(),
+        layout.unpacked_records(), layout.ref_records(), layout.tmp()}) {
+    HUBD_RETURN_IF_ERROR(MakeDirectories(path, 0700));
+  }
+  if (IsThere(layout.cachedir_tag())) return absl::OkStatus();
+  return WriteFileDurably(layout.cachedir_tag(), kCachedirTag, 0644);
+}
+
+// Makes the missing directories between `top` and `path`, durably. `top` is
+// there.
+absl::Status MakeParents(const std::string& top, const std::string& path) {
+  if (path == top || IsThere(path)) return absl::OkStatus();
+  std::string parent = std::filesystem::path(path).parent_path();
+  HUBD_RETURN_IF_ERROR(MakeParents(top, parent));
+  HUBD_RETURN_IF_ERROR(MakeDirectories(path, 0755));
+  return SyncDirectory(parent);
+}
+
+absl::Status SealFile(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.valid() && ::fchmod(fd.get(), 0444) == 0 && ::fsync(fd.get()) == 0) {
+    return absl::OkStatus();
+  }
+  return ErrnoError(errno, absl::StrCat("cannot sync ", path));
+}
+
+}  // namespace
+
+Staging::~Staging() {
+  if (path_.empty()) return;
+  // What is left is wiped with tmp/ when the root is opened again.
+  (void)RemoveAll(path_);
+}
+
+absl::StatusOr<Holder> HolderOf(const Layout& layout) {
+  HUBD_ASSIGN_OR_RETURN(std::string content, ReadFile(layout.lock()));
+  std::string line = content.substr(0, content.find('\n'));
+  std::vector<std::string> parts =
+      absl::StrSplit(line, absl::MaxSplits(' ', 2));
+  Holder holder;
+  if (parts.size() != 3 || !absl::SimpleAtoi(parts[0], &holder.pid)) {
+    return absl::NotFoundError(
+        absl::StrCat(layout.lock(), " does not say who holds it"));
+  }
+  holder.host = parts[1];
+  if (parts[2] != "-") holder.socket = parts[2];
+  return holder;
+}
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(Options options,
+                                                   const Clock& clock) {
+  Layout layout(options.root);
+  auto open = [&]() -> absl::StatusOr<std::unique_ptr<Store>> {
+    HUBD_ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(options.root));
+    HUBD_RETURN_IF_ERROR(MakeDirectories(layout.store(), 0755));
+    HUBD_ASSIGN_OR_RETURN(UniqueFd lock, TakeLock(layout, options.socket));
+    HUBD_RETURN_IF_ERROR(CheckVersion(layout));
+    HUBD_RETURN_IF_ERROR(MakeFolders(layout));
+    HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
+                          Catalog::Open(layout));
+    HUBD_RETURN_IF_ERROR(Recover(layout, *catalog));
+    return std::make_unique<Store>(layout, clock, std::move(root),
+                                   std::move(lock), std::move(catalog));
+  };
+  absl::StatusOr<std::unique_ptr<Store>> store = open();
+  if (!store.ok()) return WithWayOut(store.status(), layout);
+  return store;
+}
+
+Store::Store(Layout layout, const Clock& clock, UniqueFd root, UniqueFd lock,
+             std::unique_ptr<Catalog> catalog)
+    : layout_(std::move(layout)),
+      clock_(clock),
+      root_(std::move(root)),
+      lock_(std::move(lock)),
+      catalog_(std::move(catalog)) {}
+
+Store::~Store() {
+  // By the descriptor: where the root was replaced, the path is another's.
+  ::unlinkat(root_.get(), "store/ADDRESS", 0);
+}
+
+absl::Status Store::PublishAddress(const std::string& socket) {
+  absl::Status status = WriteHolder(lock_.get(), socket, layout_);
+  if (status.ok()) {
+    status =
+        WriteFileDurably(layout_.address(), absl::StrCat(socket, "\n"), 0600);
+  }
+  return WithWayOut(status, layout_);
+}
+
+bool Store::StillThere() const {
+  return Names(layout_.root(), root_.get()) &&
+         Names(layout_.lock(), lock_.get());
+}
+
+std::string Store::NextStagingPath() {
+  return absl::StrCat(layout_.tmp(), "/", staged_count_++);
+}
+
+absl::StatusOr<Staging> Store::StageDirectory() {
+  Staging staging(NextStagingPath());
+  if (::mkdir(staging.path().c_str(), 0700) == 0) return staging;
+  return WithWayOut(
+      ErrnoError(errno, absl::StrCat("cannot make ", staging.path())), layout_);
+}
+
+absl::StatusOr<Store::StagedFile> Store::StageFile() {
+  Staging staging(NextStagingPath());
+  UniqueFd fd(::open(staging.path().c_str(),
+                     O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (fd.valid()) return StagedFile{std::move(staging), std::move(fd)};
+  return WithWayOut(
+      ErrnoError(errno, absl::StrCat("cannot make ", staging.path())), layout_);
+}
+
+// Where the object is there, the staged one goes: both have the same content.
+// The directory is synced then too, since who put it may not have come so far.
+absl::Status Store::MoveIn(Staging staging, const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path();
+  HUBD_RETURN_IF_ERROR(MakeParents(layout_.store(), parent));
+  {
+    MutexLock lock(move_mutex_);
+    if (!IsThere(path)) {
+      if (std::rename(staging.path().c_str(), path.c_str()) != 0) {
+        return ErrnoError(errno, absl::StrCat("cannot make ", path));
+      }
+      staging.path_.clear();
+    }
+  }
+  return SyncDirectory(parent);
+}
+
+absl::Status Store::MoveInDirectory(Staging staging, const std::string& path) {
+  HUBD_RETURN_IF_ERROR(SealBelow(staging.path()));
+  HUBD_RETURN_IF_ERROR(MoveIn(std::move(staging), path));
+  return SealTop(path);
+}
+
+// Whole microseconds, so that record, row and object say the same.
+absl::Time Store::Now() const {
+  return absl::FromUnixMicros(absl::ToUnixMicros(clock_.Now()));
+}
+
+template <class Object>
+absl::StatusOr<Object> Store::Commit(Object object) {
+  using Kind = ObjectKind<Object>;
+  HUBD_RETURN_IF_ERROR(
+      WithWayOut(WriteFileDurably(Kind::Record(layout_, object),
+                                  EncodeRecord(object), 0600),
+                 layout_));
+  HUBD_RETURN_IF_ERROR(WithWayOut(Kind::Put(*catalog_, object), layout_));
+  return object;
+}
+
+absl::StatusOr<CheckpointObject> Store::PublishCheckpoint(
+    Staging staging, CheckpointObject checkpoint) {
+  absl::Status status = SealFile(staging.path());
+  if (status.ok()) {
+    status = MoveIn(std::move(staging), layout_.Blob(checkpoint.sha256));
+  }
+  HUBD_RETURN_IF_ERROR(WithWayOut(status, layout_));
+  return RecordCheckpoint(std::move(checkpoint));
+}
+
+absl::StatusOr<CheckpointObject> Store::RecordCheckpoint(
+    CheckpointObject checkpoint) {
+  HUBD_CHECK(checkpoint.domain == kSharedDomain);
+  if (!HasBlob(checkpoint.sha256)) {
+    return absl::NotFoundError(
+        absl::StrCat("blob ", checkpoint.sha256, " is not stored"));
+  }
+  checkpoint.path = layout_.Blob(checkpoint.sha256);
+  checkpoint.created_at = Now();
+  return Commit(std::move(checkpoint));
+}
+
+absl::StatusOr<TreeObject> Store::PublishTree(Staging staging,
+                                              TreeObject tree) {
+  HUBD_CHECK(tree.key.domain == kSharedDomain);
+  HUBD_ASSIGN_OR_RETURN(std::optional<TreeObject> stored, FindTree(tree.key));
+  if (stored) return *stored;
+  tree.path = layout_.Tree(tree.key);
+  tree.created_at = Now();
+  HUBD_RETURN_IF_ERROR(
+      WithWayOut(MoveInDirectory(std::move(staging), tree.path), layout_));
+  return Commit(std::move(tree));
+}
+
+absl::StatusOr<UnpackedObject> Store::PublishUnpacked(Staging staging,
+                                                      UnpackedObject unpacked) {
+  HUBD_ASSIGN_OR_RETURN(std::optional<UnpackedObject> stored,
+                        FindUnpacked(unpacked.sha256));
+  if (stored) return *stored;
+  unpacked.path = layout_.Unpacked(unpacked.sha256);
+  unpacked.created_at = Now();
+  HUBD_RETURN_IF_ERROR(
+      WithWayOut(MoveInDirectory(std::move(staging), unpacked.path), layout_));
+  return Commit(std::move(unpacked));
+}
+
+absl::Status Store::PublishRefs(const RefsObject& refs) {
+  HUBD_CHECK(refs.domain == kSharedDomain);
+  return Commit(refs).status();
+}
+
+template <class Object>
+absl::StatusOr<std::optional<Object>> Store::IfOnDisk(
+    absl::StatusOr<std::optional<Object>> found) {
+  using Kind = ObjectKind<Object>;
+  if (!found.ok() || !found->has_value() || IsThere((*found)->path)) {
+    return found;
+  }
+  HUBD_RETURN_IF_ERROR(RemoveAll(Kind::Record(layout_, **found)));
+  HUBD_RETURN_IF_ERROR(Kind::Remove(*catalog_, **found));
+  return std::optional<Object>();
+}
+
+absl::StatusOr<std::optional<TreeObject>> Store::FindTree(const TreeKey& key) {
+  return IfOnDisk(catalog_->LookupTree(key));
+}
+
+absl::StatusOr<std::optional<CheckpointObject>> Store::FindCheckpoint(
+    const std::string& domain, const std::string& url) {
+  return IfOnDisk(catalog_->LookupCheckpoint(domain, url));
+}
+
+absl::StatusOr<std::optional<UnpackedObject>> Store::FindUnpacked(
+    const std::string& sha256) {
+  return IfOnDisk(catalog_->LookupUnpacked(sha256));
+}
+
+bool Store::HasBlob(const std::string& sha256) const {
+  return IsThere(layout_.Blob(sha256));
+}
+
+}  // namespace hubd

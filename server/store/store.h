@@ -1,0 +1,148 @@
+// A root on disk: opened once, locked, recovered; objects are staged in it and
+// published whole.
+//
+// The order of writes is always: stage, fsync, rename the object, fsync its
+// directory, rename its record (the commit point), catalog row. After a crash
+// at any point a reader sees the whole object or none; recovery removes what no
+// record names.
+
+#ifndef HUBD_SERVER_STORE_STORE_H_
+#define HUBD_SERVER_STORE_STORE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/base/clock.h"
+#include "server/base/mutex.h"
+#include "server/base/unique_fd.h"
+#include "server/store/catalog.h"
+#include "server/store/layout.h"
+#include "server/store/objects.h"
+
+namespace hubd {
+
+// A fresh directory or file below tmp/; removed when it goes, unless it was
+// published. Thread-compatible.
+class Staging {
+ public:
+  explicit Staging(std::string path) : path_(std::move(path)) {}
+  Staging(Staging&& other) noexcept : path_(std::exchange(other.path_, "")) {}
+  ~Staging();
+
+  const std::string& path() const { return path_; }
+
+ private:
+  friend class Store;
+  std::string path_;
+};
+
+// Thread-safe. Every call may wait for the disk; a full one is DISK_FULL.
+// Objects are published in the shared domain only.
+class Store {
+ public:
+  struct Options {
+    // Absolute and canonical.
+    std::string root;
+    // Written into LOCK for those who come second; empty where it is not known
+    // yet. Without line breaks.
+    std::string socket;
+  };
+
+  // Makes the root where it is missing (0700), checks owner and mode, takes
+  // LOCK, checks VERSION, opens the catalog, recovers. Errors:
+  // FAILED_PRECONDITION where another daemon holds the root (HolderOf reads
+  // who), where another uid owns it or others can write it (names the fix),
+  // where VERSION is newer.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(Options options,
+                                                     const Clock& clock);
+  // Takes over what Open has opened; use Open.
+  Store(Layout layout, const Clock& clock, UniqueFd root, UniqueFd lock,
+        std::unique_ptr<Catalog> catalog);
+  ~Store();
+
+  const Layout& layout() const { return layout_; }
+  Catalog& catalog() { return *catalog_; }
+
+  // Writes LOCK and ADDRESS: from here on clients find the daemon. ADDRESS goes
+  // with the Store.
+  absl::Status PublishAddress(const std::string& socket);
+
+  // Whether the root is still the directory that was opened.
+  bool StillThere() const;
+
+  absl::StatusOr<Staging> StageDirectory();
+  // An empty file to write, and its descriptor (read and write).
+  struct StagedFile {
+    Staging staging;
+    UniqueFd fd;
+  };
+  absl::StatusOr<StagedFile> StageFile();
+
+  // Publishes a staged file as the blob `checkpoint.sha256` (already there: the
+  // staged one goes) and the checkpoint. Fills path and created_at.
+  absl::StatusOr<CheckpointObject> PublishCheckpoint(
+      Staging staging, CheckpointObject checkpoint);
+  // The same for bytes that are stored already: a new validator, or the same
+  // bytes behind another URL.
+  absl::StatusOr<CheckpointObject> RecordCheckpoint(
+      CheckpointObject checkpoint);
+  // Publishes a staged directory, read-only and synced, as the tree `tree.key`
+  // (already there: the staged one goes, the stored object is the answer).
+  // Fills path and created_at.
+  absl::StatusOr<TreeObject> PublishTree(Staging staging, TreeObject tree);
+  absl::StatusOr<UnpackedObject> PublishUnpacked(Staging staging,
+                                                 UnpackedObject unpacked);
+  // Record and row of an answer about refs.
+  absl::Status PublishRefs(const RefsObject& refs);
+
+  // Look-ups that also check that the object is on disk; a row without its
+  // object is removed and nullopt returned.
+  absl::StatusOr<std::optional<TreeObject>> FindTree(const TreeKey& key);
+  absl::StatusOr<std::optional<CheckpointObject>> FindCheckpoint(
+      const std::string& domain, const std::string& url);
+  absl::StatusOr<std::optional<UnpackedObject>> FindUnpacked(
+      const std::string& sha256);
+  // Whether a blob is stored.
+  bool HasBlob(const std::string& sha256) const;
+
+ private:
+  std::string NextStagingPath();
+  absl::Time Now() const;
+  absl::Status MoveIn(Staging staging, const std::string& path);
+  absl::Status MoveInDirectory(Staging staging, const std::string& path);
+  // The commit point, then the row.
+  template <class Object>
+  absl::StatusOr<Object> Commit(Object object);
+  template <class Object>
+  absl::StatusOr<std::optional<Object>> IfOnDisk(
+      absl::StatusOr<std::optional<Object>> found);
+
+  const Layout layout_;
+  const Clock& clock_;
+  const UniqueFd root_;
+  const UniqueFd lock_;
+  const std::unique_ptr<Catalog> catalog_;
+  std::atomic<int64_t> staged_count_{0};
+
+  // Between the look whether an object is there and the rename that puts it.
+  Mutex move_mutex_;
+};
+
+// Who holds, or held last, the root: what a daemon wrote into LOCK. NOT_FOUND
+// where none did.
+struct Holder {
+  int64_t pid = 0;
+  std::string host;
+  std::string socket;  // empty until it listens
+};
+absl::StatusOr<Holder> HolderOf(const Layout& layout);
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_STORE_STORE_H_

@@ -1,0 +1,82 @@
+// A store on a file system of 2 MiB: a tmpfs in a mount namespace of this
+// process.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+
+#include "server/base/clock.h"
+#include "server/base/fs.h"
+#include "server/base/status.h"
+#include "server/base/unique_fd.h"
+#include "server/store/store.h"
+#include "tests/server/base/temp_dir.h"
+#include "tests/server/store/sample_objects.h"
+
+namespace hubd {
+namespace {
+
+// Writes one of the files that keep this process's uid and gid in a user
+// namespace of its own.
+bool WriteProc(const std::string& path, const std::string& text) {
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  return fd.valid() && WriteAll(fd.get(), text).ok();
+}
+
+bool MountSmallDisk(const std::string& path) {
+  const std::string uid = std::to_string(::geteuid());
+  const std::string gid = std::to_string(::getegid());
+  return ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+         WriteProc("/proc/self/uid_map", uid + " " + uid + " 1") &&
+         WriteProc("/proc/self/setgroups", "deny") &&
+         WriteProc("/proc/self/gid_map", gid + " " + gid + " 1") &&
+         ::mount("none", path.c_str(), "tmpfs", 0, "size=2m,mode=0700") == 0;
+}
+
+void ExpectDiskFull(const absl::Status& status, const std::string& root) {
+  EXPECT_EQ(ReasonOf(status), Reason::kDiskFull) << status;
+  EXPECT_NE(status.message().find("free space on the file system of " + root),
+            absl::string_view::npos)
+      << status;
+}
+
+TEST(DiskFullTest, SaysSoKeepsWhatIsStoredAndGoesOnWhenThereIsSpace) {
+  TempDir dir;
+  if (!MountSmallDisk(dir.path())) {
+    GTEST_SKIP() << "user namespaces are not allowed here";
+  }
+  RealClock clock;
+  absl::StatusOr<std::unique_ptr<Store>> store =
+      Store::Open({dir.path(), ""}, clock);
+  ASSERT_TRUE(store.ok()) << store.status();
+  const Layout& layout = (*store)->layout();
+  TreeObject stored = *(*store)->PublishTree(*(*store)->StageDirectory(),
+                                             SampleTree(layout, 1));
+  absl::StatusOr<Staging> staged = (*store)->StageDirectory();
+  ASSERT_TRUE(staged.ok());
+  // The rest of the disk.
+  UniqueFd filler(::open(dir.Below("filler").c_str(),
+                         O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  while (WriteAll(filler.get(), std::string(4096, 'x')).ok()) {
+  }
+  ExpectDiskFull((*store)->PublishRefs(SampleRefs(2000)), dir.path());
+  ExpectDiskFull(
+      (*store)->PublishTree(*std::move(staged), SampleTree(layout, 2)).status(),
+      dir.path());
+  EXPECT_TRUE(*(*store)->FindTree(stored.key) == stored);
+  EXPECT_EQ(*(*store)->FindTree(SampleTree(layout, 2).key), std::nullopt);
+
+  ASSERT_EQ(::unlink(dir.Below("filler").c_str()), 0);
+  filler.reset();
+  absl::StatusOr<TreeObject> tree =
+      (*store)->PublishTree(*(*store)->StageDirectory(), SampleTree(layout, 2));
+  EXPECT_TRUE(tree.ok()) << tree.status();
+}
+
+}  // namespace
+}  // namespace hubd

@@ -1,0 +1,44 @@
+#include "server/store/layout.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+namespace hubd {
+namespace {
+
+const RepoId kRepo = {"github.com", "o", "r"};
+const std::string kCommit(40, 'c');
+const std::string kDigest = "ab" + std::string(62, '0');
+
+TEST(LayoutTest, ObjectsLieWhereTheirDocumentationSays) {
+  Layout layout("/root");
+  EXPECT_EQ(layout.lock(), "/root/store/LOCK");
+  EXPECT_EQ(layout.address(), "/root/store/ADDRESS");
+  EXPECT_EQ(layout.log(), "/root/store/log");
+  EXPECT_EQ(layout.Blob(kDigest), "/root/store/blobs/ab/" + kDigest);
+  EXPECT_EQ(layout.Tree({kSharedDomain, kRepo, kCommit, "archive"}),
+            "/root/store/trees/github.com/o/r/" + kCommit + ".archive");
+  EXPECT_EQ(layout.Unpacked(kDigest), "/root/store/unpacked/" + kDigest);
+}
+
+TEST(LayoutTest, EveryPartOfAKeyMakesAnotherRecord) {
+  Layout layout("/root");
+  std::set<std::string> records = {
+      layout.TreeRecord({"shared", kRepo, kCommit, "archive"}),
+      layout.TreeRecord({"uid", kRepo, kCommit, "archive"}),
+      layout.TreeRecord({"shared", kRepo, kCommit, "git"}),
+      layout.TreeRecord({"shared", kRepo, std::string(40, 'd'), "archive"}),
+      layout.TreeRecord({"shared", {"h", "o", "r"}, kCommit, "archive"}),
+      layout.CheckpointRecord("shared", "https://h/x"),
+      layout.CheckpointRecord("uid", "https://h/x"),
+      layout.CheckpointRecord("shared", "https://h/y"),
+      layout.RefRecord("shared", kRepo),
+      layout.RefRecord("uid", kRepo),
+  };
+  EXPECT_EQ(records.size(), 10u);
+}
+
+}  // namespace
+}  // namespace hubd

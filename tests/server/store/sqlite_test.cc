@@ -1,0 +1,117 @@
+#include "server/store/sqlite.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <string>
+
+#include "server/base/fs.h"
+#include "tests/server/base/temp_dir.h"
+
+namespace hubd {
+namespace {
+
+constexpr auto kWrite = Database::Mode::kReadWriteCreate;
+constexpr char kTable[] = "CREATE TABLE t (id INTEGER PRIMARY KEY, s TEXT)";
+
+int64_t Number(Database& database, const std::string& sql) {
+  absl::StatusOr<SqlRows> rows = database.Query(sql);
+  EXPECT_TRUE(rows.ok()) << rows.status();
+  EXPECT_TRUE(*rows->Next());
+  return rows->Int(0);
+}
+
+TEST(DatabaseTest, IsAFileForItsOwnerOnlyAndDurable) {
+  TempDir dir;
+  auto database = *Database::Open(dir.Below("db"), kWrite);
+  ASSERT_TRUE(database->Execute(kTable).ok());
+  for (const char* name : {"db", "db-wal", "db-shm"}) {
+    struct stat info;
+    ASSERT_EQ(::stat(dir.Below(name).c_str(), &info), 0) << name;
+    EXPECT_EQ(info.st_mode & 0777, 0600u) << name;
+  }
+  EXPECT_EQ(Number(*database, "PRAGMA synchronous"), 2);  // FULL
+  EXPECT_EQ(Number(*database, "PRAGMA foreign_keys"), 1);
+}
+
+TEST(DatabaseTest, ValuesOfAnyBytesComeBackThroughTheSameStatement) {
+  TempDir dir;
+  auto database = *Database::Open(dir.Below("db"), kWrite);
+  ASSERT_TRUE(database->Execute(kTable).ok());
+  const std::string odd("\0\xff'\n", 4);
+  for (const std::string& text : {odd, std::string(), std::string("x")}) {
+    EXPECT_EQ(*database->Execute("INSERT INTO t (s) VALUES (?1)", {text}), 1);
+  }
+  auto rows = *database->Query("SELECT id, s FROM t WHERE id >= ?1", {1});
+  for (const std::string& text : {odd, std::string(), std::string("x")}) {
+    ASSERT_TRUE(*rows.Next());
+    EXPECT_EQ(rows.Text(1), text);
+  }
+  EXPECT_FALSE(*rows.Next());
+}
+
+TEST(DatabaseTest, MigrationsRunOnceEach) {
+  TempDir dir;
+  {
+    auto database = *Database::Open(dir.Below("db"), kWrite);
+    ASSERT_TRUE(database->Migrate({kTable}).ok());
+  }
+  auto database = *Database::Open(dir.Below("db"), kWrite);
+  ASSERT_TRUE(database->Migrate({kTable}).ok());
+  ASSERT_TRUE(database->Migrate({kTable, "ALTER TABLE t ADD x INTEGER"}).ok());
+  EXPECT_TRUE(database->Query("SELECT x FROM t").ok());
+  EXPECT_EQ(Number(*database, "PRAGMA user_version"), 2);
+}
+
+TEST(DatabaseTest, AFailingMigrationLeavesNothingOfAnyOfThem) {
+  TempDir dir;
+  auto database = *Database::Open(dir.Below("db"), kWrite);
+  EXPECT_FALSE(database->Migrate({kTable, "CREATE TABLE u (x); no sql"}).ok());
+  EXPECT_FALSE(database->InTransaction());
+  EXPECT_EQ(Number(*database, "PRAGMA user_version"), 0);
+  EXPECT_EQ(Number(*database, "SELECT count(*) FROM sqlite_master"), 0);
+}
+
+TEST(DatabaseTest, RefusesWhatANewerVersionWroteAndNamesBoth) {
+  TempDir dir;
+  auto database = *Database::Open(dir.Below("db"), kWrite);
+  ASSERT_TRUE(database->Execute("PRAGMA user_version = 41").ok());
+  absl::Status status = database->Migrate({kTable});
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  for (const std::string& word :
+       {dir.Below("db"), std::string("version 41"), std::string("up to 1")}) {
+    EXPECT_NE(status.message().find(word), absl::string_view::npos) << status;
+  }
+}
+
+TEST(DatabaseTest, AReaderCannotWriteAndSeesWhatWasCommitted) {
+  TempDir dir;
+  auto writer = *Database::Open(dir.Below("db"), kWrite);
+  ASSERT_TRUE(writer->Execute(kTable).ok());
+  auto reader = *Database::Open(dir.Below("db"), Database::Mode::kReadOnly);
+  EXPECT_FALSE(reader->Execute("INSERT INTO t (s) VALUES ('x')").ok());
+  ASSERT_TRUE(writer->Execute("BEGIN IMMEDIATE").ok());
+  ASSERT_TRUE(writer->Execute("INSERT INTO t (s) VALUES ('x')").ok());
+  EXPECT_EQ(Number(*reader, "SELECT count(*) FROM t"), 0);
+  ASSERT_TRUE(writer->Execute("COMMIT").ok());
+  EXPECT_EQ(Number(*reader, "SELECT count(*) FROM t"), 1);
+}
+
+TEST(DatabaseTest, AFileThatIsNoDatabaseIsDataLossAndNamed) {
+  TempDir dir;
+  ASSERT_TRUE(
+      WriteFileDurably(dir.Below("db"), std::string(8192, 'x'), 0600).ok());
+  absl::Status status = Database::Open(dir.Below("db"), kWrite).status();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_NE(status.message().find(dir.Below("db")), absl::string_view::npos);
+}
+
+TEST(DatabaseTest, OpeningInAFolderThatIsNotThereFails) {
+  TempDir dir;
+  EXPECT_FALSE(Database::Open(dir.Below("no/db"), kWrite).ok());
+  EXPECT_FALSE(
+      Database::Open(dir.Below("no/db"), Database::Mode::kReadOnly).ok());
+}
+
+}  // namespace
+}  // namespace hubd

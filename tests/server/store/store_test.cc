@@ -1,0 +1,259 @@
+#include "server/store/store.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/base/clock.h"
+#include "server/base/fs.h"
+#include "server/base/status.h"
+#include "server/store/record.h"
+#include "tests/server/base/temp_dir.h"
+#include "tests/server/store/sample_objects.h"
+
+namespace hubd {
+namespace {
+
+// Stands still at a time that has parts of a microsecond.
+class FixedClock final : public Clock {
+ public:
+  absl::Time Now() const override {
+    return SampleTime(0) + absl::Nanoseconds(789);
+  }
+};
+
+mode_t ModeOf(const std::string& path) {
+  struct stat info;
+  EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
+  return info.st_mode & 07777;
+}
+
+class StoreTest : public testing::Test {
+ protected:
+  StoreTest() : layout_(dir_.Below("root")), store_(*Open()) {}
+
+  absl::StatusOr<std::unique_ptr<Store>> Open() {
+    return Store::Open({layout_.root(), "/s"}, clock_);
+  }
+
+  CheckpointObject Publish(const std::string& bytes, const std::string& url) {
+    auto file = *store_->StageFile();
+    HUBD_CHECK(WriteAll(file.fd.get(), bytes).ok());
+    CheckpointObject checkpoint = SampleCheckpoint(layout_, 1);
+    checkpoint.sha256 = Sha256Hex(bytes);
+    checkpoint.url = url;
+    return *store_->PublishCheckpoint(std::move(file.staging), checkpoint);
+  }
+
+  Staging StageTree(const std::string& bytes) {
+    Staging staging = *store_->StageDirectory();
+    HUBD_CHECK(WriteFileDurably(staging.path() + "/f", bytes, 0644).ok());
+    return staging;
+  }
+
+  TempDir dir_;
+  Layout layout_;
+  FixedClock clock_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(StoreTest, AFreshRootIsForItsOwnerAndTaggedAsACache) {
+  EXPECT_EQ(ModeOf(layout_.root()), 0700u);
+  EXPECT_EQ(*ReadFile(layout_.version()), "1\n");
+  EXPECT_EQ(ReadFile(layout_.cachedir_tag())->substr(0, 43),
+            "Signature: 8a477f597d28d172789f06886806bc55");
+  EXPECT_EQ(ModeOf(layout_.lock()), 0600u);
+}
+
+TEST_F(StoreTest, ACheckpointIsPublishedReadOnlyWithRecordAndRow) {
+  CheckpointObject published = Publish("bytes", "https://h/x");
+  EXPECT_EQ(published.path, layout_.Blob(Sha256Hex("bytes")));
+  EXPECT_EQ(published.created_at, SampleTime(0));
+  EXPECT_EQ(*ReadFile(published.path), "bytes");
+  EXPECT_EQ(ModeOf(published.path), 0444u);
+  EXPECT_TRUE(*store_->FindCheckpoint("shared", "https://h/x") == published);
+  EXPECT_TRUE(store_->HasBlob(Sha256Hex("bytes")));
+  std::string record =
+      *ReadFile(layout_.CheckpointRecord("shared", "https://h/x"));
+  EXPECT_EQ(DecodeRecord<CheckpointObject>(record)->sha256, published.sha256);
+}
+
+TEST_F(StoreTest, BytesThatAreStoredAreNotStoredAgain) {
+  struct stat first;
+  struct stat second;
+  ASSERT_EQ(::stat(Publish("bytes", "https://h/x").path.c_str(), &first), 0);
+  ASSERT_EQ(::stat(Publish("bytes", "https://h/y").path.c_str(), &second), 0);
+  EXPECT_EQ(first.st_ino, second.st_ino);
+  EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
+}
+
+TEST_F(StoreTest, AnotherUrlForStoredBytesNeedsTheBytes) {
+  CheckpointObject checkpoint = Publish("bytes", "https://h/x");
+  checkpoint.etag = "fresh";
+  ASSERT_TRUE(store_->RecordCheckpoint(checkpoint).ok());
+  EXPECT_EQ((*store_->FindCheckpoint("shared", "https://h/x"))->etag, "fresh");
+  checkpoint.sha256 = Sha256Hex("others");
+  EXPECT_TRUE(absl::IsNotFound(store_->RecordCheckpoint(checkpoint).status()));
+}
+
+TEST_F(StoreTest, ATreeIsPublishedReadOnlyAndTheFirstOneStays) {
+  TreeObject tree = SampleTree(layout_, 1);
+  TreeObject first = *store_->PublishTree(StageTree("first"), tree);
+  TreeObject second = *store_->PublishTree(StageTree("second"), tree);
+  EXPECT_TRUE(first == second);
+  EXPECT_TRUE(*store_->FindTree(tree.key) == first);
+  EXPECT_EQ(*ReadFile(first.path + "/f"), "first");
+  EXPECT_EQ(ModeOf(first.path), 0555u);
+  EXPECT_EQ(ModeOf(first.path + "/f"), 0444u);
+  EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
+}
+
+TEST_F(StoreTest, AnUnpackedArchiveIsPublishedOnce) {
+  UnpackedObject unpacked = SampleUnpacked(layout_, 1);
+  UnpackedObject first = *store_->PublishUnpacked(StageTree("1"), unpacked);
+  EXPECT_TRUE(*store_->PublishUnpacked(StageTree("2"), unpacked) == first);
+  EXPECT_TRUE(*store_->FindUnpacked(unpacked.sha256) == first);
+  EXPECT_EQ(first.members, unpacked.members);
+  EXPECT_EQ(*ReadFile(first.path + "/f"), "1");
+}
+
+TEST_F(StoreTest, ATreeThatOnlyLacksItsRecordIsTakenAsItIs) {
+  // As after a publish whose record could not be written.
+  TreeObject tree = SampleTree(layout_, 1);
+  tree = *store_->PublishTree(StageTree("first"), tree);
+  ASSERT_TRUE(store_->catalog().RemoveTree(tree.key).ok());
+  ASSERT_TRUE(RemoveAll(layout_.TreeRecord(tree.key)).ok());
+  ASSERT_TRUE(store_->PublishTree(StageTree("second"), tree).ok());
+  EXPECT_EQ(*ReadFile(tree.path + "/f"), "first");
+  EXPECT_TRUE(store_->FindTree(tree.key)->has_value());
+}
+
+TEST_F(StoreTest, WhatIsGoneFromDiskIsNotFoundAndForgotten) {
+  CheckpointObject checkpoint = Publish("bytes", "https://h/x");
+  ASSERT_TRUE(RemoveAll(checkpoint.path).ok());
+  EXPECT_EQ(*store_->FindCheckpoint("shared", "https://h/x"), std::nullopt);
+  EXPECT_EQ(*store_->catalog().LookupCheckpoint("shared", "https://h/x"),
+            std::nullopt);
+  EXPECT_TRUE(ListDirectory(layout_.checkpoint_records())->empty());
+  EXPECT_FALSE(store_->HasBlob(checkpoint.sha256));
+}
+
+TEST_F(StoreTest, RefsHaveRecordAndRow) {
+  ASSERT_TRUE(store_->PublishRefs(SampleRefs(3)).ok());
+  EXPECT_TRUE(*store_->catalog().LookupRefs("shared", kSampleRepo) ==
+              SampleRefs(3));
+  EXPECT_TRUE(ReadFile(layout_.RefRecord("shared", kSampleRepo)).ok());
+}
+
+TEST_F(StoreTest, ManyThreadsPublishTheSameAndOthersAtOnce) {
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([this, t] {
+        for (int i = 0; i < 10; ++i) {
+          Publish("same", "https://h/" + std::to_string(t));
+          Publish(std::to_string(t * 100 + i), "https://h/own");
+          TreeObject tree = SampleTree(layout_, i);
+          EXPECT_TRUE(store_->PublishTree(StageTree("x"), tree).ok());
+        }
+      });
+    }
+  }
+  EXPECT_EQ(store_->catalog().ListTrees(0, "")->objects.size(), 10u);
+  EXPECT_EQ(store_->catalog().ListCheckpoints(0, "")->objects.size(), 5u);
+  EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
+}
+
+TEST_F(StoreTest, AStagedThingThatIsNotPublishedGoes) {
+  std::string path = StageTree("x").path();
+  EXPECT_FALSE(std::filesystem::exists(path));
+  {
+    auto file = *store_->StageFile();
+  }
+  EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
+}
+
+TEST_F(StoreTest, TheAddressIsThereWhileTheDaemonIs) {
+  ASSERT_TRUE(store_->PublishAddress("/run/a b.sock").ok());
+  EXPECT_EQ(*ReadFile(layout_.address()), "/run/a b.sock\n");
+  EXPECT_EQ(HolderOf(layout_)->socket, "/run/a b.sock");
+  ASSERT_TRUE(store_->PublishAddress("/s").ok());
+  EXPECT_EQ(HolderOf(layout_)->socket, "/s");
+  store_.reset();
+  EXPECT_FALSE(std::filesystem::exists(layout_.address()));
+}
+
+TEST_F(StoreTest, NoticesThatItsRootWasReplacedAndLeavesTheNewOneAlone) {
+  EXPECT_TRUE(store_->StillThere());
+  ASSERT_TRUE(RenameDurably(layout_.root(), dir_.Below("old")).ok());
+  EXPECT_FALSE(store_->StillThere());
+  auto other = *Open();
+  ASSERT_TRUE(other->PublishAddress("/other").ok());
+  EXPECT_FALSE(store_->StillThere());
+  store_.reset();
+  EXPECT_EQ(*ReadFile(layout_.address()), "/other\n");
+}
+
+TEST_F(StoreTest, NoticesThatOnlyItsStoreWasRemoved) {
+  ASSERT_TRUE(RemoveAll(layout_.store()).ok());
+  EXPECT_FALSE(store_->StillThere());
+}
+
+TEST_F(StoreTest, RefusesAStoreOfANewerVersionAndNamesBoth) {
+  store_.reset();
+  ASSERT_TRUE(WriteFileDurably(layout_.version(), "7\n", 0644).ok());
+  absl::Status status = Open().status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  EXPECT_NE(status.message().find("version 7"), absl::string_view::npos);
+  EXPECT_NE(status.message().find("version 1"), absl::string_view::npos);
+  ASSERT_TRUE(WriteFileDurably(layout_.version(), "x\n", 0644).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(Open().status()));
+}
+
+TEST_F(StoreTest, RefusesARootThatOthersCanWriteAndNamesTheFix) {
+  store_.reset();
+  for (mode_t mode : {0770, 0702}) {
+    ASSERT_EQ(::chmod(layout_.root().c_str(), mode), 0);
+    absl::Status status = Open().status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status));
+    EXPECT_NE(status.message().find("chmod go-w " + layout_.root()),
+              absl::string_view::npos)
+        << status;
+  }
+  ASSERT_EQ(::chmod(layout_.root().c_str(), 0755), 0);
+  EXPECT_TRUE(Open().ok());
+}
+
+TEST_F(StoreTest, RefusesARootThatAnotherOwnsAndNamesBoth) {
+  // Root can give a directory away; everyone else finds one of root's.
+  std::string root = "/usr";
+  if (::geteuid() == 0) {
+    root = dir_.Below("others");
+    ASSERT_TRUE(MakeDirectories(root, 0700).ok());
+    ASSERT_EQ(::chown(root.c_str(), 1, 1), 0);
+  }
+  absl::Status status = Store::Open({root, ""}, clock_).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  EXPECT_NE(status.message().find("chown " + std::to_string(::geteuid())),
+            absl::string_view::npos)
+      << status;
+}
+
+TEST_F(StoreTest, RefusesARootThatIsAFile) {
+  ASSERT_TRUE(WriteFileDurably(dir_.Below("file"), "", 0600).ok());
+  absl::Status status = Store::Open({dir_.Below("file"), ""}, clock_).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+}
+
+TEST_F(StoreTest, HolderOfARootThatNobodyOpenedIsNotFound) {
+  EXPECT_TRUE(absl::IsNotFound(HolderOf(Layout(dir_.Below("x"))).status()));
+}
+
+}  // namespace
+}  // namespace hubd
