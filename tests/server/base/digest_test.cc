@@ -1,0 +1,54 @@
+#include "server/base/digest.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "server/base/fs.h"
+#include "server/base/unique_fd.h"
+
+namespace hubd {
+namespace {
+
+// FIPS 180-2, appendix B.
+constexpr char kAbc[] =
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+constexpr char kEmpty[] =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+TEST(DigestTest, KnowsThePublishedVectors) {
+  EXPECT_EQ(Sha256Hex("abc"), kAbc);
+  EXPECT_EQ(Sha256Hex(""), kEmpty);
+}
+
+TEST(HasherTest, PiecesGiveTheDigestOfTheWhole) {
+  Hasher hasher;
+  hasher.Update("a");
+  hasher.Update("");
+  Hasher moved = std::move(hasher);
+  moved.Update("bc");
+  EXPECT_EQ(moved.Finish(), kAbc);
+}
+
+TEST(DigestTest, HashesAFileFromItsStartWhereverItsPositionIs) {
+  UniqueFd fd(::memfd_create("digest", MFD_CLOEXEC));
+  // More than one read, and not a multiple of one.
+  std::string bytes((3 << 20) + 17, 'x');
+  ASSERT_TRUE(WriteAll(fd.get(), bytes).ok());
+  EXPECT_EQ(*Sha256OfFile(fd.get()), Sha256Hex(bytes));
+  EXPECT_FALSE(Sha256OfFile(-1).ok());
+}
+
+TEST(DigestTest, APrefixIsOneToSixtyFourLowerCaseHexDigits) {
+  EXPECT_TRUE(IsSha256Prefix("0"));
+  EXPECT_TRUE(IsSha256Prefix(kAbc));
+  EXPECT_FALSE(IsSha256Prefix(""));
+  EXPECT_FALSE(IsSha256Prefix("ABCDEF12"));
+  EXPECT_FALSE(IsSha256Prefix("12g4"));
+  EXPECT_FALSE(IsSha256Prefix(std::string(kAbc) + "0"));
+}
+
+}  // namespace
+}  // namespace hubd
