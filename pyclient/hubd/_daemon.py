@@ -1,0 +1,261 @@
+"""Finds the daemon of a root, or starts it.
+
+The order, the same as in the C++ client: $HUBD_SOCKET; the system daemon's
+socket; the address that the root's daemon wrote down; a daemon started here.
+A socket counts only if something answers there whose uid we believe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import pwd
+import select
+import shutil
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import threading
+import time
+from typing import Iterator, List, Optional
+
+from hubd._errors import DaemonUnreachable
+from hubd._options import is_off
+
+SYSTEM_SOCKET = "/run/hubd/hubd.sock"
+_SERVICE_USER = "hubd"
+_START_SECONDS = 30.0
+_HELD_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+_LOG_LINES = 20
+
+
+def default_root() -> str:
+    """The root where nothing else was chosen."""
+    home = os.environ.get("HUBD_HOME")
+    if home:
+        return home
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")
+    return os.path.join(cache, "hubd")
+
+
+def canonical(root: str) -> str:
+    """Absolute, links resolved as far as the path exists."""
+    return os.path.realpath(os.path.abspath(os.path.expanduser(root)))
+
+
+def find_or_start(root: str, explicit: Optional[str], wait: Optional[float]) -> str:
+    """Gives the path of a socket where the daemon of `root` answers.
+
+    explicit: that socket or none. wait: seconds that the caller has left; None:
+    the usual bounds. Raises DaemonUnreachable.
+    """
+    chosen = explicit or os.environ.get("HUBD_SOCKET")
+    if chosen:
+        if _answers(chosen):
+            return chosen
+        raise DaemonUnreachable(
+            f"no hubd answers at {chosen}: start one there, or unset HUBD_SOCKET",
+            metadata={"path": chosen},
+        )
+    found = SYSTEM_SOCKET if _answers(SYSTEM_SOCKET) else _from_address(root)
+    if found:
+        return found
+    if chosen == "" or is_off("HUBD_AUTOSTART"):
+        raise DaemonUnreachable(
+            f"no hubd answers for {root}, and starting one is switched off "
+            f"(HUBD_AUTOSTART, HUBD_SOCKET): run hubd --dir {root}",
+            metadata={"path": root},
+        )
+    limit = _START_SECONDS if wait is None else min(wait, _START_SECONDS)
+    return _start(root, time.monotonic() + limit)
+
+
+def _answers(path: str) -> bool:
+    """Whether a daemon we believe accepts connections at a path."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.settimeout(5.0)
+        try:
+            peer.connect(path)
+        except OSError:
+            return False
+        size = struct.calcsize("3i")
+        credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    uid = struct.unpack("3i", credentials)[1]
+    if uid not in _believed_uids():
+        raise DaemonUnreachable(
+            f"the socket {path} belongs to uid {uid}: it must be yours, root's "
+            f"or the user {_SERVICE_USER}'s",
+            metadata={"path": path},
+        )
+    return True
+
+
+def _believed_uids() -> List[int]:
+    uids = [os.geteuid(), 0]
+    with contextlib.suppress(KeyError):
+        uids.append(pwd.getpwnam(_SERVICE_USER).pw_uid)
+    return uids
+
+
+def _from_address(root: str) -> Optional[str]:
+    try:
+        with open(os.path.join(root, "store", "ADDRESS"), encoding="utf-8") as file:
+            address = file.readline().rstrip("\n")
+    except OSError:
+        return None
+    return address if address and _answers(address) else None
+
+
+def _start(root: str, deadline: float) -> str:
+    key = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
+    with _start_lock(os.path.join(_socket_dir(), key + ".start"), deadline):
+        return _from_address(root) or _spawn(root, deadline)
+
+
+def _socket_dir() -> str:
+    """The private directory for sockets; made if absent."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    uid = os.geteuid()
+    if base and os.path.isdir(base) and os.stat(base).st_uid == uid:
+        path = os.path.join(base, "hubd")
+    else:
+        path = f"/tmp/hubd-{uid}"
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o077:
+        raise DaemonUnreachable(
+            f"{path} must be a directory of yours with mode 0700: remove it, or "
+            f"set XDG_RUNTIME_DIR",
+            metadata={"path": path},
+        )
+    return path
+
+
+@contextlib.contextmanager
+def _start_lock(path: str, deadline: float) -> Iterator[None]:
+    """Lets one client at a time start the daemon of a root."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES):
+                    raise
+            if time.monotonic() >= deadline:
+                raise DaemonUnreachable(
+                    "another client has been starting hubd too long"
+                )
+            time.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _program() -> str:
+    named = os.environ.get("HUBD_DAEMON")
+    if named:
+        return named
+    here = os.path.dirname(os.path.abspath(__file__))
+    for folder in (here, os.path.dirname(sys.executable)):
+        path = os.path.join(folder, "hubd")
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    path = shutil.which("hubd") or ""
+    if not path:
+        raise DaemonUnreachable(
+            "hubd is not installed: put it in PATH, or set HUBD_DAEMON to it"
+        )
+    return path
+
+
+def _spawn(root: str, deadline: float) -> str:
+    program = _program()
+    ready, theirs = os.pipe()
+    try:
+        try:
+            process = subprocess.Popen(
+                [program, "--dir", root],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env=dict(os.environ, HUBD_READY_FD=str(theirs)),
+                pass_fds=(theirs,),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise DaemonUnreachable(f"cannot start {program}: {error}") from error
+        finally:
+            os.close(theirs)
+        # It outlives this call; somebody must collect it when it ends.
+        threading.Thread(target=process.wait, daemon=True).start()
+        line = _read_line(ready, deadline)
+    finally:
+        os.close(ready)
+    return _judge(line, program, root, deadline)
+
+
+def _read_line(fd: int, deadline: float) -> str:
+    """Reads up to a newline, the end, or the deadline."""
+    line = b""
+    while not line.endswith(b"\n"):
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([fd], [], [], left)[0]:
+            raise DaemonUnreachable("hubd was started but did not become ready in time")
+        byte = os.read(fd, 1)
+        if not byte:
+            break
+        line += byte
+    return line.decode("utf-8", "replace").strip()
+
+
+def _judge(line: str, program: str, root: str, deadline: float) -> str:
+    """Turns what a started daemon says into the path of a socket."""
+    word, _, rest = line.partition(" ")
+    if word == "ready" and _answers(rest):
+        return rest
+    if word == "held":
+        return _wait_for_holder(rest, root, deadline)
+    if word == "error":
+        raise DaemonUnreachable(f"hubd did not start: {rest}", metadata={"path": root})
+    raise DaemonUnreachable(
+        f"{program} ended before it was ready{_log_end(root)}",
+        metadata={"path": root},
+    )
+
+
+def _wait_for_holder(who: str, root: str, deadline: float) -> str:
+    until = min(deadline, time.monotonic() + _HELD_SECONDS)
+    while True:
+        found = _from_address(root)
+        if found:
+            return found
+        if time.monotonic() >= until:
+            break
+        time.sleep(_POLL_SECONDS)
+    pid, host, path = (who.split(" ", 2) + ["-", "-"])[:3]
+    raise DaemonUnreachable(
+        f"{root} is held by the hubd with pid {pid} on host {host} (socket {path}), "
+        f"which does not answer here: stop it there, or choose another root with "
+        f"HUBD_HOME",
+        metadata={"path": root},
+    )
+
+
+def _log_end(root: str) -> str:
+    path = os.path.join(root, "store", "log")
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.readlines()[-_LOG_LINES:]
+    except OSError:
+        return " and left no log"
+    return f"; the end of {path}:\n" + "".join(lines)

@@ -1,0 +1,444 @@
+"""What the front-ends for torch.hub and oneflow.hub share."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from hubd import (
+    _imports,
+    _lease,
+    _options,
+    _patch,
+    _translate,
+    _trust,
+    _view,
+    _weights,
+)
+from hubd._client import Client
+from hubd._errors import HubdError
+from hubd._profile import Profile
+from hubd._types import Documentation, Listing, Progress, Tree
+
+# Where the sandbox cannot answer, the originals' way is open: trust is decided.
+_RUN_HERE = ("SANDBOX_UNAVAILABLE", "ENTRYPOINT_FAILED")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A repo as the user named it, and how it is wanted."""
+
+    github: str
+    owner: str
+    name: str
+    # None: no ref; "": `owner/name:`, which means the origin's HEAD.
+    ref: Optional[str]
+    hub_dir: str
+    force_reload: bool
+    skip_validation: bool
+    require_trust: bool = False
+
+    def directories(self) -> Tuple[str, ...]:
+        """The view's names for it, as far as they are known beforehand."""
+        refs = ("main", "master") if self.ref is None else (self.ref,)
+        return tuple(_view.directory_name(self.owner, self.name, ref) for ref in refs)
+
+    def selector(self) -> Dict[str, Any]:
+        """What the client's calls take to find the tree."""
+        return {
+            "default_ref": "head" if self.ref == "" else "main-else-master",
+            "refresh": True if self.force_reload else None,
+            "skip_validation": self.skip_validation,
+        }
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where code lies: `run` is imported, `shown` is named to the user."""
+
+    run: str
+    shown: str
+
+
+def split_repo(github: str) -> Tuple[str, str, Optional[str]]:
+    """Cuts "owner/name[:ref]" as the originals do; ValueError where they do."""
+    ref: Optional[str] = None
+    repo = github
+    if ":" in github:
+        repo, ref = github.split(":")
+    owner, name = repo.split("/")
+    return owner, name, ref
+
+
+def archive_link(owner: str, name: str, ref: str) -> str:
+    """The link that the originals download."""
+    return f"https://github.com/{owner}/{name}/zipball/{ref}"
+
+
+class FrontEnd:
+    """One drop-in module's behaviour.
+
+    `module` is that module: what users replace or set there (`_hub_dir`,
+    `download_url_to_file`, `_validate_not_a_forked_repo`) is read when it counts.
+    """
+
+    def __init__(self, profile: Profile, module: ModuleType) -> None:
+        self._profile = profile
+        self._module = module
+        self._replacement = _patch.Replacement(profile.framework, module)
+        self._weights = _weights.Weights(profile, self.client)
+        self._own: Dict[str, Any] = {}
+
+    def remember(self, name: str) -> None:
+        """Notes a function of the module as ours, to see it replaced later."""
+        self._own[name] = getattr(self._module, name)
+
+    def _replaced(self, name: str) -> Optional[Callable[..., Any]]:
+        current: Callable[..., Any] = getattr(self._module, name)
+        return None if current is self._own[name] else current
+
+    # Directories.
+
+    def home(self) -> str:
+        """The framework's home."""
+        cache = os.getenv("XDG_CACHE_HOME", "~/.cache")
+        default = os.path.join(cache, self._profile.framework)
+        return os.path.expanduser(os.getenv(self._profile.home_variable, default))
+
+    def get_dir(self) -> str:
+        """The hub's directory."""
+        old = self._profile.old_hub_variable
+        if os.getenv(old):
+            warnings.warn(
+                f"{old} is deprecated, please use env "
+                f"{self._profile.home_variable} instead",
+                stacklevel=3,
+            )
+        return self._directory()
+
+    def _directory(self) -> str:
+        chosen: Optional[str] = getattr(self._module, "_hub_dir")
+        return os.path.join(self.home(), "hub") if chosen is None else chosen
+
+    def client(self) -> Client:
+        """A client of the daemon whose root is where the user wants the bytes."""
+        user_chose = (
+            getattr(self._module, "_hub_dir") is not None
+            or os.getenv(self._profile.home_variable) is not None
+        )
+        if os.getenv("HUBD_HOME") or not user_chose:
+            return Client()
+        return Client(dir=self._directory())
+
+    # Repos.
+
+    def list(
+        self,
+        github: str,
+        force_reload: bool,
+        skip_validation: bool,
+        trust_repo: object,
+        verbose: bool,
+    ) -> List[str]:
+        asked = self._ask(github, force_reload, skip_validation, trust_repo, "list")
+        place = self._cached_by_original(asked, verbose)
+        if place is None:
+            result = self._inspect(
+                asked,
+                "",
+                verbose,
+                lambda report: self.client().list(
+                    asked.github, progress=report, **asked.selector()
+                ),
+            )
+            if isinstance(result, Listing):
+                found = sorted(item.name for item in result.entrypoints)
+                return [name for name in found if not name.startswith("_")]
+            place = result
+        with self._replacement.active():
+            return _imports.names(place.run)
+
+    def help(
+        self,
+        github: str,
+        model: str,
+        force_reload: bool,
+        skip_validation: bool,
+        trust_repo: object,
+    ) -> Any:
+        asked = self._ask(github, force_reload, skip_validation, trust_repo, "help")
+        place = self._cached_by_original(asked, True)
+        if place is None:
+            _imports.check_name(model)
+            result = self._inspect(
+                asked,
+                model,
+                True,
+                lambda report: self.client().help(
+                    asked.github, model, progress=report, **asked.selector()
+                ),
+            )
+            if isinstance(result, Documentation):
+                return result.doc
+            place = result
+        with self._replacement.active():
+            return _imports.documentation(place.run, model)
+
+    def load(
+        self,
+        repo_or_dir: str,
+        model: str,
+        args: Tuple[Any, ...],
+        kwargs: Dict[str, Any],
+        *,
+        source: str,
+        trust_repo: object,
+        force_reload: bool,
+        verbose: bool,
+        skip_validation: bool,
+    ) -> Any:
+        source = source.lower()
+        if source not in ("github", "local"):
+            raise ValueError(
+                f'Unknown source: "{source}". Allowed values: "github" | "local".'
+            )
+        if source == "local":
+            return self.load_local(repo_or_dir, model, *args, **kwargs)
+        asked = self._ask(
+            repo_or_dir, force_reload, skip_validation, trust_repo, "load"
+        )
+        place = self._get(asked, verbose)
+        with _options.options(refresh=True if force_reload else None):
+            return self.load_local(place.run, model, *args, **kwargs)
+
+    def load_local(self, directory: str, model: str, *args: Any, **kwargs: Any) -> Any:
+        """Calls an entrypoint of a directory; its weights come through hubd."""
+        if _view.is_ours(directory):
+            hubconf = os.path.join(directory, _imports.MODULE_HUBCONF)
+            _imports.adopt_tree(os.path.dirname(os.readlink(hubconf)))
+        with self._replacement.active():
+            return _imports.call(directory, model, args, kwargs)
+
+    def cache_or_reload(
+        self,
+        github: str,
+        force_reload: bool,
+        trust_repo: object,
+        verbose: bool,
+        skip_validation: bool,
+    ) -> str:
+        """The directory in the view that shows a repo."""
+        asked = self._ask(github, force_reload, skip_validation, trust_repo, "load")
+        return self._get(asked, verbose).shown
+
+    def parse_repo(self, github: str) -> Tuple[str, str, str]:
+        """Owner, name and ref; where none is given, the one that it means."""
+        owner, name, ref = split_repo(github)
+        if ref is None:
+            asked = self._asked(github, False, False)
+            with _TreeErrors(asked):
+                ref = self.client().load(github, **asked.selector()).ref
+        return owner, name, ref
+
+    def _asked(self, github: str, force_reload: bool, skip_validation: bool) -> Asked:
+        owner, name, ref = split_repo(github)
+        hub_dir = self.get_dir()
+        os.makedirs(hub_dir, exist_ok=True)
+        forks_allowed = self._replaced("_validate_not_a_forked_repo") is not None
+        return Asked(
+            github=github,
+            owner=owner,
+            name=name,
+            ref=ref,
+            hub_dir=hub_dir,
+            force_reload=bool(force_reload),
+            skip_validation=bool(skip_validation) or forks_allowed,
+        )
+
+    def _ask(
+        self,
+        github: str,
+        force_reload: bool,
+        skip_validation: bool,
+        trust_repo: object,
+        calling_fn: str,
+    ) -> Asked:
+        """Understands a request and decides on trust, in the originals' order."""
+        asked = self._asked(github, force_reload, skip_validation)
+        return self.decide_trust(asked, trust_repo, calling_fn)
+
+    def decide_trust(self, asked: Asked, trust_repo: object, calling_fn: str) -> Asked:
+        """The same request, once its code may run."""
+        subject = _trust.Subject(
+            owner=asked.owner,
+            name=asked.name,
+            directories=asked.directories(),
+            hub_dir=os.path.abspath(asked.hub_dir),
+        )
+        recorded = _trust.decide(
+            self._profile, self.client(), subject, trust_repo, calling_fn
+        )
+        return replace(asked, require_trust=recorded)
+
+    def _get(self, asked: Asked, verbose: bool) -> Place:
+        place = self._cached_by_original(asked, verbose)
+        return self._fetch(asked, verbose) if place is None else place
+
+    def _cached_by_original(self, asked: Asked, verbose: bool) -> Optional[Place]:
+        """A directory that the replaced hub downloaded, as it is."""
+        if asked.force_reload:
+            return None
+        for name in asked.directories():
+            directory = os.path.join(asked.hub_dir, name)
+            if _view.left_by_original(directory):
+                if verbose:
+                    sys.stderr.write(f"Using cache found in {directory}\n")
+                return Place(directory, directory)
+        return None
+
+    def _fetch(self, asked: Asked, verbose: bool) -> Place:
+        report = _Report(self._profile, asked)
+        with _TreeErrors(asked):
+            tree = self.client().load(
+                asked.github,
+                require_trust=asked.require_trust,
+                hub_dir=os.path.abspath(asked.hub_dir),
+                progress=report,
+                **asked.selector(),
+            )
+        return self._settle(asked, tree, report, verbose)
+
+    def _settle(
+        self, asked: Asked, tree: Tree, report: _Report, verbose: bool
+    ) -> Place:
+        """Makes the view show a tree, and says what the originals say."""
+        shown = report.directory(tree)
+        _view.place_tree(shown, tree.path)
+        if not tree.cached:
+            report.announce(asked.ref or tree.ref)
+        elif verbose:
+            sys.stderr.write(f"Using cache found in {shown}\n")
+        for text in tree.warnings:
+            warnings.warn(text, stacklevel=5)
+        if tree.lease is not None:
+            _lease.keep(tree.lease)
+        _imports.adopt_tree(tree.path)
+        return Place(tree.path, shown)
+
+    def _inspect(
+        self,
+        asked: Asked,
+        model: str,
+        verbose: bool,
+        call: Callable[[_Report], Any],
+    ) -> Any:
+        """The sandbox's answer, or the place where to find it in this process."""
+        report = _Report(self._profile, asked)
+        try:
+            with _TreeErrors(asked):
+                result = call(report)
+        except HubdError as error:
+            if error.reason not in _RUN_HERE:
+                directory = os.path.join(asked.hub_dir, asked.directories()[0])
+                raise _translate.of_hubconf(
+                    error, model=model, directory=directory
+                ) from error
+            return self._fetch(asked, verbose and not report.announced)
+        self._settle(asked, result.tree, report, verbose)
+        for line in result.output.splitlines():
+            sys.stderr.write(f"[{asked.owner}/{asked.name}] {line}\n")
+        return result
+
+    # Checkpoints.
+
+    def state_dict_file(
+        self,
+        url: str,
+        *,
+        model_dir: Optional[_weights.Path],
+        progress: bool,
+        check_hash: bool,
+        file_name: Optional[str],
+    ) -> _weights.StateDictFile:
+        """What load_state_dict_from_url() hands to the framework."""
+        old = self._profile.old_zoo_variable
+        if os.getenv(old):
+            warnings.warn(
+                f"{old} is deprecated, please use env "
+                f"{self._profile.home_variable} instead",
+                stacklevel=3,
+            )
+        hub_dir = self.get_dir() if model_dir is None else ""
+        directory, name = _weights.target(url, model_dir, file_name, hub_dir)
+        return self._weights.present(
+            url,
+            directory,
+            name,
+            hash_prefix=_weights.hash_in(name) if check_hash else None,
+            progress=progress,
+            replaced_download=self._replaced("download_url_to_file"),
+        )
+
+    def download(
+        self, url: str, dst: _weights.Path, hash_prefix: Optional[str], progress: bool
+    ) -> None:
+        self._weights.download(url, dst, hash_prefix, progress)
+
+
+class _Report:
+    """Says once that a repo is downloaded, when that begins."""
+
+    def __init__(self, profile: Profile, asked: Asked) -> None:
+        self._profile = profile
+        self._asked = asked
+        self.announced = False
+
+    def __call__(self, progress: Progress) -> None:
+        # Without a ref, it is the result that tells which one is meant.
+        if progress.phase == "downloading" and self._asked.ref is not None:
+            self.announce(self._asked.ref)
+
+    def announce(self, ref: str) -> None:
+        if self.announced:
+            return
+        self.announced = True
+        asked = self._asked
+        _weights.announce(
+            self._profile,
+            archive_link(asked.owner, asked.name, ref),
+            os.path.join(asked.hub_dir, ref.replace("/", "_") + ".zip"),
+        )
+
+    def directory(self, tree: Tree) -> str:
+        """Where the view shows a tree."""
+        asked = self._asked
+        ref = tree.ref if asked.ref is None else asked.ref
+        name = _view.directory_name(asked.owner, asked.name, ref)
+        return os.path.join(asked.hub_dir, name)
+
+
+class _TreeErrors:
+    """Gives a repo's errors the originals' types."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, HubdError):
+            asked = self._asked
+            translated = _translate.of_repo(
+                error,
+                owner=asked.owner,
+                name=asked.name,
+                ref=asked.ref or error.metadata.get("ref", "main"),
+                hub_dir=asked.hub_dir,
+            )
+            if translated is not error:
+                raise translated from error

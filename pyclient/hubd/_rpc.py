@@ -1,0 +1,222 @@
+"""Sends requests to the daemon: channels, deadlines, re-issue, errors.
+
+Every request can be sent again without harm, so a call whose connection breaks,
+or whose daemon is about to end (DRAINING), finds or starts a daemon again and
+repeats the request, within the caller's deadline.
+"""
+
+from __future__ import annotations
+
+import os
+
+# gRPC reads it when it is first imported; without it a forked child hangs.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "1")
+# Likewise: it tells stderr about every daemon that ends.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterable, List, Optional, TypeVar
+
+import grpc
+
+from hubd import _daemon
+from hubd._errors import DeadlineExceeded, HubdError, WorkerExit, from_status
+from hubd._types import Progress, ProgressCallback
+from hubd.v1 import cache_pb2_grpc, error_pb2, hub_pb2, hub_pb2_grpc, trust_pb2_grpc
+
+_REISSUES = 5
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 1.0
+_DETAILS_KEY = "grpc-status-details-bin"
+_CHANNEL_OPTIONS = (
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.enable_retries", 0),
+    # Without it a new channel would inherit the back-off of a broken one.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+_PHASES = {
+    hub_pb2.Progress.QUEUED: "queued",
+    hub_pb2.Progress.RESOLVING: "resolving",
+    hub_pb2.Progress.DOWNLOADING: "downloading",
+    hub_pb2.Progress.UNPACKING: "unpacking",
+    hub_pb2.Progress.RUNNING: "running",
+}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Stubs:
+    """The three services on one channel."""
+
+    hub: Any
+    cache: Any
+    trust: Any
+
+
+class Deadline:
+    """When a call must be over."""
+
+    def __init__(self, seconds: Optional[float]) -> None:
+        self._seconds = seconds
+        self._end = None if seconds is None else time.monotonic() + seconds
+
+    def remaining(self) -> Optional[float]:
+        """Seconds left; None: no limit. Raises DeadlineExceeded."""
+        if self._end is None:
+            return None
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded(f"not done within {self._seconds:g} seconds")
+        return left
+
+
+class Connection:
+    """Calls to the daemon of one root. Thread-safe."""
+
+    def __init__(self, root: str, socket: Optional[str]) -> None:
+        self._root = root
+        self._socket = socket
+
+    def unary(
+        self,
+        call: Callable[[Stubs, Optional[float]], T],
+        deadline: Deadline,
+    ) -> T:
+        """Makes a call with one answer; `call` gets the time left."""
+        return self._issue(lambda stubs: call(stubs, deadline.remaining()), deadline)
+
+    def stream(
+        self,
+        call: Callable[[Stubs, Optional[float]], Any],
+        deadline: Deadline,
+        progress: Optional[ProgressCallback],
+    ) -> Any:
+        """Makes a call that reports progress, then gives one result."""
+        return self._issue(
+            lambda stubs: _result(call(stubs, deadline.remaining()), progress),
+            deadline,
+        )
+
+    def _issue(self, attempt: Callable[[Stubs], T], deadline: Deadline) -> T:
+        pause = _FIRST_PAUSE_SECONDS
+        for left in range(_REISSUES, -1, -1):
+            path = _daemon.find_or_start(self._root, self._socket, deadline.remaining())
+            stubs = _stubs(path)
+            try:
+                return attempt(stubs)
+            except grpc.RpcError as error:
+                found = decode(error)
+                _forget(path, stubs, found)
+                if not left or not _can_repeat(found):
+                    raise found from None
+            time.sleep(min(pause, deadline.remaining() or pause))
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _result(events: Iterable[Any], progress: Optional[ProgressCallback]) -> Any:
+    """Drains a stream. A callback that raises ends the call."""
+    call: Any = events
+    result = None
+    try:
+        for event in events:
+            if event.WhichOneof("event") == "result":
+                result = event.result
+            elif progress is not None:
+                progress(_progress(event.progress))
+    finally:
+        call.cancel()
+    if result is None:
+        raise HubdError("hubd ended the call without a result", code="INTERNAL")
+    return result
+
+
+def _progress(message: hub_pb2.Progress) -> Progress:
+    return Progress(
+        phase=_PHASES.get(message.phase, ""),
+        subject=message.subject,
+        done_bytes=message.done_bytes,
+        total_bytes=message.total_bytes,
+    )
+
+
+def _can_repeat(error: HubdError) -> bool:
+    """Lost connections carry no reason; a full answer does."""
+    return error.code == "UNAVAILABLE" and error.reason in ("", "DRAINING")
+
+
+def decode(error: grpc.RpcError) -> HubdError:
+    """Turns gRPC's error into ours, with what the daemon said about it."""
+    code = error.code().name
+    message = error.details() or f"hubd answered {code}"
+    info = error_pb2.ErrorInfo()
+    worker: Optional[WorkerExit] = None
+    for key, value in error.trailing_metadata() or ():
+        if key != _DETAILS_KEY:
+            continue
+        for detail in error_pb2.StatusDetails.FromString(value).details:
+            kind = detail.type_url.rpartition("/")[2]
+            if kind == "google.rpc.ErrorInfo":
+                info = error_pb2.ErrorInfo.FromString(detail.value)
+            elif kind == "hubd.v1.WorkerExit":
+                worker = _worker_exit(error_pb2.WorkerExit.FromString(detail.value))
+    return from_status(
+        code,
+        message,
+        reason=info.reason,
+        metadata=dict(info.metadata),
+        worker_exit=worker,
+    )
+
+
+def _worker_exit(message: error_pb2.WorkerExit) -> WorkerExit:
+    return WorkerExit(
+        kind=error_pb2.WorkerExit.Kind.Name(message.kind),
+        limit=message.limit,
+        signal=message.signal,
+        exit_status=message.exit_status,
+        exception=message.exception,
+        traceback=message.traceback,
+    )
+
+
+# One channel per socket and process.
+_lock = threading.Lock()
+_open: Dict[str, Stubs] = {}
+# A parent's channels, which a child can neither use nor close.
+_abandoned: List[Dict[str, Stubs]] = []
+
+
+def _stubs(path: str) -> Stubs:
+    with _lock:
+        stubs = _open.get(path)
+        if stubs is None:
+            channel = grpc.insecure_channel("unix:" + path, options=_CHANNEL_OPTIONS)
+            stubs = Stubs(
+                hub=hub_pb2_grpc.HubStub(channel),
+                cache=cache_pb2_grpc.CacheStub(channel),
+                trust=trust_pb2_grpc.TrustStub(channel),
+            )
+            _open[path] = stubs
+        return stubs
+
+
+def _forget(path: str, stubs: Stubs, error: HubdError) -> None:
+    """Lets the next call connect anew; calls still on the channel go on."""
+    if error.code == "UNAVAILABLE":
+        with _lock:
+            if _open.get(path) is stubs:
+                del _open[path]
+
+
+def _after_fork() -> None:
+    global _lock, _open
+    _abandoned.append(_open)
+    _lock = threading.Lock()
+    _open = {}
+
+
+os.register_at_fork(after_in_child=_after_fork)

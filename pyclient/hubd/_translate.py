@@ -1,0 +1,167 @@
+"""Gives hubd's errors the types and texts of the hubs that are replaced.
+
+What is raised is both: `except urllib.error.HTTPError` and `except HubdError`
+catch it. Errors that the originals cannot have stay as they are.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from email.message import Message
+from typing import Optional
+from urllib.error import HTTPError, URLError
+
+from hubd import _errors
+from hubd._errors import HubdError
+
+_UPSTREAM_DOWN = ("OFFLINE_MISS", "UPSTREAM_UNAVAILABLE")
+_HTTP_STATUS = {
+    "REPO_NOT_FOUND": (404, "Not Found"),
+    "CHECKPOINT_NOT_FOUND": (404, "Not Found"),
+    "UPSTREAM_FORBIDDEN": (403, "Forbidden"),
+    "RATE_LIMITED": (429, "Too Many Requests"),
+}
+
+
+class _Translated(HubdError):
+    """Takes over everything but the text from the error it stands for."""
+
+    def _adopt(self, error: HubdError, message: str) -> None:
+        self._fill(message, error.code, error.reason, error.metadata, error.worker_exit)
+
+
+class RefNotFound(_Translated, _errors.NotFound, ValueError):
+    """The origin has no such ref."""
+
+    def __init__(self, error: HubdError, message: str) -> None:
+        Exception.__init__(self, message)
+        self._adopt(error, message)
+
+
+class NoConnection(_Translated, _errors.UpstreamError, RuntimeError):
+    """A repo is neither in the cache nor to be had."""
+
+    def __init__(self, error: HubdError, message: str) -> None:
+        Exception.__init__(self, message)
+        self._adopt(error, message)
+
+
+class NoConnectionOffline(NoConnection, _errors.OfflineMiss):
+    """The same, because the network may not be used."""
+
+
+class BadHash(_Translated, _errors.IntegrityError, RuntimeError):
+    """A checkpoint's digest is another than expected."""
+
+    def __init__(self, error: HubdError, message: str) -> None:
+        Exception.__init__(self, message)
+        self._adopt(error, message)
+
+
+class HubconfFailed(_Translated, _errors.HubconfError, RuntimeError):
+    """A hubconf.py lacks packages or the entrypoint."""
+
+    def __init__(self, error: HubdError, message: str) -> None:
+        Exception.__init__(self, message)
+        self._adopt(error, message)
+
+
+class HubconfMissing(_Translated, _errors.HubconfError, FileNotFoundError):
+    """A tree has no hubconf.py."""
+
+    def __init__(self, error: HubdError, path: str) -> None:
+        FileNotFoundError.__init__(self, errno.ENOENT, os.strerror(errno.ENOENT), path)
+        self._adopt(error, FileNotFoundError.__str__(self))
+
+
+class UpstreamHTTPError(  # type: ignore[misc]
+    _Translated, _errors.UpstreamError, HTTPError
+):
+    """The origin's answer; `code` is the HTTP status, as in urllib."""
+
+    def __init__(self, error: HubdError, url: str) -> None:
+        status, text = _HTTP_STATUS[error.reason]
+        HTTPError.__init__(self, url, status, text, Message(), io.BytesIO())
+        self._adopt(error, f"HTTP Error {status}: {text} ({error.message})")
+        self.code = status  # type: ignore[assignment]
+
+
+class UpstreamNotFound(UpstreamHTTPError, _errors.NotFound):  # type: ignore[misc]
+    """The origin has no such repo or file."""
+
+
+class UpstreamURLError(  # type: ignore[misc]
+    _Translated, _errors.UpstreamError, URLError
+):
+    """The origin did not answer."""
+
+    def __init__(self, error: HubdError) -> None:
+        URLError.__init__(self, error.message)
+        self._adopt(error, f"<urlopen error {error.message}>")
+
+
+class UpstreamURLErrorOffline(  # type: ignore[misc]
+    UpstreamURLError, _errors.OfflineMiss
+):
+    """A checkpoint is not in the cache, and the network may not be used."""
+
+
+def of_repo(
+    error: HubdError, *, owner: str, name: str, ref: str, hub_dir: str
+) -> HubdError:
+    """What the originals raise where a repo cannot be had."""
+    if error.reason == "REF_NOT_FOUND":
+        return RefNotFound(
+            error,
+            f"Cannot find {ref} in https://github.com/{owner}/{name}. If it's a "
+            f"commit from a forked repo, please call hub.load() with forked repo "
+            f"directly.",
+        )
+    if error.reason in _UPSTREAM_DOWN:
+        offline = error.reason == "OFFLINE_MISS"
+        return (NoConnectionOffline if offline else NoConnection)(
+            error,
+            f"It looks like there is no internet connection and the repo could not "
+            f"be found in the cache ({hub_dir})",
+        )
+    if error.reason in _HTTP_STATUS:
+        return _http(error, f"https://github.com/{owner}/{name}/zipball/{ref}")
+    return error
+
+
+def of_hubconf(error: HubdError, *, model: str, directory: str) -> HubdError:
+    """What the originals raise where an entrypoint cannot be had."""
+    if error.reason == "MISSING_DEPENDENCY":
+        missing = [
+            name.strip() for name in error.metadata.get("missing", "").split(",")
+        ]
+        return HubconfFailed(error, f"Missing dependencies: {', '.join(missing)}")
+    if error.reason == "ENTRYPOINT_NOT_FOUND":
+        return HubconfFailed(error, f"Cannot find callable {model} in hubconf")
+    if error.reason == "HUBCONF_MISSING":
+        return HubconfMissing(error, os.path.join(directory, "hubconf.py"))
+    return error
+
+
+def of_checkpoint(
+    error: HubdError, *, url: str, hash_prefix: Optional[str]
+) -> HubdError:
+    """What the originals raise where a checkpoint cannot be had."""
+    if error.reason == "DIGEST_MISMATCH":
+        actual = error.metadata.get("actual", "")
+        return BadHash(
+            error, f'invalid hash value (expected "{hash_prefix}", got "{actual}")'
+        )
+    if error.reason in _UPSTREAM_DOWN:
+        offline = error.reason == "OFFLINE_MISS"
+        return (UpstreamURLErrorOffline if offline else UpstreamURLError)(error)
+    if error.reason in _HTTP_STATUS:
+        return _http(error, url)
+    return error
+
+
+def _http(error: HubdError, url: str) -> HubdError:
+    missing = isinstance(error, _errors.NotFound)
+    return (UpstreamNotFound if missing else UpstreamHTTPError)(error, url)

@@ -1,0 +1,140 @@
+"""What the client's calls return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Callable, Optional, Tuple
+
+from hubd._lease import Lease
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a call has come; a later one replaces all earlier ones."""
+
+    # "queued", "resolving", "downloading", "unpacking" or "running".
+    phase: str
+    subject: str
+    done_bytes: int
+    # 0 where the origin does not say.
+    total_bytes: int
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The files of one commit.
+
+    A tree that `load` returns is not evicted while this object lives.
+    """
+
+    repo: str
+    ref: str
+    commit: str
+    route: str
+    path: str
+    stale_for_seconds: int
+    cached: bool
+    size_bytes: int
+    created_at: int
+    warnings: Tuple[str, ...]
+    lease: Optional[Lease] = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One URL and the bytes it gave.
+
+    One that `fetch_state_dict` returns is not evicted while this object lives.
+    """
+
+    url: str
+    sha256: str
+    size_bytes: int
+    path: str
+    # Empty unless `unpack` was asked for and the bytes are a zip archive.
+    unpacked_path: str
+    members: Tuple[str, ...]
+    etag: str
+    last_modified: str
+    cached: bool
+    created_at: int
+    warnings: Tuple[str, ...]
+    leases: Tuple[Lease, ...] = field(default=(), repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Entrypoint:
+    """A callable of a hubconf.py and the first line of its docstring."""
+
+    name: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The entrypoints of a repo."""
+
+    tree: Tree
+    entrypoints: Tuple[Entrypoint, ...]
+    dependencies: Tuple[str, ...]
+    # What hubconf.py printed.
+    output: str
+
+
+@dataclass(frozen=True)
+class Documentation:
+    """One entrypoint's docstring (None: it has none) and signature."""
+
+    tree: Tree
+    doc: Optional[str]
+    signature: str
+    # What hubconf.py printed.
+    output: str
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whom the daemon takes the caller for."""
+
+    uid: int
+    gid: int
+    pid: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """Which daemon answers, and how it does."""
+
+    version: str
+    api_revision: int
+    pid: int
+    root: str
+    socket: str
+    sandbox: str
+    sandbox_reason: str
+    uptime_seconds: int
+    usage_bytes: int
+    jobs: int
+    mode: str
+    caller: Caller
+
+
+@dataclass(frozen=True)
+class TrustEntry:
+    """One decision to trust a repo; hub_dir is empty where it holds for all."""
+
+    repo: str
+    hub_dir: str
+    created_at: int
+
+
+@dataclass(frozen=True)
+class TrustCheck:
+    """Whether a repo is trusted; `here`: by an entry for that very hub_dir."""
+
+    repo: str
+    trusted: bool
+    here: bool

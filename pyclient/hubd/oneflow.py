@@ -1,0 +1,216 @@
+"""Takes the place of oneflow.hub: `import hubd.oneflow as hub`.
+
+Signatures, results, messages, streams and exceptions are OneFlow 0.9's. What
+differs on purpose stands in the table of pyclient/README.md.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import typing
+from typing import Any, Dict, Optional
+from urllib.parse import urlparse
+
+from hubd import _hub, _imports, _progress
+from hubd._imports import MODULE_HUBCONF, VAR_DEPENDENCY
+from hubd._profile import Profile
+from hubd._weights import HASH_REGEX
+
+__all__ = [
+    "download_url_to_file",
+    "get_dir",
+    "help",
+    "list",
+    "load",
+    "load_state_dict_from_url",
+    "set_dir",
+]
+
+ENV_GITHUB_TOKEN = "GITHUB_TOKEN"
+ENV_ONEFLOW_HOME = "ONEFLOW_HOME"
+ENV_XDG_CACHE_HOME = "XDG_CACHE_HOME"
+DEFAULT_CACHE_DIR = "~/.cache"
+READ_DATA_CHUNK = 8192
+_TRUSTED_REPO_OWNERS = ("Oneflow-Inc", "oneflow")
+_hub_dir: Optional[str] = None
+
+_front_end = _hub.FrontEnd(
+    Profile(
+        framework="oneflow",
+        home_variable=ENV_ONEFLOW_HOME,
+        old_hub_variable="ONEFLOW_HUB",
+        old_zoo_variable="ONEFLOW_MODEL_ZOO",
+        trusted_owners=_TRUSTED_REPO_OWNERS,
+        none_warns=True,
+        announce_on="stderr",
+        unpacks_every_zip=True,
+        user_agent="oneflow.hub",
+    ),
+    sys.modules[__name__],
+)
+
+
+def get_dir() -> str:
+    """The directory where users find models and weights: `$ONEFLOW_HOME/hub`.
+
+    $ONEFLOW_HOME defaults to $XDG_CACHE_HOME/oneflow, that to ~/.cache/oneflow;
+    set_dir() overrides all.
+    """
+    return _front_end.get_dir()
+
+
+def set_dir(d: typing.Union[str, os.PathLike[str]]) -> None:
+    """Sets the directory that get_dir() gives. `~` is expanded."""
+    global _hub_dir
+    _hub_dir = os.path.expanduser(os.fspath(d))
+
+
+def list(
+    github: str,
+    force_reload: bool = False,
+    skip_validation: bool = False,
+    trust_repo: typing.Union[bool, str, None] = None,
+) -> typing.List[str]:
+    """Lists the entrypoints of "owner/name[:ref]", in alphabetical order.
+
+    Its hubconf.py runs in a sandbox. force_reload: ask where the ref points now.
+    skip_validation: accept a commit that no ref names. trust_repo: True, False
+    (ask), "check" (ask unless trusted) or None (warn unless trusted).
+    """
+    return _front_end.list(github, force_reload, skip_validation, trust_repo, True)
+
+
+def help(
+    github: str,
+    model: str,
+    force_reload: bool = False,
+    skip_validation: bool = False,
+    trust_repo: typing.Union[bool, str, None] = None,
+) -> Any:
+    """The docstring of the entrypoint `model`; the rest as in list()."""
+    return _front_end.help(github, model, force_reload, skip_validation, trust_repo)
+
+
+def load(
+    repo_or_dir: str,
+    model: str,
+    *args: Any,
+    source: str = "github",
+    trust_repo: typing.Union[bool, str, None] = None,
+    force_reload: bool = False,
+    verbose: bool = True,
+    skip_validation: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """Calls the entrypoint `model` of a repo in this process.
+
+    source: "github", or "local" for a directory with a hubconf.py. verbose: say
+    when the cache is used. All other arguments go on to the entrypoint; the rest
+    as in list().
+    """
+    return _front_end.load(
+        repo_or_dir,
+        model,
+        args,
+        kwargs,
+        source=source,
+        trust_repo=trust_repo,
+        force_reload=force_reload,
+        verbose=verbose,
+        skip_validation=skip_validation,
+    )
+
+
+def download_url_to_file(
+    url: str,
+    dst: typing.Union[str, os.PathLike[str]],
+    hash_prefix: Optional[str] = None,
+    progress: bool = True,
+) -> None:
+    """Writes what a URL has by now to the file `dst`.
+
+    hash_prefix: how the SHA-256 of the bytes must begin.
+    """
+    _front_end.download(url, dst, hash_prefix, progress)
+
+
+def load_state_dict_from_url(
+    url: str,
+    model_dir: Optional[str] = None,
+    map_location: Any = None,
+    progress: bool = True,
+    check_hash: bool = False,
+    file_name: Optional[str] = None,
+) -> Dict[str, Any]:
+    """Loads a checkpoint, which is shown as `model_dir/file_name`.
+
+    model_dir: default get_dir()/checkpoints. file_name: default the URL's last
+    part. check_hash: the name holds the first digits of the SHA-256.
+    """
+    file = _front_end.state_dict_file(
+        url,
+        model_dir=model_dir,
+        progress=progress,
+        check_hash=check_hash,
+        file_name=file_name,
+    )
+    import oneflow
+
+    state: Dict[str, Any] = oneflow.load(file.path, map_location=map_location)
+    # Until here `file` holds the leases.
+    del file
+    return state
+
+
+# What code in the wild reaches for.
+
+
+def _get_oneflow_home() -> str:
+    return _front_end.home()
+
+
+_get_torch_home = _get_oneflow_home
+
+
+def _git_archive_link(repo_owner: str, repo_name: str, ref: str) -> str:
+    return _hub.archive_link(repo_owner, repo_name, ref)
+
+
+def _parse_repo_info(github: str) -> typing.Tuple[str, str, str]:
+    return _front_end.parse_repo(github)
+
+
+def _validate_not_a_forked_repo(repo_owner: str, repo_name: str, ref: str) -> None:
+    """hubd looks at refs itself; replaced, it means skip_validation=True."""
+
+
+def _get_cache_or_reload(
+    github: str,
+    force_reload: bool,
+    trust_repo: typing.Union[bool, str, None],
+    calling_fn: str,
+    verbose: bool = True,
+    skip_validation: bool = False,
+) -> str:
+    del calling_fn
+    return _front_end.cache_or_reload(
+        github, force_reload, trust_repo, verbose, skip_validation
+    )
+
+
+_load_local = _front_end.load_local
+_import_module = _imports.import_hubconf
+_add_to_sys_path = _imports.on_path
+_load_entry_from_hubconf = _imports.load_entry
+_load_attr_from_module = _imports.attribute
+_check_dependencies = _imports.check_dependencies
+
+_front_end.remember("download_url_to_file")
+_front_end.remember("_validate_not_a_forked_repo")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "tqdm":
+        return _progress.tqdm_class()
+    raise AttributeError(f"module 'hubd.oneflow' has no attribute '{name}'")

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+import pytest
+
+import hubd
+
+_FILES = {"hubconf.py": "def net(): return 1\n"}
+
+
+def test_load_gives_a_leased_tree(daemon):
+    daemon.add_repo("own/repo", _FILES).warnings = ["renamed"]
+    tree = hubd.Client().load("own/repo:main")
+    assert (tree.repo, tree.ref, tree.cached) == ("github.com/own/repo", "main", False)
+    assert tree.warnings == ("renamed",)
+    assert os.listdir(tree.path) == ["hubconf.py"]
+    assert tree.lease.path == tree.path
+    assert hubd.Client().load("own/repo:main").cached
+
+
+def test_what_is_evicted_before_the_lease_is_asked_for_again(daemon):
+    daemon.add_repo("own/repo", _FILES)
+
+    def evict_once(path):
+        daemon.before_answer = None
+        shutil.rmtree(path)
+
+    daemon.before_answer = evict_once
+    assert os.path.isdir(hubd.Client().load("own/repo").path)
+    assert len(daemon.named("Load")) == 2
+    daemon.before_answer = shutil.rmtree
+    with pytest.raises(hubd.HubdError, match="evicted each time"):
+        hubd.Client().load("own/repo")
+    assert len(daemon.named("Load")) == 5
+
+
+def test_an_evicted_checkpoint_is_asked_for_again(daemon):
+    daemon.urls["https://h/f"] = b"bytes"
+
+    def evict_once(path):
+        daemon.before_answer = None
+        os.unlink(path)
+
+    daemon.before_answer = evict_once
+    found = hubd.Client().fetch_state_dict("https://h/f")
+    assert open(found.path, "rb").read() == b"bytes"
+    assert len(found.leases) == 1
+
+
+def test_list_describes_this_interpreter(daemon):
+    repo = daemon.add_repo("own/repo", _FILES)
+    repo.entrypoints = {"net": "A net.\nMore.", "_hidden": None}
+    listing = hubd.Client().list("own/repo", skip_validation=True, refresh=True)
+    assert [entry.name for entry in listing.entrypoints] == ["_hidden", "net"]
+    assert listing.entrypoints[1].summary == "A net."
+    (request,) = daemon.named("List")
+    assert request.interpreter.executable == sys.executable
+    assert request.interpreter.base_prefix == sys.base_prefix
+    assert request.tree.skip_validation and request.tree.refresh
+    assert request.tree.default_ref == 0
+
+
+def test_help_tells_no_docstring_from_an_empty_one(daemon):
+    repo = daemon.add_repo("own/repo", _FILES)
+    repo.entrypoints = {"bare": None, "empty": "", "full": "Text."}
+    client = hubd.Client()
+    docs = [client.help("own/repo", name).doc for name in ("bare", "empty", "full")]
+    assert docs == [None, "", "Text."]
+
+
+def test_options_and_environment_reach_the_requests(daemon, monkeypatch):
+    daemon.add_repo("own/repo", _FILES)
+    client = hubd.Client()
+    client.load("own/repo")
+    monkeypatch.setenv("HUBD_OFFLINE", "1")
+    client.load("own/repo")
+    with hubd.options(offline=False, refresh=True):
+        client.load("own/repo")
+    client.load("own/repo", offline=False)
+    trees = [request.tree for request in daemon.named("Load")]
+    assert [tree.offline for tree in trees] == [False, True, False, False]
+    assert [tree.refresh for tree in trees] == [False, False, True, False]
+
+
+def test_an_offline_miss_has_its_own_class(daemon):
+    daemon.add_repo("own/repo", _FILES)
+    with pytest.raises(hubd.OfflineMiss):
+        hubd.Client().load("own/repo", offline=True)
+
+
+def test_fetch_state_dict_leases_blob_and_unpacked_directory(daemon, tmp_path):
+    shutil.make_archive(str(tmp_path / "a"), "zip", os.path.dirname(__file__))
+    daemon.urls["https://h/a.zip"] = (tmp_path / "a.zip").read_bytes()
+    found = hubd.Client().fetch_state_dict("https://h/a.zip", unpack=True)
+    assert [lease.path for lease in found.leases] == [found.path, found.unpacked_path]
+    assert "client_test.py" in found.members
+
+
+def test_status_names_daemon_and_caller(daemon):
+    status = hubd.Client().get_status()
+    assert (status.version, status.root) == ("0.1.0", daemon.root)
+    assert status.caller.uid == os.getuid()
+
+
+def test_a_client_of_a_socket_asks_there_and_starts_nothing(daemon, home):
+    assert hubd.Client(socket=daemon.socket, dir="/elsewhere").get_dir() == daemon.root
+    with pytest.raises(hubd.DaemonUnreachable):
+        hubd.Client(socket=home + "/none").get_dir()
+
+
+def test_listings_run_over_all_pages(daemon):
+    for number in range(5):
+        daemon.add_repo(f"own/repo{number}", _FILES)
+        daemon.cached_urls[f"https://h/{number}"] = "0" * 64
+    client = hubd.Client()
+    assert len(list(client.cache.trees())) == 5
+    assert [found.url for found in client.cache.checkpoints()] == [
+        f"https://h/{number}" for number in range(5)
+    ]
+
+
+def test_trust_is_general_or_for_one_directory(daemon):
+    trust = hubd.Client().trust
+    assert trust.add("own/repo", hub_dir="/d")
+    assert not trust.add("own/repo", hub_dir="/d")
+    assert not trust.check("own/repo").trusted
+    assert trust.check("own/repo", hub_dir="/d").here
+    trust.add("own/other")
+    check = trust.check("own/other", hub_dir="/d")
+    assert (check.trusted, check.here) == (True, False)
+    assert len(list(trust.list())) == 2
+    with pytest.raises(hubd.NotTrusted):
+        daemon.add_repo("own/repo", _FILES)
+        hubd.Client().load("own/repo", require_trust=True)
+    assert trust.remove("own/repo", everywhere=True) == 1
+    assert [entry.repo for entry in trust.list()] == ["github.com/own/other"]
