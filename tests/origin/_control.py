@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Self
 
 from tests.origin._message import Request, Response, whole
 
@@ -139,7 +138,7 @@ class Gate(Rule):
             self._rules.changed.notify_all()
         self._rules.wait(self)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Gate:
         return self
 
     def __exit__(

@@ -81,8 +81,10 @@ class Files:
         key = (str(path), facts.st_ino, facts.st_mtime_ns, facts.st_size)
         with self._mutex:
             if key not in self._tags:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-                self._tags[key] = f'"{digest}"'
+                digest = hashlib.sha256()
+                while piece := stream.read(PIECE):
+                    digest.update(piece)
+                self._tags[key] = f'"{digest.hexdigest()}"'
             return self._tags[key]
 
 

@@ -10,10 +10,10 @@ import signal
 import ssl
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+import tomllib
 
 from tests.origin.sample_weights import sample_weights, sample_weights_path
 

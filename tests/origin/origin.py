@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from tests.origin._certificates import make_ca, make_leaf
 from tests.origin._control import Answer, Gate, RateLimit, Rules
@@ -107,7 +106,7 @@ class Origin:
         if self._own:
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Origin:
         self.start()
         return self
 

@@ -8,12 +8,12 @@ import os
 import socket
 import ssl
 import subprocess
-import tomllib
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import tomllib
 
 from tests.origin import DEFAULT_NAMES, Origin
 from tests.origin.testing import ask, connect, git, repo_url

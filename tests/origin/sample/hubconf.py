@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import Any
+from typing import Any as _Any
 
 from tinynet import TinyNet as _TinyNet
 
@@ -46,7 +46,7 @@ def tiny(pretrained: bool = True, classes: int = 10) -> _TinyNet:
             return _TinyNet({name: arrays[name] for name in arrays.files})
 
 
-def tiny_torch(pretrained: bool = True, classes: int = 10) -> Any:
+def tiny_torch(pretrained: bool = True, classes: int = 10) -> _Any:
     """The same network as a torch.nn.Sequential.
 
     pretrained: load the state dict tiny-torch.pth of the release v1 (10 classes).
@@ -67,7 +67,7 @@ def tiny_torch(pretrained: bool = True, classes: int = 10) -> Any:
     return model
 
 
-def tiny_oneflow(pretrained: bool = True, classes: int = 10) -> Any:
+def tiny_oneflow(pretrained: bool = True, classes: int = 10) -> _Any:
     """The same network as a oneflow.nn.Sequential.
 
     pretrained: load the state dict tiny-oneflow.zip of the release v1 (10 classes).
@@ -88,7 +88,7 @@ def tiny_oneflow(pretrained: bool = True, classes: int = 10) -> Any:
     return model
 
 
-def tiny_megengine(pretrained: bool = True, classes: int = 10) -> Any:
+def tiny_megengine(pretrained: bool = True, classes: int = 10) -> _Any:
     """The same network as a megengine.module.Sequential.
 
     pretrained: load the state dict tiny-megengine.pkl of the release v1 (10 classes).

@@ -1,0 +1,40 @@
+"""An origin and a machine for each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.machine import ORDINARY_UID, Machine
+from tests.origin import Origin, add_sample
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    with Origin() as running:
+        add_sample(running)
+        running.reset_counters()
+        yield running
+
+
+@pytest.fixture
+def machine(origin: Origin) -> Iterator[Machine]:
+    machine = Machine(origin)
+    yield machine
+    machine.close()
+
+
+@pytest.fixture(params=["started-by-root", "ordinary-user"])
+def any_user(origin: Origin, request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """A machine of root and one of an ordinary user (of the tests' user alone where
+    that is not root)."""
+    ordinary = request.param == "ordinary-user"
+    if os.getuid() != 0 and not ordinary:
+        pytest.skip("only root can be root")
+    machine = Machine(
+        origin, uid=ORDINARY_UID if os.getuid() == 0 and ordinary else None
+    )
+    yield machine
+    machine.close()

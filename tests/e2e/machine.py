@@ -1,0 +1,142 @@
+"""One user's machine: built binaries, an empty home, a daemon, an origin."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.origin import Origin
+
+# A uid that nobody uses, for what an ordinary user does.
+ORDINARY_UID = 61000
+TIMEOUT = 120
+
+
+class Machine:
+    """Runs hubctl and Python programs as one user, `uid` or the tests' own.
+
+    The binaries are copied to a directory that every user can read. `close` ends the
+    daemon and removes everything.
+    """
+
+    def __init__(self, origin: Origin, *, uid: int | None = None) -> None:
+        self.origin = origin
+        self.uid = os.getuid() if uid is None else uid
+        self.top = Path(tempfile.mkdtemp(prefix="hubd-e2e-"))
+        self.top.chmod(0o755)
+        self.hubd = self._copy(os.environ["HUBD_DAEMON"], "hubd")
+        self.hubctl_path = self._copy(os.environ["HUBD_TEST_HUBCTL"], "hubctl")
+        self.home = self.top / "home"
+        self.home.mkdir(mode=0o700)
+        self.root = self.home / "root"
+        ca_file = self.top / "ca.pem"
+        shutil.copy(origin.ca_file, ca_file)
+        ca_file.chmod(0o644)
+        self.config = self.top / "hubd.toml"
+        self.configure()
+        os.chown(self.home, self.uid, self.uid)
+
+    def _copy(self, source: str, name: str) -> Path:
+        path = self.top / name
+        shutil.copy(source, path)
+        path.chmod(0o755)
+        return path
+
+    def configure(self, extra: str = "") -> None:
+        """Writes the configuration; a daemon that runs keeps its own."""
+        text = self.origin.config_toml()
+        text = text.replace(str(self.origin.ca_file), str(self.top / "ca.pem"))
+        self.config.write_text(text + extra)
+        self.config.chmod(0o644)
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(self.home),
+            "HUBD_HOME": str(self.root),
+            "HUBD_CONFIG": str(self.config),
+            "HUBD_DAEMON": str(self.hubd),
+            "LANG": "C.UTF-8",
+        }
+
+    def start(
+        self, arguments: Sequence[str | Path], **extra: str
+    ) -> subprocess.Popen[str]:
+        """Starts a program as the machine's user."""
+        drop: dict[str, Any] = {}
+        if self.uid != os.getuid():
+            drop = {"user": self.uid, "group": self.uid, "extra_groups": []}
+        return subprocess.Popen(
+            [str(argument) for argument in arguments],
+            env={**self.environment(), **extra},
+            cwd=self.home if self.uid == os.getuid() else "/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **drop,
+        )
+
+    def run(
+        self, arguments: Sequence[str | Path], code: int | None = 0, **extra: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a program to its end; fails unless it ends with `code`."""
+        process = self.start(arguments, **extra)
+        output, errors = process.communicate(timeout=TIMEOUT)
+        shown = f"{list(map(str, arguments))}: {process.returncode}\n{output}\n{errors}"
+        assert code is None or process.returncode == code, shown
+        return subprocess.CompletedProcess(
+            process.args, process.returncode, output, errors
+        )
+
+    def hubctl(
+        self, *arguments: str, code: int | None = 0, **extra: str
+    ) -> subprocess.CompletedProcess[str]:
+        return self.run([self.hubctl_path, *arguments], code, **extra)
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        return json.loads(self.hubctl("--json", *arguments, code=code).stdout)
+
+    def daemon_pid(self) -> int:
+        """Of the daemon that serves this machine; starts one where none does."""
+        return int(self.json("status")["pid"])
+
+    def kill_daemon(self) -> None:
+        """kill -9, and waits until it is gone."""
+        pid = self.daemon_pid()
+        handle = os.pidfd_open(pid)
+        try:
+            os.kill(pid, signal.SIGKILL)
+            wait_for_end(handle)
+        finally:
+            os.close(handle)
+
+    def store(self, *parts: str) -> Path:
+        return self.root.joinpath("store", *parts)
+
+    def close(self) -> None:
+        done = self.hubctl("status", "--json", code=None, HUBD_AUTOSTART="0")
+        if done.returncode == 0:
+            pid = int(json.loads(done.stdout)["pid"])
+            handle = os.pidfd_open(pid)
+            os.kill(pid, signal.SIGTERM)
+            wait_for_end(handle)
+            os.close(handle)
+        subprocess.run(["chmod", "-R", "u+rwX", self.top], check=False)
+        shutil.rmtree(self.top)
+
+
+def wait_for_end(pidfd: int) -> None:
+    """Waits until the process is gone; fails after a while."""
+    import select
+
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    assert poll.poll(TIMEOUT * 1000), "the process does not end"

@@ -1,0 +1,79 @@
+"""An origin, an empty home and a daemon for each test of a real framework."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import hubd
+from tests.origin import Origin, add_sample
+
+TIMEOUT = 300
+
+
+class Bench:
+    """Runs this test's programs against its origin through its own daemon."""
+
+    def __init__(self, origin: Origin, home: Path) -> None:
+        self.origin = origin
+        self.home = home
+        config = origin.write_config(home / "hubd.toml")
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", ""),
+            "HOME": str(home),
+            "HUBD_CONFIG": str(config),
+            "HUBD_DAEMON": os.environ["HUBD_DAEMON"],
+            "LANG": "C.UTF-8",
+        }
+
+    def start(self, program: str, **extra: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(program)],
+            env={**self.environment, **extra},
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, program: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(program, **extra)
+        output, errors = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0, f"{output}\n{errors}"
+        return subprocess.CompletedProcess(process.args, 0, output, errors)
+
+    def run_ranks(self, count: int, program: str) -> None:
+        ranks = [self.start(program) for _ in range(count)]
+        for rank in ranks:
+            output, errors = rank.communicate(timeout=TIMEOUT)
+            assert rank.returncode == 0, f"{output}\n{errors}"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with Origin(plain_http=True) as origin:
+        add_sample(origin)
+        bench = Bench(origin, tmp_path)
+        yield bench
+        root = tmp_path / ".cache" / "hubd"
+        if (root / "store" / "ADDRESS").exists():
+            pid = int((root / "store" / "LOCK").read_text().split()[0])
+            os.kill(pid, signal.SIGTERM)
+
+
+@pytest.fixture
+def in_process(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """The same, for calls within the test's own process."""
+    for name in ("HOME", "HUBD_CONFIG", "HUBD_DAEMON"):
+        monkeypatch.setenv(name, bench.environment[name])
+    assert hubd.__file__
+    return bench
