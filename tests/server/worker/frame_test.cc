@@ -1,0 +1,111 @@
+#include "server/worker/frame.h"
+
+#include <string>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+namespace hubd {
+namespace {
+
+std::string Frame(const std::string& body) {
+  std::string frame("HUBD\x01", 5);
+  for (int shift : {0, 8, 16, 24}) {
+    frame.push_back(static_cast<char>(body.size() >> shift));
+  }
+  return frame + body;
+}
+
+TEST(FrameTest, ReadsAResult) {
+  const auto result = ParseFrame(Frame(
+      R"({"entrypoints": [{"name": "b", "summary": "B."}, {"name": "a"}],
+          "dependencies": ["numpy"]})"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->entrypoints_size(), 2);
+  EXPECT_EQ(result->entrypoints(0).name(), "a");
+  EXPECT_EQ(result->entrypoints(1).summary(), "B.");
+  EXPECT_EQ(result->dependencies(0), "numpy");
+  EXPECT_FALSE(result->has_doc());
+}
+
+TEST(FrameTest, TellsAnEmptyDocFromNone) {
+  EXPECT_TRUE(ParseFrame(Frame(R"({"doc": ""})"))->has_doc());
+}
+
+TEST(FrameTest, RefusesWhatIsNotExactlyOneFrame) {
+  const std::string frame = Frame("{}");
+  ASSERT_TRUE(ParseFrame(frame).ok());
+  for (const std::string& bytes :
+       {std::string(), std::string("HUBD"), std::string("HUBX\x01\0\0\0\0", 9),
+        std::string("HUBD\x02\2\0\0\0{}", 11), frame + "x", frame + frame,
+        frame.substr(0, frame.size() - 1), "x" + frame}) {
+    EXPECT_FALSE(ParseFrame(bytes).ok()) << absl::CEscape(bytes);
+  }
+  std::string huge = Frame("{}");
+  huge[8] = '\xff';
+  EXPECT_FALSE(ParseFrame(huge).ok());
+}
+
+TEST(FrameTest, RefusesJsonThatDoesNotFit) {
+  for (const std::string& body :
+       {std::string(""), std::string("[]"), std::string("{"),
+        std::string(R"({"repo": "victim/private"})"),
+        std::string(R"({"entrypoints": {"name": 1}})"),
+        std::string(1 << 20, '['),
+        absl::StrCat(R"({"entrypoints":)", std::string(1 << 20, '['))}) {
+    EXPECT_FALSE(ParseFrame(Frame(body)).ok()) << body.substr(0, 40);
+  }
+}
+
+TEST(FrameTest, DropsNamesThatAreNoIdentifiersAndDoubles) {
+  const std::string longest(128, 'n');
+  const auto result = ParseFrame(Frame(absl::StrCat(
+      R"({"entrypoints": [{"name": "a b"}, {"name": ""}, {"name": "1a"},
+          {"name": "caf\u00e9"}, {"name": "\u001b[31m"}, {"name": "_ok"},
+          {"name": "_ok", "summary": "again"}, {"name": "n)",
+      longest, R"("}, {"name": ")", longest, R"("}]})")));
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->entrypoints_size(), 2);
+  EXPECT_EQ(result->entrypoints(0).name(), "_ok");
+  EXPECT_EQ(result->entrypoints(0).summary(), "");
+  EXPECT_EQ(result->entrypoints(1).name(), longest);
+}
+
+TEST(FrameTest, RefusesTooManyEntrypoints) {
+  std::string list;
+  for (int i = 0; i < 4096; ++i) {
+    absl::StrAppend(&list, i ? "," : "", R"({"name": "f)", i, R"("})");
+  }
+  EXPECT_TRUE(ParseFrame(Frame(R"({"entrypoints": [)" + list + "]}")).ok());
+  list += R"(,{"name": "more"})";
+  EXPECT_FALSE(ParseFrame(Frame(R"({"entrypoints": [)" + list + "]}")).ok());
+}
+
+TEST(FrameTest, CutsAndCleansTexts) {
+  const std::string many(100000, 's');
+  std::string list;
+  for (int i = 0; i < 40; ++i) {
+    absl::StrAppend(&list, i ? "," : "", R"({"name": "f)", i,
+                    R"(", "summary": ")", many, R"("})");
+  }
+  const auto result = ParseFrame(Frame(
+      absl::StrCat(R"({"doc": "\u001b\u202e)", many.substr(0, 70000),
+                   R"(", "failure": {"exception": "\u0007", "traceback": ")",
+                   many, R"("}, "entrypoints": [)", list, "]}")));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(absl::StartsWith(result->doc(), "\xEF\xBF\xBD\xEF\xBF\xBDs"));
+  EXPECT_EQ(result->doc().size(), 64u << 10);
+  EXPECT_EQ(result->failure().exception(), "\xEF\xBF\xBD");
+  EXPECT_EQ(result->failure().traceback().size(), 2048u);
+  size_t bytes = 0;
+  for (const auto& entrypoint : result->entrypoints()) {
+    EXPECT_LE(entrypoint.summary().size(), 64u << 10);
+    bytes += entrypoint.summary().size();
+  }
+  EXPECT_EQ(bytes, 2u << 20);
+}
+
+}  // namespace
+}  // namespace hubd

@@ -1,0 +1,20 @@
+import os
+
+print("RAN")
+
+
+def ok():
+    """Fine."""
+
+
+import struct
+
+
+def frame(body):
+    return b"HUBD\x01" + struct.pack("<I", len(body)) + body
+
+
+os.write(
+    4, frame(b'{"entrypoints": [{"name": "x"}], "repo": "victim/private", "uid": 0}')
+)
+os._exit(0)

@@ -1,0 +1,10 @@
+import os
+
+print("RAN")
+
+
+def ok():
+    """Fine."""
+
+
+os._exit(3)

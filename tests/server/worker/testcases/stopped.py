@@ -1,0 +1,12 @@
+import os
+
+print("RAN")
+
+
+def ok():
+    """Fine."""
+
+
+import signal
+
+os.kill(os.getpid(), signal.SIGSTOP)
