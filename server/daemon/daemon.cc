@@ -1,0 +1,249 @@
+#include "server/daemon/daemon.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/base/fs.h"
+#include "server/base/log.h"
+#include "server/base/status.h"
+#include "server/daemon/places.h"
+#include "server/daemon/process.h"
+#include "server/daemon/root_lock.h"
+#include "server/daemon/version.h"
+#include "server/net/curl_transport.h"
+#include "server/net/net_options.h"
+
+namespace hubd {
+namespace {
+
+// How often the root and the socket are looked at: half of the second within
+// which a daemon without a root is gone.
+constexpr absl::Duration kWatchInterval = absl::Milliseconds(500);
+
+// What of the drain time is kept for ending flights, streams and threads.
+constexpr absl::Duration kCutTime = absl::Seconds(2);
+
+bool IsSystem(const Config& config) {
+  return config.daemon.mode == Config::Mode::kSystem;
+}
+
+NetOptions NetOptionsOf(const Config::Net& net) {
+  NetOptions options;
+  options.ca_file = net.ca_file;
+  options.proxy = net.proxy;
+  options.connect_to = net.connect_to;
+  options.connect_timeout = net.connect_timeout;
+  options.stall_timeout = net.stall_timeout;
+  options.stall_rate = net.stall_rate;
+  options.max_redirects = static_cast<int>(
+      std::min<int64_t>(net.max_redirects, std::numeric_limits<int>::max()));
+  return options;
+}
+
+Fetcher::Options FetcherOptionsOf(const Config& config) {
+  Fetcher::Options options;
+  options.ref_ttl = config.refs.ttl;
+  options.tree_limits.max_entries = config.tree.max_entries;
+  options.tree_limits.max_bytes = config.tree.max_bytes;
+  options.tree_limits.max_ratio = config.tree.max_ratio;
+  return options;
+}
+
+RpcServer::Options RpcOptionsOf(const Config& config, const std::string& root) {
+  RpcServer::Options options;
+  options.reflection = config.daemon.reflection;
+  options.system_mode = IsSystem(config);
+  options.version = kVersion;
+  options.root = root;
+  options.job_limits.set_time_ms(
+      absl::ToInt64Milliseconds(config.sandbox.time));
+  options.job_limits.set_memory_bytes(config.sandbox.memory);
+  options.job_limits.set_output_bytes(config.sandbox.output);
+  return options;
+}
+
+absl::Status Stopping() {
+  return ReasonError(Reason::kDraining,
+                     "the daemon is stopping; send the request again");
+}
+
+// The users of a system daemon open what lies in its root; a user daemon's is
+// its user's alone, which the store sees to.
+absl::Status PrepareRoot(const Config& config, const std::string& root) {
+  if (!IsSystem(config)) return absl::OkStatus();
+  return MakeDirectories(root, 0755);
+}
+
+}  // namespace
+
+struct Daemon::Opened {
+  std::unique_ptr<RealClock> clock;
+  std::unique_ptr<Store> store;
+  UrlPolicy policy;
+  std::unique_ptr<HttpTransport> http;
+  std::unique_ptr<GitRemote> git;
+};
+
+bool IsIdleForTooLong(const Config::Daemon& config, int open_calls,
+                      absl::Duration idle_for) {
+  return config.mode == Config::Mode::kUser &&
+         config.idle_exit > absl::ZeroDuration() && open_calls == 0 &&
+         idle_for >= config.idle_exit;
+}
+
+absl::StatusOr<UrlPolicy> PolicyOf(const Config& config) {
+  absl::StatusOr<UrlPolicy> policy =
+      UrlPolicy::Create({.system_mode = IsSystem(config),
+                         .allow_http = config.net.allow_http,
+                         .allow_address = config.net.allow_address});
+  if (!policy.ok()) return Annotate(policy.status(), "net.allow_address");
+  return policy;
+}
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
+  HUBD_ASSIGN_OR_RETURN(UrlPolicy policy, PolicyOf(options.config));
+  HUBD_RETURN_IF_ERROR(PrepareRoot(options.config, options.root));
+  auto clock = std::make_unique<RealClock>();
+  HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Store> store,
+                        OpenStore({.root = options.root, .socket = ""}, *clock,
+                                  options.patience));
+  if (options.log_to_file) {
+    HUBD_RETURN_IF_ERROR(SetLogFile(store->layout().log()));
+  }
+  HUBD_LOG(kInfo) << "event=start version=" << kVersion << " pid=" << ::getpid()
+                  << " mode=" << (IsSystem(options.config) ? "system" : "user")
+                  << " root=" << LogQuote(options.root);
+  HUBD_ASSIGN_OR_RETURN(
+      std::unique_ptr<HttpTransport> http,
+      CreateCurlTransport(NetOptionsOf(options.config.net), policy));
+  std::unique_ptr<GitRemote> git =
+      CreateGitRemote(*http, {.connect_timeout = options.config.refs.timeout});
+  Opened opened{.clock = std::move(clock),
+                .store = std::move(store),
+                .policy = std::move(policy),
+                .http = std::move(http),
+                .git = std::move(git)};
+  auto daemon = std::make_unique<Daemon>(std::move(options), std::move(opened));
+  HUBD_RETURN_IF_ERROR(daemon->Serve());
+  return daemon;
+}
+
+Daemon::Daemon(Options options, Opened opened)
+    : options_(std::move(options)),
+      clock_(std::move(opened.clock)),
+      store_(std::move(opened.store)),
+      policy_(std::move(opened.policy)),
+      http_(std::move(opened.http)),
+      git_(std::move(opened.git)),
+      flights_(fetch_, io_),
+      fetcher_(FetcherOptionsOf(options_.config), {.store = *store_,
+                                                   .http = *http_,
+                                                   .git = *git_,
+                                                   .policy = policy_,
+                                                   .flights = flights_,
+                                                   .io = io_,
+                                                   .disk = disk_,
+                                                   .clock = *clock_}),
+      admission_({.system_mode = IsSystem(options_.config), .uid = ::geteuid()},
+                 store_->catalog(), *clock_),
+      user_hosts_({.program = "/proc/self/exe",
+                   .log_file = options_.log_to_file ? store_->layout().log()
+                                                    : std::string()},
+                  io_),
+      jobs_({}, io_,
+            IsSystem(options_.config)
+                ? static_cast<HostStarter&>(system_hosts_)
+                : static_cast<HostStarter&>(user_hosts_)) {}
+
+// Flights are told early, since they take longest. The calls go first, since
+// they use all the rest; then the io thread stops, so that what is confined to
+// it can be taken down here.
+Daemon::~Daemon() {
+  flights_.StopAll(Stopping());
+  rpc_ = nullptr;
+  io_.Stop();
+}
+
+absl::Status Daemon::Serve() {
+  HUBD_ASSIGN_OR_RETURN(
+      rpc_, RpcServer::Start(RpcOptionsOf(options_.config, options_.root),
+                             {.io = io_,
+                              .disk = disk_,
+                              .store = *store_,
+                              .fetcher = fetcher_,
+                              .flights = flights_,
+                              .admission = admission_,
+                              .jobs = jobs_}));
+  return Listen();
+}
+
+absl::Status Daemon::Listen() {
+  const bool system = IsSystem(options_.config);
+  std::string path;
+  socket_.clear();
+  if (options_.socket) {
+    path = *options_.socket;
+  } else if (system) {
+    path = kSystemSocket;
+    HUBD_RETURN_IF_ERROR(
+        MakeDirectories(std::filesystem::path(path).parent_path(), 0755));
+  } else {
+    HUBD_ASSIGN_OR_RETURN(path, UserSocket(options_.root));
+  }
+  HUBD_RETURN_IF_ERROR(rpc_->Listen(path, system ? 0666 : 0600));
+  user_hosts_.SetSocket(path);
+  HUBD_RETURN_IF_ERROR(store_->PublishAddress(path));
+  socket_ = path;
+  HUBD_LOG(kInfo) << "event=ready socket=" << LogQuote(path);
+  return absl::OkStatus();
+}
+
+int Daemon::Run() {
+  std::string last_failure;
+  while (!WaitForStopSignal(kWatchInterval)) {
+    if (!store_->StillThere()) {
+      HUBD_LOG(kError) << "event=root_gone root=" << LogQuote(options_.root);
+      return 1;
+    }
+    if (IsIdleForTooLong(options_.config.daemon, rpc_->open_calls(),
+                         clock_->Now() - rpc_->idle_since())) {
+      HUBD_LOG(kInfo) << "event=idle_exit";
+      break;
+    }
+    if (!socket_.empty() && rpc_->StillListening()) continue;
+    absl::Status listening = Listen();
+    // Tried at every look, logged once.
+    if (!listening.ok() && listening.message() != last_failure) {
+      last_failure = std::string(listening.message());
+      HUBD_LOG(kError) << "event=listen_failed error="
+                       << LogQuote(last_failure);
+    }
+  }
+  Drain();
+  return 0;
+}
+
+// 1. New work is refused. 2. Calls under way may end. 3. What is left is told
+// DRAINING and cut. A second stop signal leaves step 2 and the waits of 3 out.
+void Daemon::Drain() {
+  HUBD_LOG(kInfo) << "event=drain open_calls=" << rpc_->open_calls();
+  rpc_->BeginDrain();
+  const absl::Duration allowed = options_.config.daemon.drain_timeout;
+  const absl::Duration cut = std::min(kCutTime, allowed / 2);
+  const absl::Time end = clock_->Now() + allowed - cut;
+  bool hurry = false;
+  while (!hurry && rpc_->open_calls() > 0 && clock_->Now() < end) {
+    hurry = WaitForStopSignal(absl::Milliseconds(20));
+  }
+  flights_.StopAll(Stopping());
+  rpc_->Shutdown(hurry ? absl::ZeroDuration() : cut / 2);
+  HUBD_LOG(kInfo) << "event=stopped";
+}
+
+}  // namespace hubd

@@ -1,0 +1,192 @@
+#include "server/daemon/host_starter.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/base/mutex.h"
+#include "server/base/status.h"
+#include "server/base/unique_fd.h"
+
+namespace hubd {
+namespace {
+
+namespace asio = boost::asio;
+
+// What the child's process begins with. Owns the two spawn objects.
+class SpawnSetup {
+ public:
+  explicit SpawnSetup(const std::string& log_file) {
+    ::posix_spawn_file_actions_init(&actions_);
+    ::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null",
+                                       O_RDONLY, 0);
+    if (!log_file.empty()) {
+      ::posix_spawn_file_actions_addopen(&actions_, STDERR_FILENO,
+                                         log_file.c_str(),
+                                         O_WRONLY | O_APPEND | O_CREAT, 0600);
+    }
+    ::posix_spawnattr_init(&attributes_);
+    // The daemon's blocked and ignored signals are not for the child, and a
+    // Ctrl-C is for the daemon alone, which ends its child in its own time.
+    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK |
+                                                 POSIX_SPAWN_SETSIGDEF |
+                                                 POSIX_SPAWN_SETPGROUP);
+    sigset_t signals;
+    sigemptyset(&signals);
+    ::posix_spawnattr_setsigmask(&attributes_, &signals);
+    sigfillset(&signals);
+    ::posix_spawnattr_setsigdefault(&attributes_, &signals);
+    ::posix_spawnattr_setpgroup(&attributes_, 0);
+  }
+  ~SpawnSetup() {
+    ::posix_spawn_file_actions_destroy(&actions_);
+    ::posix_spawnattr_destroy(&attributes_);
+  }
+  SpawnSetup(const SpawnSetup&) = delete;
+  SpawnSetup& operator=(const SpawnSetup&) = delete;
+
+  absl::StatusOr<pid_t> Spawn(const std::string& program,
+                              std::vector<std::string> arguments) {
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    pid_t pid = 0;
+    int error = ::posix_spawn(&pid, program.c_str(), &actions_, &attributes_,
+                              argv.data(), environ);
+    if (error == 0) return pid;
+    return ErrnoError(error, "cannot start a worker host");
+  }
+
+ private:
+  posix_spawn_file_actions_t actions_;
+  posix_spawnattr_t attributes_;
+};
+
+}  // namespace
+
+class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(Options options, IoThread& io) : options_(std::move(options)), io_(io) {}
+  ~Impl() { Kill(); }
+
+  void SetSocket(const std::string& path) {
+    MutexLock lock(mutex_);
+    socket_ = path;
+  }
+
+  absl::Status StartHost(uid_t uid) {
+    if (uid != ::geteuid()) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the daemon of uid ", ::geteuid(), " starts no worker host for uid ",
+          uid, "; call a daemon of your own"));
+    }
+    if (child_) {
+      wanted_ = true;
+      return absl::OkStatus();
+    }
+    return Spawn();
+  }
+
+ private:
+  struct Child {
+    Child(pid_t pid, IoThread& io, UniqueFd fd)
+        : pid(pid), pidfd(io.context(), fd.release()) {}
+
+    pid_t pid;
+    asio::posix::stream_descriptor pidfd;
+  };
+
+  // On the io thread, which lives as long as the daemon, since the child's
+  // parent-death signal follows the thread; posix_spawn comes back when the
+  // child has begun the program, after about a millisecond.
+  absl::Status Spawn() {
+    std::string socket;
+    {
+      MutexLock lock(mutex_);
+      socket = socket_;
+    }
+    SpawnSetup setup(options_.log_file);
+    HUBD_ASSIGN_OR_RETURN(
+        pid_t pid, setup.Spawn(options_.program,
+                               {"hubd", "worker-host", "--socket", socket,
+                                "--parent", absl::StrCat(::getpid())}));
+    UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!pidfd.valid()) {
+      absl::Status status = ErrnoError(errno, "cannot watch the worker host");
+      ::kill(pid, SIGKILL);
+      ::waitpid(pid, nullptr, 0);
+      return status;
+    }
+    HUBD_LOG(kInfo) << "event=host_started pid=" << pid;
+    child_.emplace(pid, io_, std::move(pidfd));
+    child_->pidfd.async_wait(
+        asio::posix::stream_descriptor::wait_read,
+        [weak = weak_from_this()](const boost::system::error_code& error) {
+          if (auto impl = weak.lock(); impl && !error) impl->OnEnd();
+        });
+    return absl::OkStatus();
+  }
+
+  void OnEnd() {
+    int status = 0;
+    ::waitpid(child_->pid, &status, 0);
+    HUBD_LOG(kInfo) << "event=host_ended pid=" << child_->pid << " exit="
+                    << (WIFEXITED(status) ? WEXITSTATUS(status) : -1)
+                    << " signal="
+                    << (WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    child_.reset();
+    if (!std::exchange(wanted_, false)) return;
+    if (absl::Status spawned = Spawn(); !spawned.ok()) {
+      HUBD_LOG(kError) << "event=host_failed error="
+                       << LogQuote(spawned.message());
+    }
+  }
+
+  void Kill() {
+    if (!child_) return;
+    ::kill(child_->pid, SIGKILL);
+    ::waitpid(child_->pid, nullptr, 0);
+  }
+
+  const Options options_;
+  IoThread& io_;
+  std::optional<Child> child_;
+  // Somebody asked while the child lived.
+  bool wanted_ = false;
+
+  Mutex mutex_;
+  std::string socket_ ABSL_GUARDED_BY(mutex_);
+};
+
+UserHostStarter::UserHostStarter(Options options, IoThread& io)
+    : impl_(std::make_shared<Impl>(std::move(options), io)) {}
+
+UserHostStarter::~UserHostStarter() = default;
+
+void UserHostStarter::SetSocket(const std::string& path) {
+  impl_->SetSocket(path);
+}
+
+absl::Status UserHostStarter::StartHost(uid_t uid) {
+  return impl_->StartHost(uid);
+}
+
+absl::Status SystemHostStarter::StartHost(uid_t uid) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "a system daemon cannot act as uid ", uid,
+      ", and this version's clients start no worker host for it; start a "
+      "daemon of your own with `hubd` and name its socket in HUBD_SOCKET"));
+}
+
+}  // namespace hubd

@@ -1,0 +1,135 @@
+#include "server/daemon/host_starter.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <optional>
+#include <sstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/fs.h"
+#include "server/base/unique_fd.h"
+
+namespace hubd {
+namespace {
+
+using ::testing::HasSubstr;
+
+// The host is a script that tells its pid and arguments through one pipe and
+// lives until it is told to end through another.
+class HostStarterTest : public ::testing::Test {
+ protected:
+  HostStarterTest() {
+    std::string pattern = "/tmp/host_starterXXXXXX";
+    base_ = std::filesystem::canonical(::mkdtemp(pattern.data()));
+    for (const char* name : {"/told", "/end"}) {
+      EXPECT_EQ(::mkfifo((base_ + name).c_str(), 0600), 0);
+    }
+    std::ofstream(program())
+        << "#!/bin/sh\necho \"$$ $*\" > " << base_ << "/told\necho hello >&2\n"
+        << "read line < " << base_ << "/end\n";
+    EXPECT_EQ(::chmod(program().c_str(), 0700), 0);
+    starter_.emplace(UserHostStarter::Options{.program = program(),
+                                              .log_file = base_ + "/log"},
+                     io_);
+    starter_->SetSocket("/s.sock");
+  }
+  ~HostStarterTest() override {
+    io_.Stop();
+    starter_.reset();
+    (void)RemoveAll(base_);
+  }
+
+  absl::Status Start(uid_t uid = ::geteuid()) {
+    std::promise<absl::Status> result;
+    io_.Post(
+        [this, uid, &result] { result.set_value(starter_->StartHost(uid)); });
+    return result.get_future().get();
+  }
+
+  // Waits for a host to begin; the rest of its line goes to `arguments_`.
+  pid_t NextHost() {
+    std::ifstream told(base_ + "/told");
+    pid_t pid = 0;
+    told >> pid;
+    std::getline(told, arguments_);
+    return pid;
+  }
+
+  void EndHost() { std::ofstream(base_ + "/end") << "\n"; }
+
+  std::string program() const { return base_ + "/host"; }
+
+  std::string base_;
+  IoThread io_;
+  std::optional<UserHostStarter> starter_;
+  std::string arguments_;
+};
+
+TEST_F(HostStarterTest, StartsAWorkerHostThatKnowsSocketAndParent) {
+  ASSERT_TRUE(Start().ok());
+  EXPECT_GT(NextHost(), 0);
+  EXPECT_EQ(arguments_, absl::StrCat(" worker-host --socket /s.sock --parent ",
+                                     ::getpid()));
+}
+
+TEST_F(HostStarterTest, AskedAgainItStartsTheNextWhenTheFirstHasEnded) {
+  ASSERT_TRUE(Start().ok());
+  pid_t first = NextHost();
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(::kill(first, 0), 0);
+  EndHost();
+  pid_t second = NextHost();
+  EXPECT_GT(second, 0);
+  EXPECT_NE(second, first);
+  // The first is reaped, not only dead.
+  EXPECT_EQ(::kill(first, 0), -1);
+  EXPECT_EQ(errno, ESRCH);
+}
+
+TEST_F(HostStarterTest, EndsItsHostWhenItGoes) {
+  ASSERT_TRUE(Start().ok());
+  pid_t host = NextHost();
+  io_.Stop();
+  starter_.reset();
+  EXPECT_EQ(::kill(host, 0), -1);
+  EXPECT_EQ(errno, ESRCH);
+}
+
+TEST_F(HostStarterTest, TheHostWritesIntoTheLog) {
+  ASSERT_TRUE(Start().ok());
+  NextHost();
+  // The script reads its end only after it has written.
+  EndHost();
+  EXPECT_THAT(*ReadFile(base_ + "/log"), HasSubstr("hello"));
+}
+
+TEST_F(HostStarterTest, StartsNoHostForAnotherUser) {
+  absl::Status status = Start(::geteuid() + 1);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr(absl::StrCat("uid ", ::geteuid() + 1)));
+}
+
+TEST_F(HostStarterTest, AProgramThatCannotBeStartedIsAnError) {
+  std::filesystem::remove(program());
+  EXPECT_THAT(std::string(Start().message()),
+              HasSubstr("cannot start a worker host"));
+}
+
+TEST(SystemHostStarterTest, SaysThatItCannotAndWhatToDo) {
+  absl::Status status = SystemHostStarter().StartHost(1000);
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()), HasSubstr("HUBD_SOCKET"));
+}
+
+}  // namespace
+}  // namespace hubd
