@@ -1,0 +1,176 @@
+#include "server/fetch/checkpoint_flight.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "server/base/digest.h"
+#include "server/base/fs.h"
+#include "server/base/log.h"
+#include "server/base/status.h"
+#include "server/base/unique_fd.h"
+#include "server/fetch/archive.h"
+
+namespace hubd {
+namespace {
+
+constexpr int kHttpOk = 200;
+constexpr int kHttpNotModified = 304;
+
+std::string HeaderOf(const HttpResponse& response, const std::string& name) {
+  auto found = response.headers.find(name);
+  return found == response.headers.end() ? "" : found->second;
+}
+
+// Writes a body to a file and hashes it.
+class FileHandler final : public HttpHandler {
+ public:
+  FileHandler(std::string url, int fd, FlightTable::Context& flight)
+      : url_(std::move(url)), fd_(fd), flight_(flight) {
+    progress_.phase = Progress::Phase::kDownloading;
+    progress_.subject = RedactUrl(url_);
+  }
+
+  absl::Status OnResponse(const HttpResponse& response) override {
+    response_ = response;
+    if (response.status == kHttpNotModified) return absl::OkStatus();
+    if (response.status != kHttpOk) {
+      return ErrorOfResponse(response, url_, Reason::kCheckpointNotFound);
+    }
+    progress_.total_bytes = std::max<int64_t>(response.content_length, 0);
+    flight_.Report(progress_);
+    return absl::OkStatus();
+  }
+
+  absl::Status OnBody(absl::string_view bytes) override {
+    if (response_.status != kHttpOk) return absl::OkStatus();
+    HUBD_RETURN_IF_ERROR(Annotate(
+        WriteAll(fd_, bytes),
+        absl::StrCat("cannot store ", RedactUrl(url_), ", free some space")));
+    hasher_.Update(bytes);
+    progress_.done_bytes += bytes.size();
+    flight_.Report(progress_);
+    return absl::OkStatus();
+  }
+
+  bool unchanged() const { return response_.status == kHttpNotModified; }
+
+  // What came, without a path. Ends the handler.
+  CheckpointObject Finish() {
+    CheckpointObject checkpoint;
+    checkpoint.url = url_;
+    checkpoint.sha256 = hasher_.Finish();
+    checkpoint.size_bytes = progress_.done_bytes;
+    checkpoint.etag = HeaderOf(response_, "etag");
+    checkpoint.last_modified = HeaderOf(response_, "last-modified");
+    checkpoint.content_type = HeaderOf(response_, "content-type");
+    return checkpoint;
+  }
+
+  // Whether the end of the body was marked.
+  bool framed() const { return response_.framed; }
+
+ private:
+  const std::string url_;
+  const int fd_;
+  FlightTable::Context& flight_;
+  Progress progress_;
+  HttpResponse response_;
+  Hasher hasher_;
+};
+
+HttpRequest RequestFor(const std::string& url,
+                       const std::optional<CheckpointObject>& known) {
+  HttpRequest request;
+  request.url = url;
+  if (known && !known->etag.empty()) {
+    request.headers.push_back(absl::StrCat("If-None-Match: ", known->etag));
+  } else if (known && !known->last_modified.empty()) {
+    request.headers.push_back(
+        absl::StrCat("If-Modified-Since: ", known->last_modified));
+  }
+  return request;
+}
+
+}  // namespace
+
+absl::StatusOr<Fetched> FetchUrl(const FetchContext& context,
+                                 const std::string& url, bool refresh,
+                                 FlightTable::Context& flight) {
+  Store& store = context.parts.store;
+  HUBD_ASSIGN_OR_RETURN(std::optional<CheckpointObject> known,
+                        store.FindCheckpoint(kSharedDomain, url));
+  if (known && !refresh) {
+    Fetched hit{*std::move(known)};
+    hit.cached = true;
+    hit.asked = false;
+    return hit;
+  }
+  HUBD_ASSIGN_OR_RETURN(Store::StagedFile staged, store.StageFile());
+  FileHandler handler(url, staged.fd.get(), flight);
+  HUBD_RETURN_IF_ERROR(
+      context.parts.http.Fetch(RequestFor(url, known), handler, flight.stop()));
+  if (handler.unchanged() && known) {
+    Fetched hit{*std::move(known)};
+    hit.cached = true;
+    return hit;
+  }
+  Fetched fetched{handler.Finish()};
+  if (!handler.framed()) {
+    fetched.warnings.push_back(absl::StrCat(
+        RedactUrl(url),
+        ": the server marked no end of the body, so that it may be cut; give "
+        "its sha256 to be sure"));
+  }
+  HUBD_RETURN_IF_ERROR(flight.Judge(fetched));
+  HUBD_ASSIGN_OR_RETURN(
+      CheckpointObject published,
+      store.PublishCheckpoint(
+          std::move(staged.staging),
+          std::get<CheckpointObject>(std::move(fetched.object))));
+  HUBD_LOG(kInfo) << "event=publish url=" << LogQuote(RedactUrl(url))
+                  << " sha256=" << published.sha256
+                  << " bytes=" << published.size_bytes;
+  fetched.object = std::move(published);
+  return fetched;
+}
+
+absl::StatusOr<Fetched> UnpackBlob(const FetchContext& context,
+                                   const std::string& sha256,
+                                   FlightTable::Context& flight) {
+  Store& store = context.parts.store;
+  HUBD_ASSIGN_OR_RETURN(std::optional<UnpackedObject> known,
+                        store.FindUnpacked(sha256));
+  if (known) {
+    Fetched hit{*std::move(known)};
+    hit.cached = true;
+    return hit;
+  }
+  Progress progress;
+  progress.phase = Progress::Phase::kUnpacking;
+  progress.subject = sha256;
+  flight.Report(progress);
+  std::string path = store.layout().Blob(sha256);
+  UniqueFd blob(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!blob.valid()) {
+    return ErrnoError(errno, absl::StrCat("cannot open ", path));
+  }
+  HUBD_ASSIGN_OR_RETURN(Staging staging, store.StageDirectory());
+  HUBD_ASSIGN_OR_RETURN(UnpackedZip unpacked,
+                        UnpackZip(blob.get(), staging.path(),
+                                  context.options.tree_limits, flight.stop()));
+  UnpackedObject object;
+  object.sha256 = sha256;
+  object.members = std::move(unpacked.members);
+  object.size_bytes = unpacked.size_bytes;
+  HUBD_ASSIGN_OR_RETURN(
+      object, store.PublishUnpacked(std::move(staging), std::move(object)));
+  return Fetched{std::move(object)};
+}
+
+}  // namespace hubd

@@ -1,0 +1,159 @@
+#include "server/fetch/checkpoint_operation.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/base/status.h"
+#include "server/base/unique_fd.h"
+#include "server/fetch/archive.h"
+#include "server/fetch/checkpoint_flight.h"
+
+namespace hubd {
+namespace {
+
+// What this caller has against a checkpoint: another digest, or a page.
+absl::Status JudgeCheckpoint(const std::string& sha256_prefix,
+                             bool reject_pages,
+                             const CheckpointObject& checkpoint) {
+  std::string url = RedactUrl(checkpoint.url);
+  if (!absl::StartsWith(checkpoint.sha256, sha256_prefix)) {
+    return ReasonError(
+        Reason::kDigestMismatch,
+        absl::StrCat("the bytes of ", url, " have the sha256 ",
+                     checkpoint.sha256, ", not ", sha256_prefix,
+                     "; they are not delivered. Check the expected value, or "
+                     "whether the origin has changed the file"),
+        {{"url", url},
+         {"expected", sha256_prefix},
+         {"actual", checkpoint.sha256}});
+  }
+  if (!reject_pages) return absl::OkStatus();
+  bool is_page = absl::StartsWith(checkpoint.content_type, "text/html");
+  if (!is_page && checkpoint.size_bytes > 0) return absl::OkStatus();
+  return ReasonError(
+      Reason::kUpstreamUnavailable,
+      absl::StrCat("the server sent ", is_page ? "an HTML page" : "no bytes",
+                   " in place of a checkpoint for ", url,
+                   "; check the URL, or take it with --any"),
+      {{"url", url}, {"cause", is_page ? "page" : "empty"}});
+}
+
+}  // namespace
+
+CheckpointOperation::CheckpointOperation(const FetchContext& context,
+                                         CheckpointRequest request,
+                                         ProgressFn progress, DoneFn done)
+    : Operation(context, std::move(progress), std::move(done)),
+      request_(std::move(request)),
+      accept_([prefix = request_.sha256_prefix,
+               reject_pages = request_.reject_pages](const Fetched& fetched) {
+        return JudgeCheckpoint(prefix, reject_pages,
+                               std::get<CheckpointObject>(fetched.object));
+      }) {}
+
+void CheckpointOperation::Start() {
+  if (absl::Status allowed = context().parts.policy.CheckUrl(request_.url);
+      !allowed.ok()) {
+    return FinishLater(allowed);
+  }
+  using Known = absl::StatusOr<std::optional<CheckpointObject>>;
+  LookUp<Known>(
+      [this] {
+        return context().parts.store.FindCheckpoint(kSharedDomain,
+                                                    request_.url);
+      },
+      [this](Known known) { Decide(std::move(known)); });
+}
+
+void CheckpointOperation::Decide(
+    absl::StatusOr<std::optional<CheckpointObject>> known) {
+  if (!known.ok()) return Finish(known.status());
+  if (*known && (!request_.refresh || request_.offline)) {
+    Fetched hit{**std::move(known)};
+    hit.cached = true;
+    absl::Status accepted = accept_(hit);
+    if (!accepted.ok()) return Finish(accepted);
+    return Accept(hit);
+  }
+  if (request_.offline) {
+    std::string url = RedactUrl(request_.url);
+    return Finish(ReasonError(Reason::kOfflineMiss,
+                              absl::StrCat("cannot fetch ", url,
+                                           " offline: it is not cached; call "
+                                           "it once with the network"),
+                              {{"url", url}}));
+  }
+  Fetch();
+}
+
+void CheckpointOperation::Fetch() {
+  Join(
+      {kSharedDomain, absl::StrCat("url ", request_.url)},
+      [context = context(), url = request_.url,
+       refresh = request_.refresh](FlightTable::Context& flight) {
+        return FetchUrl(context, url, refresh, flight);
+      },
+      accept_,
+      [this](const absl::StatusOr<Fetched>& fetched) {
+        if (!fetched.ok()) return Finish(fetched.status());
+        // The flight was someone's who took what was there.
+        if (request_.refresh && !fetched->asked) return Fetch();
+        Accept(*fetched);
+      });
+}
+
+void CheckpointOperation::Accept(const Fetched& fetched) {
+  result_.checkpoint = std::get<CheckpointObject>(fetched.object);
+  result_.cached = fetched.cached;
+  result_.warnings = fetched.warnings;
+  if (!request_.unpack) return Finish(std::move(result_));
+  using Found = absl::StatusOr<Contents>;
+  LookUp<Found>([this] { return LookUpContents(); },
+                [this](Found found) {
+                  if (!found.ok()) return Finish(found.status());
+                  if (!found->is_zip) return Finish(std::move(result_));
+                  if (!found->unpacked) return Unpack();
+                  result_.unpacked = *std::move(found->unpacked);
+                  Finish(std::move(result_));
+                });
+}
+
+absl::StatusOr<CheckpointOperation::Contents>
+CheckpointOperation::LookUpContents() const {
+  const std::string& path = result_.checkpoint.path;
+  UniqueFd blob(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!blob.valid()) {
+    return ErrnoError(errno, absl::StrCat("cannot open ", path));
+  }
+  Contents contents;
+  contents.is_zip = LooksLikeZip(blob.get());
+  if (contents.is_zip) {
+    HUBD_ASSIGN_OR_RETURN(contents.unpacked, context().parts.store.FindUnpacked(
+                                                 result_.checkpoint.sha256));
+  }
+  return contents;
+}
+
+void CheckpointOperation::Unpack() {
+  const std::string& sha256 = result_.checkpoint.sha256;
+  Join(
+      {kSharedDomain, absl::StrCat("unpacked ", sha256)},
+      [context = context(), sha256](FlightTable::Context& flight) {
+        return UnpackBlob(context, sha256, flight);
+      },
+      nullptr,
+      [this](const absl::StatusOr<Fetched>& fetched) {
+        if (!fetched.ok()) return Finish(fetched.status());
+        result_.unpacked = std::get<UnpackedObject>(fetched->object);
+        Finish(std::move(result_));
+      });
+}
+
+}  // namespace hubd

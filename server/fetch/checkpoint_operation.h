@@ -1,0 +1,47 @@
+// A caller's way to a checkpoint: bytes, then perhaps what is in them.
+
+#ifndef HUBD_SERVER_FETCH_CHECKPOINT_OPERATION_H_
+#define HUBD_SERVER_FETCH_CHECKPOINT_OPERATION_H_
+
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/fetch/operation.h"
+#include "server/fetch/requests.h"
+
+namespace hubd {
+
+// The steps:
+//   1. what the store has of the URL, unless the origin is to be asked;
+//   2. else the flight that downloads it;
+//   3. if asked for and it is a zip archive: the unpacked directory, or the
+//      flight that makes it.
+// Confined to the io thread.
+class CheckpointOperation final : public Operation<CheckpointResult> {
+ public:
+  CheckpointOperation(const FetchContext& context, CheckpointRequest request,
+                      ProgressFn progress, DoneFn done);
+
+ private:
+  // What there is to know about unpacking.
+  struct Contents {
+    bool is_zip = false;
+    std::optional<UnpackedObject> unpacked;
+  };
+
+  void Start() override;
+  void Decide(absl::StatusOr<std::optional<CheckpointObject>> known);
+  void Fetch();
+  void Accept(const Fetched& fetched);
+  void Unpack();
+  absl::StatusOr<Contents> LookUpContents() const;
+
+  const CheckpointRequest request_;
+  const FlightTable::AcceptFn accept_;
+  CheckpointResult result_;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_FETCH_CHECKPOINT_OPERATION_H_

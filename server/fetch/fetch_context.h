@@ -1,0 +1,43 @@
+// What every fetch works with.
+
+#ifndef HUBD_SERVER_FETCH_FETCH_CONTEXT_H_
+#define HUBD_SERVER_FETCH_FETCH_CONTEXT_H_
+
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/base/executor.h"
+#include "server/fetch/archive.h"
+#include "server/fetch/flight_table.h"
+#include "server/net/git_remote.h"
+#include "server/net/http_transport.h"
+#include "server/net/url_policy.h"
+#include "server/store/store.h"
+
+namespace hubd {
+
+struct FetchOptions {
+  // An answer about refs younger than this is taken without asking.
+  absl::Duration ref_ttl = absl::Minutes(5);
+  ArchiveLimits tree_limits;
+};
+
+// All must outlive the fetcher and its operations.
+struct FetchParts {
+  Store& store;
+  HttpTransport& http;
+  GitRemote& git;
+  const UrlPolicy& policy;
+  FlightTable& flights;
+  Executor& io;
+  Executor& disk;
+  const Clock& clock;
+};
+
+struct FetchContext {
+  FetchOptions options;
+  FetchParts parts;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_FETCH_FETCH_CONTEXT_H_

@@ -1,0 +1,24 @@
+#include "server/fetch/fetcher.h"
+
+#include <utility>
+
+#include "server/fetch/checkpoint_operation.h"
+#include "server/fetch/tree_operation.h"
+
+namespace hubd {
+
+std::unique_ptr<FetchOperation> Fetcher::FetchTree(
+    TreeRequest request, ProgressFn progress,
+    std::function<void(absl::StatusOr<TreeResult>)> done) {
+  return TreeOperation::Begin(std::make_shared<TreeOperation>(
+      context_, std::move(request), std::move(progress), std::move(done)));
+}
+
+std::unique_ptr<FetchOperation> Fetcher::FetchCheckpoint(
+    CheckpointRequest request, ProgressFn progress,
+    std::function<void(absl::StatusOr<CheckpointResult>)> done) {
+  return CheckpointOperation::Begin(std::make_shared<CheckpointOperation>(
+      context_, std::move(request), std::move(progress), std::move(done)));
+}
+
+}  // namespace hubd

@@ -1,0 +1,47 @@
+// Makes trees and checkpoints present: from the store where it has them, else
+// by a flight that all who ask for the same thing share.
+//
+// Confined to the io thread: called there, calls back there, never within the
+// call. Look-ups run on the disk pool, flights on the fetch pool.
+
+#ifndef HUBD_SERVER_FETCH_FETCHER_H_
+#define HUBD_SERVER_FETCH_FETCHER_H_
+
+#include <functional>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "server/base/progress.h"
+#include "server/fetch/fetch_context.h"
+#include "server/fetch/operation.h"
+#include "server/fetch/requests.h"
+
+namespace hubd {
+
+class Fetcher {
+ public:
+  using Options = FetchOptions;
+  using Parts = FetchParts;
+
+  Fetcher(Options options, Parts parts) : context_{options, parts} {}
+
+  // Errors: those of GitRemote::ListRefs and HttpTransport::Fetch,
+  // REF_NOT_FOUND, OFFLINE_MISS, BAD_ARCHIVE, DISK_FULL.
+  [[nodiscard]] std::unique_ptr<FetchOperation> FetchTree(
+      TreeRequest request, ProgressFn progress,
+      std::function<void(absl::StatusOr<TreeResult>)> done);
+
+  // Errors: INVALID_URL, URL_NOT_ALLOWED, CHECKPOINT_NOT_FOUND, DIGEST_MISMATCH
+  // (metadata expected, actual), those of HttpTransport::Fetch, OFFLINE_MISS,
+  // BAD_ARCHIVE, DISK_FULL.
+  [[nodiscard]] std::unique_ptr<FetchOperation> FetchCheckpoint(
+      CheckpointRequest request, ProgressFn progress,
+      std::function<void(absl::StatusOr<CheckpointResult>)> done);
+
+ private:
+  const FetchContext context_;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_FETCH_FETCHER_H_

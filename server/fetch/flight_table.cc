@@ -1,0 +1,320 @@
+#include "server/fetch/flight_table.h"
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "server/base/mutex.h"
+
+namespace hubd {
+namespace {
+
+constexpr absl::Duration kProgressInterval = absl::Milliseconds(100);
+
+}  // namespace
+
+// Flights and interests are plain data under one mutex; nothing is called with
+// it held.
+class FlightTable::Core : public std::enable_shared_from_this<Core> {
+ public:
+  Core(Executor& runners, Executor& callbacks)
+      : runners_(runners), callbacks_(callbacks) {}
+
+  uint64_t Join(const FlightKey& key, Run run, AcceptFn accept,
+                ProgressFn progress, DoneFn done);
+  void Drop(uint64_t id);
+  int size() const;
+  void StopAll(const absl::Status& reason);
+  void AwaitIdle();
+
+ private:
+  struct Flight {
+    FlightKey key;
+    Run run;
+    std::stop_source stop;
+    std::set<uint64_t> tickets;
+    std::optional<Progress> newest;
+    absl::Time reported_at = absl::InfinitePast();
+    bool delivery_posted = false;
+  };
+  using FlightPtr = std::shared_ptr<Flight>;  // shared by the table, its runner
+                                              // and its tickets
+
+  struct Interest {
+    FlightPtr flight;
+    AcceptFn accept;
+    ProgressFn progress;
+    DoneFn done;
+  };
+
+  class RunContext;
+
+  void Start(const FlightPtr& flight) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Execute(const FlightPtr& flight);
+  void Report(const FlightPtr& flight, const Progress& progress);
+  absl::Status Judge(const FlightPtr& flight, const Fetched& result) const;
+  void PostProgress(const FlightPtr& flight)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void DeliverProgress(const FlightPtr& flight);
+  void Finish(const FlightPtr& flight, absl::StatusOr<Fetched> result);
+  void PostResult(const std::set<uint64_t>& tickets,
+                  absl::StatusOr<Fetched> result);
+  void DeliverResult(uint64_t id, const absl::StatusOr<Fetched>& result);
+  // Takes the flight out of the table, so that nobody joins it any more.
+  void Retire(const FlightPtr& flight) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  Executor& runners_;
+  Executor& callbacks_;
+
+  mutable Mutex mutex_;
+  CondVar idle_;
+  uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
+  // Flights that can be joined.
+  std::map<FlightKey, FlightPtr> flights_ ABSL_GUARDED_BY(mutex_);
+  // Flights whose run has not returned: the first of each key runs, the others
+  // wait for it.
+  std::map<FlightKey, std::deque<FlightPtr>> runs_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::shared_ptr<Interest>> interests_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+class FlightTable::Core::RunContext final : public FlightTable::Context {
+ public:
+  RunContext(Core& core, FlightPtr flight)
+      : core_(core), flight_(std::move(flight)) {}
+
+  std::stop_token stop() const override { return flight_->stop.get_token(); }
+  void Report(const Progress& progress) override {
+    core_.Report(flight_, progress);
+  }
+  absl::Status Judge(const Fetched& result) const override {
+    return core_.Judge(flight_, result);
+  }
+
+ private:
+  Core& core_;
+  const FlightPtr flight_;
+};
+
+uint64_t FlightTable::Core::Join(const FlightKey& key, Run run, AcceptFn accept,
+                                 ProgressFn progress, DoneFn done) {
+  MutexLock lock(mutex_);
+  FlightPtr& flight = flights_[key];
+  bool fresh = flight == nullptr;
+  if (fresh) {
+    flight = std::make_shared<Flight>();
+    flight->key = key;
+    flight->run = std::move(run);
+  }
+  uint64_t id = next_id_++;
+  flight->tickets.insert(id);
+  interests_[id] = std::make_shared<Interest>(Interest{
+      flight, std::move(accept), std::move(progress), std::move(done)});
+  if (flight->newest) PostProgress(flight);
+  if (fresh) {
+    std::deque<FlightPtr>& queue = runs_[key];
+    queue.push_back(flight);
+    if (queue.size() == 1) Start(flight);
+  }
+  return id;
+}
+
+void FlightTable::Core::Start(const FlightPtr& flight) {
+  runners_.Post([core = shared_from_this(), flight] { core->Execute(flight); });
+}
+
+void FlightTable::Core::Execute(const FlightPtr& flight) {
+  absl::StatusOr<Fetched> result =
+      absl::CancelledError("nobody waits for it any more");
+  if (!flight->stop.stop_requested()) {
+    RunContext context(*this, flight);
+    result = flight->run(context);
+  }
+  Finish(flight, std::move(result));
+}
+
+void FlightTable::Core::Report(const FlightPtr& flight,
+                               const Progress& progress) {
+  MutexLock lock(mutex_);
+  absl::Time now = absl::Now();
+  bool changed = !flight->newest || flight->newest->phase != progress.phase;
+  flight->newest = progress;
+  if (!changed && now - flight->reported_at < kProgressInterval) return;
+  flight->reported_at = now;
+  PostProgress(flight);
+}
+
+void FlightTable::Core::PostProgress(const FlightPtr& flight) {
+  if (std::exchange(flight->delivery_posted, true)) return;
+  callbacks_.Post(
+      [core = shared_from_this(), flight] { core->DeliverProgress(flight); });
+}
+
+void FlightTable::Core::DeliverProgress(const FlightPtr& flight) {
+  std::set<uint64_t> tickets;
+  Progress progress;
+  {
+    MutexLock lock(mutex_);
+    flight->delivery_posted = false;
+    tickets = flight->tickets;
+    progress = *flight->newest;
+  }
+  for (uint64_t id : tickets) {
+    std::shared_ptr<Interest> interest;
+    {
+      // A ticket may have been dropped by the one before it.
+      MutexLock lock(mutex_);
+      auto found = interests_.find(id);
+      if (found != interests_.end()) interest = found->second;
+    }
+    if (interest && interest->progress) interest->progress(progress);
+  }
+}
+
+void FlightTable::Core::Finish(const FlightPtr& flight,
+                               absl::StatusOr<Fetched> result) {
+  std::set<uint64_t> tickets;
+  {
+    MutexLock lock(mutex_);
+    flight->run = nullptr;
+    Retire(flight);
+    tickets.swap(flight->tickets);
+    auto queue = runs_.find(flight->key);
+    queue->second.pop_front();
+    if (queue->second.empty()) {
+      runs_.erase(queue);
+    } else {
+      Start(queue->second.front());
+    }
+    if (runs_.empty()) idle_.NotifyAll();
+  }
+  PostResult(tickets, std::move(result));
+}
+
+void FlightTable::Core::PostResult(const std::set<uint64_t>& tickets,
+                                   absl::StatusOr<Fetched> result) {
+  if (tickets.empty()) return;
+  callbacks_.Post(
+      [core = shared_from_this(), tickets, result = std::move(result)] {
+        for (uint64_t id : tickets) core->DeliverResult(id, result);
+      });
+}
+
+void FlightTable::Core::DeliverResult(uint64_t id,
+                                      const absl::StatusOr<Fetched>& result) {
+  std::shared_ptr<Interest> interest;
+  {
+    MutexLock lock(mutex_);
+    auto found = interests_.find(id);
+    if (found == interests_.end()) return;
+    interest = std::move(found->second);
+    interests_.erase(found);
+  }
+  absl::Status refusal = absl::OkStatus();
+  if (result.ok() && interest->accept) refusal = interest->accept(*result);
+  if (refusal.ok()) {
+    interest->done(result);
+  } else {
+    interest->done(refusal);
+  }
+}
+
+absl::Status FlightTable::Core::Judge(const FlightPtr& flight,
+                                      const Fetched& result) const {
+  std::vector<std::shared_ptr<Interest>> present;
+  {
+    MutexLock lock(mutex_);
+    for (uint64_t id : flight->tickets) present.push_back(interests_.at(id));
+  }
+  absl::Status refusal = absl::CancelledError("nobody waits for it any more");
+  for (const std::shared_ptr<Interest>& interest : present) {
+    if (!interest->accept) return absl::OkStatus();
+    refusal = interest->accept(result);
+    if (refusal.ok()) break;
+  }
+  return refusal;
+}
+
+void FlightTable::Core::Retire(const FlightPtr& flight) {
+  auto found = flights_.find(flight->key);
+  if (found != flights_.end() && found->second == flight) flights_.erase(found);
+}
+
+void FlightTable::Core::Drop(uint64_t id) {
+  std::shared_ptr<Interest> interest;  // Destroyed after the lock.
+  MutexLock lock(mutex_);
+  auto found = interests_.find(id);
+  if (found == interests_.end()) return;
+  interest = std::move(found->second);
+  interests_.erase(found);
+  Flight& flight = *interest->flight;
+  // Empty already: the result is on its way to the others.
+  if (flight.tickets.erase(id) == 0 || !flight.tickets.empty()) return;
+  flight.stop.request_stop();
+  Retire(interest->flight);
+}
+
+int FlightTable::Core::size() const {
+  MutexLock lock(mutex_);
+  return static_cast<int>(flights_.size());
+}
+
+void FlightTable::Core::StopAll(const absl::Status& reason) {
+  std::set<uint64_t> tickets;
+  {
+    MutexLock lock(mutex_);
+    for (auto& [key, flight] : flights_) {
+      flight->stop.request_stop();
+      tickets.merge(flight->tickets);
+      flight->tickets.clear();
+    }
+    flights_.clear();
+  }
+  PostResult(tickets, reason);
+}
+
+void FlightTable::Core::AwaitIdle() {
+  MutexLock lock(mutex_);
+  while (!runs_.empty()) idle_.Wait(mutex_);
+}
+
+FlightTable::Ticket& FlightTable::Ticket::operator=(Ticket&& other) noexcept {
+  if (this != &other) {
+    Drop();
+    core_ = std::move(other.core_);
+    id_ = std::exchange(other.id_, 0);
+  }
+  return *this;
+}
+
+void FlightTable::Ticket::Drop() {
+  uint64_t id = std::exchange(id_, 0);
+  if (id == 0) return;
+  if (std::shared_ptr<Core> core = core_.lock()) core->Drop(id);
+}
+
+FlightTable::FlightTable(Executor& runners, Executor& callbacks)
+    : core_(std::make_shared<Core>(runners, callbacks)) {}
+
+FlightTable::~FlightTable() {
+  StopAll(absl::CancelledError("the daemon ends"));
+  core_->AwaitIdle();
+}
+
+FlightTable::Ticket FlightTable::Join(const FlightKey& key, Run run,
+                                      AcceptFn accept, ProgressFn progress,
+                                      DoneFn done) {
+  return Ticket(core_, core_->Join(key, std::move(run), std::move(accept),
+                                   std::move(progress), std::move(done)));
+}
+
+int FlightTable::size() const { return core_->size(); }
+
+void FlightTable::StopAll(const absl::Status& reason) {
+  core_->StopAll(reason);
+}
+
+}  // namespace hubd

@@ -1,0 +1,122 @@
+// Single flight: each thing is fetched once, however many ask.
+//
+// The contract:
+//   - at most one `run` per key is running;
+//   - a ticket that joins late gets the newest progress at once;
+//   - `done` is called exactly once for a ticket that is kept, and never for
+//   one
+//     that was dropped on the callbacks' thread;
+//   - a dropped ticket disturbs nobody else;
+//   - when the last ticket of a flight drops, the flight is told to stop and
+//     leaves the table at that moment; who asks next starts a successor, whose
+//     run waits until its predecessor's has returned;
+//   - a failure goes to all who are present and is not remembered;
+//   - each ticket judges the result by its own `accept` (an expected hash,
+//   say):
+//     one that refuses gets its refusal, the others the result.
+//
+// Thread-safe. Callbacks run on `callbacks` (the io thread), runs on `runners`.
+
+#ifndef HUBD_SERVER_FETCH_FLIGHT_TABLE_H_
+#define HUBD_SERVER_FETCH_FLIGHT_TABLE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/base/executor.h"
+#include "server/base/progress.h"
+#include "server/store/objects.h"
+
+namespace hubd {
+
+// What a flight gives, and whether it was there before the flight began.
+struct Fetched {
+  std::variant<RefsObject, TreeObject, CheckpointObject, UnpackedObject> object;
+  bool cached = false;
+  // Whether the origin was asked.
+  bool asked = true;
+  // What the callers should be told, a sentence each.
+  std::vector<std::string> warnings = {};
+};
+
+// Names a flight: what, for whose domain. Different kinds of things have
+// different `what`: "refs ...", "tree ...", "url ...", "unpacked ...".
+struct FlightKey {
+  std::string domain;
+  std::string what;
+
+  auto operator<=>(const FlightKey&) const = default;
+};
+
+class FlightTable {
+  // What the table shares with its tickets and with work that is posted.
+  class Core;
+
+ public:
+  // What a run may use. Thread-safe.
+  class Context {
+   public:
+    virtual ~Context() = default;
+    virtual std::stop_token stop() const = 0;
+    // Tells all tickets; may be called as often as one likes.
+    virtual void Report(const Progress& progress) = 0;
+    // OK where at least one of the present tickets accepts `result`, else what
+    // one of them says against it: for what should not be published then.
+    virtual absl::Status Judge(const Fetched& result) const = 0;
+  };
+
+  // Blocks; returns CANCELLED soon after the stop.
+  using Run = std::function<absl::StatusOr<Fetched>(Context&)>;
+  // A pure function, called on any thread.
+  using AcceptFn = std::function<absl::Status(const Fetched&)>;
+  using DoneFn = std::function<void(const absl::StatusOr<Fetched>&)>;
+
+  // One caller's interest. Dropping it gives the interest up. May outlive the
+  // table. Thread-compatible.
+  class Ticket {
+   public:
+    Ticket() = default;
+    Ticket(Ticket&& other) noexcept { *this = std::move(other); }
+    Ticket& operator=(Ticket&& other) noexcept;
+    ~Ticket() { Drop(); }
+    void Drop();
+
+   private:
+    friend class FlightTable;
+    Ticket(std::weak_ptr<Core> core, uint64_t id)
+        : core_(std::move(core)), id_(id) {}
+
+    std::weak_ptr<Core> core_;
+    uint64_t id_ = 0;
+  };
+
+  // Both executors must outlive the table.
+  FlightTable(Executor& runners, Executor& callbacks);
+  // Stops all flights and waits for their runs.
+  ~FlightTable();
+
+  // Joins the flight of `key`, or starts one with `run`. Then `progress` at
+  // most ten times a second, and `done` once.
+  [[nodiscard]] Ticket Join(const FlightKey& key, Run run, AcceptFn accept,
+                            ProgressFn progress, DoneFn done);
+
+  // How many flights can be joined.
+  int size() const;
+
+  // Stops all flights: those who wait get `reason`.
+  void StopAll(const absl::Status& reason);
+
+ private:
+  const std::shared_ptr<Core> core_;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_FETCH_FLIGHT_TABLE_H_

@@ -1,0 +1,42 @@
+// What a ref means, given what the remote says. Pure functions.
+
+#ifndef HUBD_SERVER_FETCH_REF_RULES_H_
+#define HUBD_SERVER_FETCH_REF_RULES_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/base/repo.h"
+
+namespace hubd {
+
+// What "no ref" means.
+enum class DefaultRef {
+  kHead,            // the remote's HEAD
+  kMainElseMaster,  // main, else master, else HEAD (torch.hub, oneflow.hub)
+  kMaster,          // master, else HEAD (megengine.hub)
+};
+
+struct ResolvedRef {
+  // What the ref is called, never empty: "main", "v1.0", a commit.
+  std::string ref;
+  // 40 hex digits.
+  std::string commit;
+  // A sentence each.
+  std::vector<std::string> warnings;
+};
+
+// Looks `spec.ref` up, in this order: default (empty), full ref name, branch,
+// tag, commit or its prefix of at least 4 digits that a branch or tag points
+// to. A name that is both a branch and a tag means the branch, with a warning,
+// as in torch.hub. With `skip_validation` a full commit is taken unseen.
+// REF_NOT_FOUND says what is there and, for a commit, that it may be a fork's.
+absl::StatusOr<ResolvedRef> ResolveRef(const RepoSpec& spec,
+                                       DefaultRef default_ref,
+                                       bool skip_validation,
+                                       const Advertisement& advertisement);
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_FETCH_REF_RULES_H_

@@ -1,0 +1,61 @@
+// What callers ask the fetcher for, and what they get. Plain values.
+
+#ifndef HUBD_SERVER_FETCH_REQUESTS_H_
+#define HUBD_SERVER_FETCH_REQUESTS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/base/repo.h"
+#include "server/fetch/ref_rules.h"
+#include "server/store/objects.h"
+
+namespace hubd {
+
+struct TreeRequest {
+  RepoSpec spec;
+  DefaultRef default_ref = DefaultRef::kHead;
+  // Ask the origin where the ref points even within the answer's time.
+  bool refresh = false;
+  // Take a full commit that no ref names.
+  bool skip_validation = false;
+  // No network: from the store, else OFFLINE_MISS.
+  bool offline = false;
+};
+
+struct TreeResult {
+  TreeObject tree;
+  // What was asked for, as resolved; never empty.
+  std::string ref;
+  bool cached = false;
+  // How old the answer about the ref is, where it is older than allowed and the
+  // origin was silent; else zero.
+  absl::Duration stale_for;
+  std::vector<std::string> warnings;
+};
+
+struct CheckpointRequest {
+  std::string url;
+  // 64 hex digits, a prefix of them, or empty: no check.
+  std::string sha256_prefix;
+  // Ask the origin whether the bytes changed.
+  bool refresh = false;
+  bool offline = false;
+  // Refuse an HTML page or an empty body.
+  bool reject_pages = false;
+  // Unpack a zip archive too.
+  bool unpack = false;
+};
+
+struct CheckpointResult {
+  CheckpointObject checkpoint;
+  // Empty path unless unpack was asked for and the bytes are a zip archive.
+  UnpackedObject unpacked;
+  bool cached = false;
+  std::vector<std::string> warnings;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_FETCH_REQUESTS_H_

@@ -1,0 +1,28 @@
+// What the flights that make a tree present do. Blocking, on the fetch pool.
+
+#ifndef HUBD_SERVER_FETCH_TREE_FLIGHT_H_
+#define HUBD_SERVER_FETCH_TREE_FLIGHT_H_
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/repo.h"
+#include "server/fetch/fetch_context.h"
+#include "server/fetch/flight_table.h"
+
+namespace hubd {
+
+// Asks the origin for the refs of `repo` and keeps the answer. An answer that
+// is not older than `since` is taken as it is. Where the origin is silent or
+// limits and an older answer is known, that one is given, with `asked` false.
+absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
+                                  const RepoId& repo, absl::Time since,
+                                  FlightTable::Context& flight);
+
+// Downloads the archive of a commit, unpacks it while it comes, publishes it.
+absl::StatusOr<Fetched> FetchTreeArchive(const FetchContext& context,
+                                         const TreeKey& key,
+                                         FlightTable::Context& flight);
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_FETCH_TREE_FLIGHT_H_

@@ -1,0 +1,167 @@
+#include "server/fetch/checkpoint_operation.h"
+
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "server/base/digest.h"
+#include "server/base/fs.h"
+#include "server/base/status.h"
+#include "tests/server/fetch/fetch_fixture.h"
+
+namespace hubd {
+namespace {
+
+constexpr char kUrl[] = "https://models.example.org/m.bin";
+
+class CheckpointOperationTest : public FetchFixture {
+ protected:
+  static CheckpointRequest Request(const std::string& sha256_prefix = "") {
+    CheckpointRequest request;
+    request.url = kUrl;
+    request.sha256_prefix = sha256_prefix;
+    return request;
+  }
+
+  void Hold(const std::string& body) {
+    FakeHttpTransport::Answer answer;
+    answer.response.status = 200;
+    answer.body = body;
+    answer.held = true;
+    http_.Set(kUrl, answer);
+  }
+};
+
+TEST_F(CheckpointOperationTest, FetchesThenServesFromTheStore) {
+  http_.Serve(kUrl, "weights");
+  auto first = FetchCheckpoint(Request());
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->checkpoint.sha256, Sha256Hex("weights"));
+  EXPECT_EQ(*ReadFile(first->checkpoint.path), "weights");
+  EXPECT_FALSE(first->cached);
+  auto second = FetchCheckpoint(Request(Sha256Hex("weights")));
+  ASSERT_TRUE(second.ok());
+  EXPECT_TRUE(second->cached);
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
+TEST_F(CheckpointOperationTest, SixteenCallersCostOneRequest) {
+  Hold("weights");
+  std::vector<std::future<absl::StatusOr<CheckpointResult>>> results;
+  for (int i = 0; i < 16; ++i) results.push_back(StartCheckpoint(Request()));
+  http_.AwaitRequests(1);
+  http_.Release();
+  for (auto& result : results) EXPECT_TRUE(result.get().ok());
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
+TEST_F(CheckpointOperationTest, AWrongHashIsNotDeliveredAndNotKept) {
+  http_.Serve(kUrl, "weights");
+  absl::Status status = FetchCheckpoint(Request("00000000")).status();
+  EXPECT_EQ(ReasonOf(status), Reason::kDigestMismatch);
+  EXPECT_EQ(MetadataOf(status)["actual"], Sha256Hex("weights"));
+  EXPECT_FALSE(store_->HasBlob(Sha256Hex("weights")));
+}
+
+TEST_F(CheckpointOperationTest, OneCallersWrongHashDisturbsNobody) {
+  Hold("weights");
+  auto wrong = StartCheckpoint(Request("00000000"));
+  auto right = StartCheckpoint(Request(Sha256Hex("weights").substr(0, 8)));
+  http_.AwaitRequests(1);
+  http_.Release();
+  EXPECT_EQ(ReasonOf(wrong.get().status()), Reason::kDigestMismatch);
+  EXPECT_TRUE(right.get().ok());
+}
+
+TEST_F(CheckpointOperationTest, AHitWithAnotherHashIsNotDelivered) {
+  http_.Serve(kUrl, "weights");
+  ASSERT_TRUE(FetchCheckpoint(Request()).ok());
+  EXPECT_EQ(ReasonOf(FetchCheckpoint(Request("00000000")).status()),
+            Reason::kDigestMismatch);
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
+TEST_F(CheckpointOperationTest, RefreshAsksByValidatorAndTakesNewBytes) {
+  http_.Serve(kUrl, "one", {{"etag", "\"1\""}});
+  auto first = FetchCheckpoint(Request());
+  FakeHttpTransport::Answer unchanged;
+  unchanged.response.status = 304;
+  http_.Set(kUrl, unchanged);
+  CheckpointRequest refresh = Request();
+  refresh.refresh = true;
+  auto same = FetchCheckpoint(refresh);
+  ASSERT_TRUE(same.ok());
+  EXPECT_TRUE(same->cached);
+  EXPECT_EQ(http_.requests().back().headers,
+            std::vector<std::string>{"If-None-Match: \"1\""});
+  http_.Serve(kUrl, "two", {{"etag", "\"2\""}});
+  auto changed = FetchCheckpoint(refresh);
+  ASSERT_TRUE(changed.ok());
+  EXPECT_EQ(*ReadFile(changed->checkpoint.path), "two");
+  // Old bytes stay for whoever holds them.
+  EXPECT_EQ(*ReadFile(first->checkpoint.path), "one");
+}
+
+TEST_F(CheckpointOperationTest, OfflineServesOnlyWhatIsThere) {
+  CheckpointRequest offline = Request();
+  offline.offline = true;
+  EXPECT_EQ(ReasonOf(FetchCheckpoint(offline).status()), Reason::kOfflineMiss);
+  http_.Serve(kUrl, "weights");
+  ASSERT_TRUE(FetchCheckpoint(Request()).ok());
+  EXPECT_TRUE(FetchCheckpoint(offline).ok());
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
+TEST_F(CheckpointOperationTest, PagesAndEmptyBodiesAreRefusedIfAskedFor) {
+  http_.Serve(kUrl, "<html>", {{"content-type", "text/html; charset=utf-8"}});
+  CheckpointRequest request = Request();
+  request.reject_pages = true;
+  EXPECT_FALSE(FetchCheckpoint(request).ok());
+  EXPECT_FALSE(store_->HasBlob(Sha256Hex("<html>")));
+  http_.Serve(kUrl, "");
+  EXPECT_FALSE(FetchCheckpoint(request).ok());
+  EXPECT_TRUE(FetchCheckpoint(Request()).ok());
+}
+
+TEST_F(CheckpointOperationTest, AZipIsUnpackedOnce) {
+  http_.Serve(kUrl, Zip({{"d/", "", 040755}, {"d/w", "1"}}));
+  CheckpointRequest request = Request();
+  request.unpack = true;
+  auto first = FetchCheckpoint(request);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->unpacked.members, (std::vector<std::string>{"d/", "d/w"}));
+  EXPECT_EQ(*ReadFile(first->unpacked.path + "/d/w"), "1");
+  EXPECT_EQ(FetchCheckpoint(request)->unpacked.path, first->unpacked.path);
+}
+
+TEST_F(CheckpointOperationTest, WhatIsNoZipIsNotUnpacked) {
+  http_.Serve(kUrl, "weights");
+  CheckpointRequest request = Request();
+  request.unpack = true;
+  EXPECT_TRUE(FetchCheckpoint(request)->unpacked.path.empty());
+}
+
+TEST_F(CheckpointOperationTest, ABadUrlIsRefusedWithoutARequest) {
+  CheckpointRequest request = Request();
+  request.url = "gopher://x/y";
+  EXPECT_EQ(ReasonOf(FetchCheckpoint(request).status()), Reason::kInvalidUrl);
+  EXPECT_TRUE(http_.requests().empty());
+}
+
+TEST_F(CheckpointOperationTest, NothingIsCalledBackAfterADrop) {
+  Hold("weights");
+  auto result = StartCheckpoint(Request());
+  http_.AwaitRequests(1);
+  OnIo([this] { operations_.clear(); });
+  http_.Release();
+  EXPECT_EQ(flights_.size(), 0);
+  EXPECT_THROW(
+      {
+        // The promise dies with the operation, unfulfilled.
+        (void)result.get();
+      },
+      std::future_error);
+}
+
+}  // namespace
+}  // namespace hubd

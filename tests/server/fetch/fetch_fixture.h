@@ -1,0 +1,123 @@
+// A fetcher on a real store, with an origin and a clock that are played.
+
+#ifndef HUBD_TESTS_SERVER_FETCH_FETCH_FIXTURE_H_
+#define HUBD_TESTS_SERVER_FETCH_FETCH_FIXTURE_H_
+
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "server/base/executor.h"
+#include "server/base/io_thread.h"
+#include "server/base/log.h"
+#include "server/fetch/fetcher.h"
+#include "tests/server/base/temp_dir.h"
+#include "tests/server/fetch/archive_builder.h"
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_git_remote.h"
+#include "tests/testing/fake_http_transport.h"
+
+namespace hubd {
+
+class FetchFixture : public testing::Test {
+ protected:
+  FetchFixture()
+      : store_(*Store::Open({temp_.path() + "/root", ""}, clock_)),
+        policy_(*UrlPolicy::Create({})),
+        fetcher_(
+            {}, {*store_, http_, git_, policy_, flights_, io_, disk_, clock_}) {
+  }
+
+  ~FetchFixture() override {
+    http_.Release();
+    // Operations end on the io thread.
+    OnIo([this] { operations_.clear(); });
+  }
+
+  FetchContext context() {
+    return {{}, {*store_, http_, git_, policy_, flights_, io_, disk_, clock_}};
+  }
+
+  // Runs `work` on the io thread and waits for it.
+  void OnIo(const std::function<void()>& work) {
+    std::promise<void> done;
+    io_.Post([&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  std::future<absl::StatusOr<TreeResult>> StartTree(TreeRequest request) {
+    auto promise = std::make_shared<std::promise<absl::StatusOr<TreeResult>>>();
+    OnIo([&] {
+      operations_.push_back(fetcher_.FetchTree(
+          std::move(request), [](const Progress&) {},
+          [promise](absl::StatusOr<TreeResult> result) {
+            promise->set_value(std::move(result));
+          }));
+    });
+    return promise->get_future();
+  }
+
+  absl::StatusOr<TreeResult> FetchTree(TreeRequest request) {
+    return StartTree(std::move(request)).get();
+  }
+
+  std::future<absl::StatusOr<CheckpointResult>> StartCheckpoint(
+      CheckpointRequest request) {
+    auto promise =
+        std::make_shared<std::promise<absl::StatusOr<CheckpointResult>>>();
+    OnIo([&] {
+      operations_.push_back(fetcher_.FetchCheckpoint(
+          std::move(request), [](const Progress&) {},
+          [promise](absl::StatusOr<CheckpointResult> result) {
+            promise->set_value(std::move(result));
+          }));
+    });
+    return promise->get_future();
+  }
+
+  absl::StatusOr<CheckpointResult> FetchCheckpoint(CheckpointRequest request) {
+    return StartCheckpoint(std::move(request)).get();
+  }
+
+  TempDir temp_;
+  FakeClock clock_;
+  FakeHttpTransport http_;
+  FakeGitRemote git_;
+  std::unique_ptr<Store> store_;
+  UrlPolicy policy_;
+  IoThread io_;
+  ThreadPool disk_{"disk", 2};
+  ThreadPool runners_{"fetch", 8};
+  FlightTable flights_{runners_, io_};
+  Fetcher fetcher_;
+  std::vector<std::unique_ptr<FetchOperation>> operations_;
+};
+
+// Runs a flight's work without a table: never stopped, every caller accepts.
+class FreeFlight final : public FlightTable::Context {
+ public:
+  std::stop_token stop() const override { return {}; }
+  void Report(const Progress& progress) override {
+    reports_.push_back(progress);
+  }
+  absl::Status Judge(const Fetched&) const override { return judgement_; }
+
+  void set_judgement(absl::Status judgement) {
+    judgement_ = std::move(judgement);
+  }
+  const std::vector<Progress>& reports() const { return reports_; }
+
+ private:
+  absl::Status judgement_ = absl::OkStatus();
+  std::vector<Progress> reports_;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_TESTS_SERVER_FETCH_FETCH_FIXTURE_H_

@@ -1,0 +1,167 @@
+#include "server/fetch/tree_operation.h"
+
+#include <sys/stat.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "gtest/gtest.h"
+#include "server/base/fs.h"
+#include "server/base/status.h"
+#include "tests/server/fetch/fetch_fixture.h"
+
+namespace hubd {
+namespace {
+
+const std::string kCommit(40, 'a');
+const std::string kOther(40, 'b');
+
+class TreeOperationTest : public FetchFixture {
+ protected:
+  TreeOperationTest() {
+    git_.Answer(
+        Advertisement{"refs/heads/main", {{"refs/heads/main", kCommit}}});
+    ServeArchive(kCommit, "def f(): pass\n");
+    ServeArchive(kOther, "def g(): pass\n");
+  }
+
+  void ServeArchive(const std::string& commit, const std::string& hubconf) {
+    http_.Serve("https://github.com/o/n/archive/" + commit + ".tar.gz",
+                Gzip(TarFolder("n-1/") + TarFile("n-1/hubconf.py", hubconf) +
+                     TarEnd()));
+  }
+
+  static TreeRequest Request(const std::string& ref = "") {
+    TreeRequest request;
+    request.spec = {{"github.com", "o", "n"}, ref};
+    return request;
+  }
+};
+
+TEST_F(TreeOperationTest, FetchesThenServesFromTheStore) {
+  absl::StatusOr<TreeResult> first = FetchTree(Request());
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->ref, "main");
+  EXPECT_EQ(first->tree.key.commit, kCommit);
+  EXPECT_FALSE(first->cached);
+  EXPECT_EQ(*ReadFile(first->tree.path + "/hubconf.py"), "def f(): pass\n");
+  absl::StatusOr<TreeResult> second = FetchTree(Request());
+  ASSERT_TRUE(second.ok());
+  EXPECT_TRUE(second->cached);
+  EXPECT_EQ(second->tree.path, first->tree.path);
+  EXPECT_EQ(git_.calls(), 1);
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
+TEST_F(TreeOperationTest, AsksAgainWhenTheAnswerIsOldOrARefreshIsWanted) {
+  ASSERT_TRUE(FetchTree(Request()).ok());
+  git_.Answer(Advertisement{"refs/heads/main", {{"refs/heads/main", kOther}}});
+  EXPECT_EQ(FetchTree(Request())->tree.key.commit, kCommit);
+  TreeRequest refresh = Request();
+  refresh.refresh = true;
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_EQ(FetchTree(refresh)->tree.key.commit, kOther);
+  git_.Answer(Advertisement{"refs/heads/main", {{"refs/heads/main", kCommit}}});
+  clock_.Advance(absl::Minutes(6));
+  EXPECT_EQ(FetchTree(Request())->tree.key.commit, kCommit);
+  EXPECT_EQ(git_.calls(), 3);
+}
+
+TEST_F(TreeOperationTest, ASilentHostIsAnsweredFromTheStoreAndMarkedStale) {
+  ASSERT_TRUE(FetchTree(Request()).ok());
+  clock_.Advance(absl::Hours(2));
+  git_.Answer(ReasonError(Reason::kUpstreamUnavailable, "silent"));
+  absl::StatusOr<TreeResult> stale = FetchTree(Request());
+  ASSERT_TRUE(stale.ok()) << stale.status();
+  EXPECT_EQ(stale->stale_for, absl::Hours(2));
+  EXPECT_FALSE(stale->warnings.empty());
+}
+
+TEST_F(TreeOperationTest, ARepoThatIsGoneIsNotAnsweredFromTheStore) {
+  ASSERT_TRUE(FetchTree(Request()).ok());
+  clock_.Advance(absl::Hours(2));
+  git_.Answer(ReasonError(Reason::kRepoNotFound, "gone"));
+  EXPECT_EQ(ReasonOf(FetchTree(Request()).status()), Reason::kRepoNotFound);
+}
+
+TEST_F(TreeOperationTest, OfflineServesWhatIsThereAndNamesItOtherwise) {
+  TreeRequest offline = Request();
+  offline.offline = true;
+  absl::Status nothing = FetchTree(offline).status();
+  EXPECT_EQ(ReasonOf(nothing), Reason::kOfflineMiss);
+  EXPECT_EQ(MetadataOf(nothing)["cached"], "");
+  ASSERT_TRUE(FetchTree(Request()).ok());
+  clock_.Advance(absl::Hours(2));
+  EXPECT_TRUE(FetchTree(offline).ok());
+  offline.spec.ref = "other";
+  absl::Status other = FetchTree(offline).status();
+  EXPECT_EQ(ReasonOf(other), Reason::kOfflineMiss);
+  EXPECT_EQ(MetadataOf(other)["cached"], kCommit.substr(0, 12));
+  EXPECT_EQ(git_.calls(), 1);
+}
+
+TEST_F(TreeOperationTest, AFullCommitThatIsThereNeedsNoQuestion) {
+  ASSERT_TRUE(FetchTree(Request()).ok());
+  clock_.Advance(absl::Hours(2));
+  absl::StatusOr<TreeResult> pinned = FetchTree(Request(kCommit));
+  ASSERT_TRUE(pinned.ok());
+  EXPECT_EQ(pinned->ref, kCommit);
+  EXPECT_EQ(git_.calls(), 1);
+}
+
+TEST_F(TreeOperationTest, AnUnadvertisedCommitNeedsSkipValidation) {
+  EXPECT_EQ(ReasonOf(FetchTree(Request(kOther)).status()),
+            Reason::kRefNotFound);
+  TreeRequest skip = Request(kOther);
+  skip.skip_validation = true;
+  EXPECT_TRUE(FetchTree(skip).ok());
+}
+
+TEST_F(TreeOperationTest, ARefPushedSinceTheLastAnswerIsFound) {
+  ASSERT_TRUE(FetchTree(Request()).ok());
+  git_.Answer(Advertisement{
+      "refs/heads/main",
+      {{"refs/heads/main", kCommit}, {"refs/heads/new", kOther}}});
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_EQ(FetchTree(Request("new"))->tree.key.commit, kOther);
+}
+
+TEST_F(TreeOperationTest, ManyCallersShareOneFlight) {
+  FakeHttpTransport::Answer answer;
+  answer.response.status = 200;
+  answer.body =
+      Gzip(TarFolder("n-1/") + TarFile("n-1/hubconf.py", "") + TarEnd());
+  answer.held = true;
+  http_.Set("https://github.com/o/n/archive/" + kCommit + ".tar.gz", answer);
+  std::vector<std::future<absl::StatusOr<TreeResult>>> results;
+  for (int i = 0; i < 16; ++i) results.push_back(StartTree(Request()));
+  http_.AwaitRequests(1);
+  http_.Release();
+  for (auto& result : results) EXPECT_TRUE(result.get().ok());
+  EXPECT_EQ(git_.calls(), 1);
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
+TEST_F(TreeOperationTest, TheLastCallersLeavingStopsTheTransfer) {
+  FakeHttpTransport::Answer answer;
+  answer.response.status = 200;
+  answer.body = std::string(1000, 'x');
+  answer.held = true;
+  http_.Set("https://github.com/o/n/archive/" + kCommit + ".tar.gz", answer);
+  auto result = StartTree(Request());
+  http_.AwaitRequests(1);
+  OnIo([this] { operations_.clear(); });
+  EXPECT_EQ(flights_.size(), 0);
+}
+
+TEST_F(TreeOperationTest, APolicyThatForbidsTheHostIsHeeded) {
+  policy_ = *UrlPolicy::Create({.system_mode = true});
+  TreeRequest request = Request();
+  request.spec.id.host = "user@evil";
+  EXPECT_FALSE(FetchTree(request).ok());
+  EXPECT_EQ(git_.calls(), 0);
+}
+
+}  // namespace
+}  // namespace hubd
