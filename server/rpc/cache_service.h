@@ -1,0 +1,34 @@
+// The service Cache.
+
+#ifndef HUBD_SERVER_RPC_CACHE_SERVICE_H_
+#define HUBD_SERVER_RPC_CACHE_SERVICE_H_
+
+#include "hubd/v1/cache.grpc.pb.h"
+#include "server/rpc/service_parts.h"
+#include "server/store/catalog.h"
+
+namespace hubd {
+
+// Thread-safe. cache.proto says what the methods do.
+class CacheService final : public v1::Cache::CallbackService {
+ public:
+  // `catalog` must outlive it and its calls.
+  CacheService(ServiceParts parts, Catalog& catalog)
+      : parts_(parts), catalog_(catalog) {}
+
+  grpc::ServerUnaryReactor* ListTrees(grpc::CallbackServerContext* context,
+                                      const v1::ListTreesRequest* request,
+                                      v1::ListTreesResponse* response) override;
+  grpc::ServerUnaryReactor* ListCheckpoints(
+      grpc::CallbackServerContext* context,
+      const v1::ListCheckpointsRequest* request,
+      v1::ListCheckpointsResponse* response) override;
+
+ private:
+  const ServiceParts parts_;
+  Catalog& catalog_;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_RPC_CACHE_SERVICE_H_

@@ -1,0 +1,183 @@
+#include "server/rpc/convert.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/digest.h"
+#include "server/base/status.h"
+#include "server/base/text.h"
+
+namespace hubd {
+namespace {
+
+constexpr int kMaxPageSize = 500;
+
+v1::Progress::Phase PhaseOf(Progress::Phase phase) {
+  switch (phase) {
+    case Progress::Phase::kQueued:
+      return v1::Progress::QUEUED;
+    case Progress::Phase::kResolving:
+      return v1::Progress::RESOLVING;
+    case Progress::Phase::kDownloading:
+      return v1::Progress::DOWNLOADING;
+    case Progress::Phase::kUnpacking:
+      return v1::Progress::UNPACKING;
+    case Progress::Phase::kRunning:
+      return v1::Progress::RUNNING;
+  }
+  return v1::Progress::PHASE_UNSPECIFIED;
+}
+
+absl::StatusOr<DefaultRef> DefaultRefOf(v1::DefaultRef default_ref) {
+  switch (default_ref) {
+    case v1::DEFAULT_REF_UNSPECIFIED:
+      return DefaultRef::kHead;
+    case v1::DEFAULT_REF_MAIN_ELSE_MASTER:
+      return DefaultRef::kMainElseMaster;
+    case v1::DEFAULT_REF_MASTER:
+      return DefaultRef::kMaster;
+    default:
+      return absl::InvalidArgumentError(absl::StrCat(
+          "this daemon knows no default_ref ", static_cast<int>(default_ref),
+          "; name a ref in the repo, or use a newer hubd"));
+  }
+}
+
+absl::Status CheckPath(const std::string& path, absl::string_view what) {
+  if (!path.empty() && path[0] == '/' && path.find('\0') == std::string::npos) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "interpreter.", what, " is \"", absl::CHexEscape(path),
+      "\", not an absolute path; send what the Python that shall run "
+      "hubconf.py says of itself"));
+}
+
+}  // namespace
+
+absl::StatusOr<TreeRequest> FromProto(const v1::TreeSelector& selector) {
+  TreeRequest request;
+  HUBD_ASSIGN_OR_RETURN(request.spec, ParseRepoSpec(selector.repo()));
+  HUBD_ASSIGN_OR_RETURN(request.default_ref,
+                        DefaultRefOf(selector.default_ref()));
+  request.refresh = selector.refresh();
+  request.skip_validation = selector.skip_validation();
+  request.offline = selector.offline();
+  return request;
+}
+
+absl::StatusOr<CheckpointRequest> FromProto(
+    const v1::FetchStateDictRequest& request) {
+  const std::string& prefix = request.sha256_prefix();
+  if (!prefix.empty() && !IsSha256Prefix(prefix)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("sha256_prefix \"", absl::CHexEscape(prefix),
+                     "\" is not 1 to 64 lower-case hex digits; send the start "
+                     "of the file's SHA-256, or nothing for no check"));
+  }
+  return CheckpointRequest{.url = request.url(),
+                           .sha256_prefix = prefix,
+                           .refresh = request.refresh(),
+                           .offline = request.offline(),
+                           .reject_pages = request.reject_pages(),
+                           .unpack = request.unpack()};
+}
+
+absl::Status CheckInterpreter(const v1::Interpreter& interpreter) {
+  HUBD_RETURN_IF_ERROR(CheckPath(interpreter.executable(), "executable"));
+  HUBD_RETURN_IF_ERROR(CheckPath(interpreter.prefix(), "prefix"));
+  HUBD_RETURN_IF_ERROR(CheckPath(interpreter.base_prefix(), "base_prefix"));
+  for (const std::string& directory : interpreter.site_directories()) {
+    HUBD_RETURN_IF_ERROR(CheckPath(directory, "site_directories"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> PageSizeOf(int32_t asked) {
+  if (asked < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("page_size ", asked, " is negative; send 1 to ",
+                     kMaxPageSize, ", or 0 for ", kMaxPageSize));
+  }
+  return asked == 0 ? kMaxPageSize : std::min<int>(asked, kMaxPageSize);
+}
+
+v1::Progress ToProto(const Progress& progress) {
+  v1::Progress proto;
+  proto.set_phase(PhaseOf(progress.phase));
+  proto.set_subject(CleanText(progress.subject));
+  proto.set_done_bytes(progress.done_bytes);
+  proto.set_total_bytes(progress.total_bytes);
+  return proto;
+}
+
+v1::Tree ToProto(const TreeObject& tree) {
+  v1::Tree proto;
+  proto.set_repo(tree.key.repo.ToString());
+  proto.set_ref(tree.key.commit);
+  proto.set_commit(tree.key.commit);
+  proto.set_route(tree.key.route);
+  proto.set_path(tree.path);
+  proto.set_size_bytes(tree.size_bytes);
+  proto.set_created_at(absl::ToUnixSeconds(tree.created_at));
+  for (const std::string& warning : tree.warnings)
+    proto.add_warnings(CleanText(warning));
+  return proto;
+}
+
+v1::Tree ToProto(const TreeResult& result) {
+  v1::Tree proto = ToProto(result.tree);
+  proto.set_ref(result.ref);
+  proto.set_cached(result.cached);
+  proto.set_stale_for_seconds(absl::ToInt64Seconds(result.stale_for));
+  proto.clear_warnings();
+  for (const std::string& warning : result.warnings) {
+    proto.add_warnings(CleanText(warning));
+  }
+  return proto;
+}
+
+v1::Checkpoint ToProto(const CheckpointObject& checkpoint) {
+  v1::Checkpoint proto;
+  proto.set_url(checkpoint.url);
+  proto.set_sha256(checkpoint.sha256);
+  proto.set_size_bytes(checkpoint.size_bytes);
+  proto.set_path(checkpoint.path);
+  proto.set_etag(CleanText(checkpoint.etag));
+  proto.set_last_modified(CleanText(checkpoint.last_modified));
+  proto.set_created_at(absl::ToUnixSeconds(checkpoint.created_at));
+  return proto;
+}
+
+v1::Checkpoint ToProto(const CheckpointResult& result) {
+  v1::Checkpoint proto = ToProto(result.checkpoint);
+  proto.set_unpacked_path(result.unpacked.path);
+  for (const std::string& member : result.unpacked.members) {
+    proto.add_members(CleanText(member));
+  }
+  proto.set_cached(result.cached);
+  for (const std::string& warning : result.warnings) {
+    proto.add_warnings(CleanText(warning));
+  }
+  return proto;
+}
+
+v1::TrustEntry ToProto(const TrustEntry& entry) {
+  v1::TrustEntry proto;
+  proto.set_repo(entry.repo.ToString());
+  proto.set_hub_dir(entry.hub_dir);
+  proto.set_created_at(absl::ToUnixSeconds(entry.created_at));
+  return proto;
+}
+
+v1::Caller ToProto(const Caller& caller) {
+  v1::Caller proto;
+  proto.set_uid(caller.uid);
+  proto.set_gid(caller.gid);
+  proto.set_pid(caller.pid);
+  return proto;
+}
+
+}  // namespace hubd

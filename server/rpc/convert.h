@@ -1,0 +1,46 @@
+// The only translator between the API's messages and our own types.
+//
+// Pure functions. FromProto checks what it takes; ToProto cannot fail.
+
+#ifndef HUBD_SERVER_RPC_CONVERT_H_
+#define HUBD_SERVER_RPC_CONVERT_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "hubd/v1/hub.pb.h"
+#include "hubd/v1/trust.pb.h"
+#include "server/base/caller.h"
+#include "server/base/progress.h"
+#include "server/fetch/requests.h"
+#include "server/store/objects.h"
+
+namespace hubd {
+
+// INVALID_REPO; INVALID_ARGUMENT for a default ref of a later version.
+absl::StatusOr<TreeRequest> FromProto(const v1::TreeSelector& selector);
+
+// INVALID_ARGUMENT for a sha256_prefix that is none.
+absl::StatusOr<CheckpointRequest> FromProto(
+    const v1::FetchStateDictRequest& request);
+
+// INVALID_ARGUMENT unless the interpreter names its program and its prefixes,
+// all by absolute paths.
+absl::Status CheckInterpreter(const v1::Interpreter& interpreter);
+
+// The page size to use: from 1 to 500. INVALID_ARGUMENT for a negative one.
+absl::StatusOr<int> PageSizeOf(int32_t asked);
+
+v1::Progress ToProto(const Progress& progress);
+v1::Tree ToProto(const TreeResult& result);
+// As a listing shows it: the ref is the commit.
+v1::Tree ToProto(const TreeObject& tree);
+v1::Checkpoint ToProto(const CheckpointResult& result);
+v1::Checkpoint ToProto(const CheckpointObject& checkpoint);
+v1::TrustEntry ToProto(const TrustEntry& entry);
+v1::Caller ToProto(const Caller& caller);
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_RPC_CONVERT_H_

@@ -1,0 +1,232 @@
+#include "server/rpc/hub_service.h"
+
+#include <unistd.h>
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/base/log.h"
+#include "server/base/status.h"
+#include "server/rpc/convert.h"
+#include "server/rpc/inspection.h"
+#include "server/rpc/tree_load.h"
+
+namespace hubd {
+namespace {
+
+constexpr int kApiRevision = 1;
+
+// Callbacks for work behind a call. They hold the call weakly: it may end long
+// before the work does.
+template <class Response>
+ProgressFn ProgressTo(const std::shared_ptr<StreamCall<Response>>& call) {
+  return [weak = std::weak_ptr(call)](const Progress& progress) {
+    auto call = weak.lock();
+    if (call == nullptr) return;
+    Response response;
+    *response.mutable_progress() = ToProto(progress);
+    call->SendProgress(std::move(response));
+  };
+}
+
+template <class Response, class Value>
+std::function<void(absl::StatusOr<Value>)> ResultTo(
+    const std::shared_ptr<StreamCall<Response>>& call,
+    std::function<void(Value&, Response&)> fill) {
+  return [weak = std::weak_ptr(call), fill](absl::StatusOr<Value> value) {
+    auto call = weak.lock();
+    if (call == nullptr) return;
+    if (!value.ok()) {
+      call->Fail(value.status());
+      return;
+    }
+    Response response;
+    fill(*value, response);
+    call->SendResult(std::move(response));
+  };
+}
+
+template <class Request>
+absl::StatusOr<InspectionRequest> InspectionOf(const Request& request) {
+  InspectionRequest inspection;
+  HUBD_ASSIGN_OR_RETURN(inspection.tree, FromProto(request.tree()));
+  HUBD_RETURN_IF_ERROR(CheckInterpreter(request.interpreter()));
+  inspection.interpreter = request.interpreter();
+  return inspection;
+}
+
+void FillList(Inspected& inspected, v1::ListResponse& response) {
+  v1::ListResult& result = *response.mutable_result();
+  *result.mutable_tree() = ToProto(inspected.tree);
+  result.mutable_entrypoints()->Swap(inspected.result.mutable_entrypoints());
+  result.mutable_dependencies()->Swap(inspected.result.mutable_dependencies());
+  result.set_output(std::move(inspected.output));
+}
+
+void FillHelp(Inspected& inspected, v1::HelpResponse& response) {
+  v1::HelpResult& result = *response.mutable_result();
+  *result.mutable_tree() = ToProto(inspected.tree);
+  if (inspected.result.has_doc()) result.set_doc(inspected.result.doc());
+  result.set_signature(inspected.result.signature());
+  result.set_output(std::move(inspected.output));
+}
+
+// Starts the work of List and Help.
+template <class Response>
+void RunInspection(const ServiceParts& parts, const HubService::Work& work,
+                   const std::shared_ptr<StreamCall<Response>>& call,
+                   absl::StatusOr<InspectionRequest> request,
+                   std::function<void(Inspected&, Response&)> fill) {
+  if (!request.ok()) {
+    call->Fail(request.status());
+    return;
+  }
+  call->Run([request = *std::move(request), progress = ProgressTo(call),
+             done = ResultTo<Response, Inspected>(call, std::move(fill)), parts,
+             work] {
+    return Inspect(request, parts.io, parts.disk, work.fetcher, work.jobs,
+                   progress, done);
+  });
+}
+
+std::string TreeSubject(const v1::TreeSelector& tree) {
+  return LogSubject("repo", tree.repo());
+}
+
+}  // namespace
+
+grpc::ServerWriteReactor<v1::ListResponse>* HubService::List(
+    grpc::CallbackServerContext* context, const v1::ListRequest* request) {
+  CallInfo info = DescribeCall(*context, "List", TreeSubject(request->tree()));
+  auto call = OpenStream<v1::ListResponse>(parts_, info);
+  absl::StatusOr<InspectionRequest> inspection = InspectionOf(*request);
+  if (inspection.ok()) {
+    inspection->uid = info.caller.uid;
+    inspection->limits = options_.job_limits;
+  }
+  RunInspection<v1::ListResponse>(parts_, work_, call, std::move(inspection),
+                                  FillList);
+  return call.get();
+}
+
+grpc::ServerWriteReactor<v1::HelpResponse>* HubService::Help(
+    grpc::CallbackServerContext* context, const v1::HelpRequest* request) {
+  CallInfo info = DescribeCall(*context, "Help", TreeSubject(request->tree()));
+  auto call = OpenStream<v1::HelpResponse>(parts_, info);
+  absl::StatusOr<InspectionRequest> inspection = InspectionOf(*request);
+  if (inspection.ok() && request->entrypoint().empty()) {
+    inspection = absl::InvalidArgumentError(
+        "Help needs the name of an entrypoint; List shows which there are");
+  }
+  if (inspection.ok()) {
+    inspection->uid = info.caller.uid;
+    inspection->limits = options_.job_limits;
+    inspection->entrypoint = request->entrypoint();
+  }
+  RunInspection<v1::HelpResponse>(parts_, work_, call, std::move(inspection),
+                                  FillHelp);
+  return call.get();
+}
+
+grpc::ServerWriteReactor<v1::LoadResponse>* HubService::Load(
+    grpc::CallbackServerContext* context, const v1::LoadRequest* request) {
+  CallInfo info = DescribeCall(*context, "Load", TreeSubject(request->tree()));
+  auto call = OpenStream<v1::LoadResponse>(parts_, info);
+  absl::StatusOr<TreeRequest> tree = FromProto(request->tree());
+  if (!tree.ok()) {
+    call->Fail(tree.status());
+    return call.get();
+  }
+  TreeLoadRequest load{.tree = *std::move(tree),
+                       .require_trust = request->require_trust(),
+                       .caller = info.caller,
+                       .hub_dir = request->hub_dir()};
+  auto done = ResultTo<v1::LoadResponse, TreeResult>(
+      call, [](TreeResult& result, v1::LoadResponse& response) {
+        *response.mutable_result()->mutable_tree() = ToProto(result);
+      });
+  call->Run([load = std::move(load), progress = ProgressTo(call), done,
+             parts = parts_, work = work_] {
+    return LoadTree(load, parts.io, parts.disk, parts.admission, work.fetcher,
+                    progress, done);
+  });
+  return call.get();
+}
+
+grpc::ServerWriteReactor<v1::FetchStateDictResponse>*
+HubService::FetchStateDict(grpc::CallbackServerContext* context,
+                           const v1::FetchStateDictRequest* request) {
+  CallInfo info = DescribeCall(*context, "FetchStateDict",
+                               LogSubject("url", RedactUrl(request->url())));
+  auto call = OpenStream<v1::FetchStateDictResponse>(parts_, info);
+  absl::StatusOr<CheckpointRequest> checkpoint = FromProto(*request);
+  if (!checkpoint.ok()) {
+    call->Fail(checkpoint.status());
+    return call.get();
+  }
+  auto done = ResultTo<v1::FetchStateDictResponse, CheckpointResult>(
+      call, [](CheckpointResult& result, v1::FetchStateDictResponse& response) {
+        *response.mutable_result() = ToProto(result);
+      });
+  call->Run([checkpoint = *std::move(checkpoint), progress = ProgressTo(call),
+             done, work = work_]() -> std::shared_ptr<void> {
+    return work.fetcher.FetchCheckpoint(checkpoint, progress, done);
+  });
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* HubService::GetDir(
+    grpc::CallbackServerContext* context, const v1::GetDirRequest*,
+    v1::GetDirResponse* response) {
+  auto call = OpenUnary(parts_, DescribeCall(*context, "GetDir", ""), response);
+  v1::GetDirResponse answer;
+  answer.set_root(options_.root);
+  call->Answer(std::move(answer));
+  return call.get();
+}
+
+// Sandbox and jobs are known on the io thread, the usage on the disk pool.
+grpc::ServerUnaryReactor* HubService::GetStatus(
+    grpc::CallbackServerContext* context, const v1::GetStatusRequest*,
+    v1::GetStatusResponse* response) {
+  CallInfo info = DescribeCall(*context, "GetStatus", "");
+  auto call = OpenUnary(parts_, info, response);
+  if (call->ended()) return call.get();
+  auto describe = [weak = std::weak_ptr(call), parts = parts_, work = work_,
+                   answer = DescribeDaemon(info.caller)](
+                      const JobQueue::Sandbox& sandbox) mutable {
+    auto call = weak.lock();
+    if (call == nullptr) return;
+    answer.set_sandbox(sandbox.level);
+    answer.set_sandbox_reason(sandbox.reason);
+    answer.set_jobs(work.flights.size() + work.jobs.size());
+    parts.disk.Post([call, answer, &catalog = work.catalog]() mutable {
+      absl::StatusOr<int64_t> usage = catalog.UsageBytes();
+      if (usage.ok()) answer.set_usage_bytes(*usage);
+      call->Answer(usage.ok() ? absl::StatusOr<v1::GetStatusResponse>(answer)
+                              : usage.status());
+    });
+  };
+  parts_.io.Post([describe, &jobs = work_.jobs, uid = info.caller.uid] {
+    jobs.DescribeSandbox(uid, describe);
+  });
+  return call.get();
+}
+
+v1::GetStatusResponse HubService::DescribeDaemon(const Caller& caller) const {
+  v1::GetStatusResponse answer;
+  answer.set_version(options_.version);
+  answer.set_api_revision(kApiRevision);
+  answer.set_pid(::getpid());
+  answer.set_root(options_.root);
+  answer.set_socket(options_.socket());
+  answer.set_uptime_seconds(
+      absl::ToInt64Seconds(absl::Now() - options_.started_at));
+  answer.set_mode(options_.system_mode ? "system" : "user");
+  *answer.mutable_caller() = ToProto(caller);
+  return answer;
+}
+
+}  // namespace hubd

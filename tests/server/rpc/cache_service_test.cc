@@ -1,0 +1,59 @@
+#include "server/rpc/cache_service.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "tests/server/rpc/rpc_fixture.h"
+
+namespace hubd {
+namespace {
+
+class CacheServiceTest : public RpcFixture {
+ protected:
+  std::unique_ptr<v1::Cache::Stub> cache_ = v1::Cache::NewStub(channel_);
+};
+
+TEST_F(CacheServiceTest, ListsTrees) {
+  TreeObject tree = PublishTree("hubconf.py");
+  grpc::ClientContext context;
+  v1::ListTreesResponse response;
+  ASSERT_TRUE(cache_->ListTrees(&context, {}, &response).ok());
+  ASSERT_EQ(response.trees_size(), 1);
+  EXPECT_EQ(response.trees(0).path(), tree.path);
+  EXPECT_EQ(response.next_page_token(), "");
+}
+
+TEST_F(CacheServiceTest, PagesThroughCheckpoints) {
+  for (const char* url : {"https://h/a", "https://h/b"}) {
+    http_.Serve(url, url);
+    ASSERT_TRUE(FetchCheckpoint({.url = url, .sha256_prefix = ""}).ok());
+  }
+  std::set<std::string> urls;
+  v1::ListCheckpointsRequest request;
+  request.set_page_size(1);
+  do {
+    grpc::ClientContext context;
+    v1::ListCheckpointsResponse response;
+    ASSERT_TRUE(cache_->ListCheckpoints(&context, request, &response).ok());
+    ASSERT_LE(response.checkpoints_size(), 1);
+    for (const auto& checkpoint : response.checkpoints()) {
+      urls.insert(checkpoint.url());
+    }
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(urls, (std::set<std::string>{"https://h/a", "https://h/b"}));
+}
+
+TEST_F(CacheServiceTest, ANegativePageSizeIsRefused) {
+  grpc::ClientContext context;
+  v1::ListTreesRequest request;
+  request.set_page_size(-1);
+  v1::ListTreesResponse response;
+  EXPECT_EQ(cache_->ListTrees(&context, request, &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+}  // namespace
+}  // namespace hubd

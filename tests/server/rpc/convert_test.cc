@@ -1,0 +1,131 @@
+#include "server/rpc/convert.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "server/base/status.h"
+
+namespace hubd {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(ConvertTest, ASelectorBecomesATreeRequest) {
+  v1::TreeSelector selector;
+  selector.set_repo("o/r:v1");
+  selector.set_default_ref(v1::DEFAULT_REF_MASTER);
+  selector.set_refresh(true);
+  selector.set_skip_validation(true);
+  selector.set_offline(true);
+  absl::StatusOr<TreeRequest> request = FromProto(selector);
+  ASSERT_TRUE(request.ok());
+  EXPECT_EQ(request->spec.id.ToString(), "github.com/o/r");
+  EXPECT_EQ(request->spec.ref, "v1");
+  EXPECT_EQ(request->default_ref, DefaultRef::kMaster);
+  EXPECT_TRUE(request->refresh && request->skip_validation && request->offline);
+}
+
+TEST(ConvertTest, ADefaultRefOfALaterVersionIsRefused) {
+  v1::TreeSelector selector;
+  selector.set_repo("o/r");
+  selector.set_default_ref(static_cast<v1::DefaultRef>(99));
+  EXPECT_EQ(FromProto(selector).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ConvertTest, ADigestIsLowerCaseHexOfAtMostSixtyFourDigits) {
+  v1::FetchStateDictRequest request;
+  for (const std::string& good :
+       {std::string(), std::string("a"), std::string(64, '0')}) {
+    request.set_sha256_prefix(good);
+    EXPECT_EQ(FromProto(request)->sha256_prefix, good);
+  }
+  for (const std::string& bad :
+       {std::string("A"), std::string("0x12"), std::string(65, '0')}) {
+    request.set_sha256_prefix(bad);
+    EXPECT_EQ(FromProto(request).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << bad;
+  }
+}
+
+TEST(ConvertTest, AnInterpreterIsNamedByAbsolutePaths) {
+  v1::Interpreter interpreter;
+  interpreter.set_executable("/usr/bin/python3");
+  interpreter.set_prefix("/usr");
+  interpreter.set_base_prefix("/usr");
+  EXPECT_TRUE(CheckInterpreter(interpreter).ok());
+  interpreter.add_site_directories("site-packages");
+  EXPECT_FALSE(CheckInterpreter(interpreter).ok());
+  interpreter.clear_site_directories();
+  interpreter.clear_base_prefix();
+  EXPECT_FALSE(CheckInterpreter(interpreter).ok());
+}
+
+TEST(ConvertTest, PageSizes) {
+  EXPECT_EQ(*PageSizeOf(0), 500);
+  EXPECT_EQ(*PageSizeOf(1), 1);
+  EXPECT_EQ(*PageSizeOf(501), 500);
+  EXPECT_EQ(PageSizeOf(-1).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ConvertTest, ATreeInAListingIsNamedByItsCommit) {
+  TreeObject tree;
+  tree.key = {kSharedDomain, {"h", "o", "r"}, std::string(40, 'a'), "archive"};
+  tree.path = "/p";
+  tree.size_bytes = 7;
+  tree.created_at = absl::FromUnixSeconds(5);
+  v1::Tree proto = ToProto(tree);
+  EXPECT_EQ(proto.repo(), "h/o/r");
+  EXPECT_EQ(proto.ref(), tree.key.commit);
+  EXPECT_EQ(proto.commit(), tree.key.commit);
+  EXPECT_EQ(proto.route(), "archive");
+  EXPECT_EQ(proto.path(), "/p");
+  EXPECT_EQ(proto.size_bytes(), 7);
+  EXPECT_EQ(proto.created_at(), 5);
+}
+
+TEST(ConvertTest, ATreeResultTellsRefAgeAndWarningsOnce) {
+  TreeResult result;
+  result.tree.warnings = {"w"};
+  result.ref = "main";
+  result.cached = true;
+  result.stale_for = absl::Minutes(2);
+  result.warnings = {"w", "odd \xff name"};
+  v1::Tree proto = ToProto(result);
+  EXPECT_EQ(proto.ref(), "main");
+  EXPECT_TRUE(proto.cached());
+  EXPECT_EQ(proto.stale_for_seconds(), 120);
+  EXPECT_THAT(proto.warnings(), ElementsAre("w", "odd \uFFFD name"));
+}
+
+TEST(ConvertTest, ACheckpointTellsItsMembers) {
+  CheckpointResult result;
+  result.checkpoint.url = "https://h/x";
+  result.checkpoint.sha256 = std::string(64, 'a');
+  result.checkpoint.etag = "e\xff";
+  result.unpacked.path = "/u";
+  result.unpacked.members = {"b", "a"};
+  v1::Checkpoint proto = ToProto(result);
+  EXPECT_EQ(proto.url(), "https://h/x");
+  EXPECT_EQ(proto.sha256(), result.checkpoint.sha256);
+  EXPECT_EQ(proto.etag(), "e\uFFFD");
+  EXPECT_EQ(proto.unpacked_path(), "/u");
+  EXPECT_THAT(proto.members(), ElementsAre("b", "a"));
+}
+
+TEST(ConvertTest, ProgressKeepsPhaseAndBytes) {
+  v1::Progress proto = ToProto(Progress{.phase = Progress::Phase::kDownloading,
+                                        .subject = "s",
+                                        .done_bytes = 1,
+                                        .total_bytes = 2});
+  EXPECT_EQ(proto.phase(), v1::Progress::DOWNLOADING);
+  EXPECT_EQ(proto.subject(), "s");
+  EXPECT_EQ(proto.done_bytes(), 1);
+  EXPECT_EQ(proto.total_bytes(), 2);
+}
+
+}  // namespace
+}  // namespace hubd

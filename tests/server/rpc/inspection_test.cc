@@ -1,0 +1,96 @@
+#include "server/rpc/inspection.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "tests/server/rpc/rpc_fixture.h"
+
+namespace hubd {
+namespace {
+
+using worker::v1::DaemonMessage;
+
+// Hands what it is sent to the test.
+class FakeLink final : public HostLink {
+ public:
+  void Send(const DaemonMessage& message) override {
+    (message.has_start() ? started : cancelled).set_value(message);
+  }
+
+  std::promise<DaemonMessage> started;
+  std::promise<DaemonMessage> cancelled;
+};
+
+class InspectionTest : public PartsFixture {
+ protected:
+  InspectionTest() {
+    worker::v1::Hello hello;
+    hello.set_sandbox("full");
+    OnIo([&] { host_ = jobs_->AddHost(::getuid(), link_, hello); });
+  }
+  ~InspectionTest() override {
+    OnIo([this] {
+      inspection_ = nullptr;
+      jobs_->RemoveHost(host_);
+    });
+  }
+
+  std::future<absl::StatusOr<Inspected>> Start() {
+    InspectionRequest request;
+    request.tree.spec = *ParseRepoSpec("o/r");
+    request.uid = ::getuid();
+    request.entrypoint = "net";
+    request.limits.set_time_ms(1234);
+    OnIo([&] {
+      inspection_ = Inspect(
+          request, io_, disk_, fetcher_, *jobs_, [](const Progress&) {},
+          [this](absl::StatusOr<Inspected> result) {
+            done_.set_value(std::move(result));
+          });
+    });
+    return done_.get_future();
+  }
+
+  FakeLink link_;
+  uint64_t host_ = 0;
+  std::promise<absl::StatusOr<Inspected>> done_;
+  std::shared_ptr<void> inspection_;
+};
+
+TEST_F(InspectionTest, RunsTheTreesHubconfAndGivesBothResults) {
+  TreeObject tree = PublishTree("hubconf.py");
+  auto result = Start();
+  DaemonMessage message = link_.started.get_future().get();
+  EXPECT_EQ(message.start().tree_path(), tree.path);
+  EXPECT_EQ(message.start().request().entrypoint(), "net");
+  EXPECT_EQ(message.start().limits().time_ms(), 1234);
+  worker::v1::JobDone done;
+  done.set_job_id(message.start().job_id());
+  done.mutable_result()->set_signature("net()");
+  done.set_output("printed");
+  OnIo([&] { jobs_->OnJobDone(host_, done); });
+  absl::StatusOr<Inspected> inspected = result.get();
+  ASSERT_TRUE(inspected.ok()) << inspected.status();
+  EXPECT_EQ(inspected->tree.tree.path, tree.path);
+  EXPECT_EQ(inspected->result.signature(), "net()");
+  EXPECT_EQ(inspected->output, "printed");
+}
+
+TEST_F(InspectionTest, ATreeWithoutHubconfRunsNothing) {
+  PublishTree("README.md");
+  EXPECT_EQ(ReasonOf(Start().get().status()), Reason::kHubconfMissing);
+  OnIo([this] { EXPECT_EQ(jobs_->size(), 0); });
+}
+
+TEST_F(InspectionTest, DroppedItCancelsItsJob) {
+  PublishTree("hubconf.py");
+  auto result = Start();
+  uint64_t job = link_.started.get_future().get().start().job_id();
+  OnIo([this] { inspection_ = nullptr; });
+  EXPECT_EQ(link_.cancelled.get_future().get().cancel().job_id(), job);
+}
+
+}  // namespace
+}  // namespace hubd
