@@ -1,0 +1,60 @@
+#include "client/call.h"
+
+#include <algorithm>
+#include <chrono>
+#include <stop_token>
+
+#include "absl/time/time.h"
+#include "client/error.h"
+
+namespace hubd {
+namespace {
+
+constexpr int kReissues = 5;
+constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
+constexpr absl::Duration kLongestPause = absl::Seconds(1);
+
+grpc::Status RunAttempt(const Attempt& attempt,
+                        const Connection::Channel& channel,
+                        const CallLimit& limit) {
+  grpc::ClientContext context;
+  if (limit.Left() != absl::InfiniteDuration()) {
+    context.set_deadline(std::chrono::system_clock::now() +
+                         absl::ToChronoMicroseconds(limit.Left()));
+  }
+  const std::stop_callback on_cancel(limit.cancel(),
+                                     [&context] { context.TryCancel(); });
+  return attempt(channel, context);
+}
+
+}  // namespace
+
+absl::Status IssueCall(const CallTarget& target, const Attempt& attempt) {
+  const CallLimit& limit = target.limit;
+  absl::Duration pause = kFirstPause;
+  for (int left = kReissues;; --left) {
+    HUBD_RETURN_IF_ERROR(limit.Check());
+    HUBD_ASSIGN_OR_RETURN(const Connection::Channel channel,
+                          target.connection.Open(target.place, limit));
+    const grpc::Status status = RunAttempt(attempt, channel, limit);
+    if (status.ok()) return absl::OkStatus();
+    // What the limit did is told in the client's words.
+    if (status.error_code() == grpc::StatusCode::CANCELLED) {
+      HUBD_RETURN_IF_ERROR(limit.Check());
+    }
+    if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&
+        limit.Left() != absl::InfiniteDuration()) {
+      return limit.TimeIsUp();
+    }
+    const bool again = MayReissue(status);
+    if (again) target.connection.Drop(channel);
+    if (!again) return FromGrpc(status);
+    if (left == 0) {
+      return Annotate(FromGrpc(status), "hubd was lost again and again");
+    }
+    HUBD_RETURN_IF_ERROR(limit.Pause(pause));
+    pause = std::min(2 * pause, kLongestPause);
+  }
+}
+
+}  // namespace hubd

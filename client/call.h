@@ -1,0 +1,89 @@
+// One call to the daemon: deadline, cancellation, progress, re-issue.
+
+#ifndef HUBD_CLIENT_CALL_H_
+#define HUBD_CLIENT_CALL_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/call_limit.h"
+#include "client/connection.h"
+#include "client/daemon.h"
+#include "hubd/v1/hub.pb.h"
+#include "server/base/status.h"
+
+namespace hubd {
+
+// Where a call goes and how long it may go on.
+struct CallTarget {
+  Connection& connection;
+  const DaemonPlace& place;
+  const CallLimit& limit;
+};
+
+// Sends one request over a channel and waits for its end.
+using Attempt = std::function<grpc::Status(const Connection::Channel&,
+                                           grpc::ClientContext&)>;
+
+// Runs `attempt` until it succeeds or fails for good. Where the connection
+// breaks or the daemon is draining, a daemon is found or started again and the
+// attempt repeated, at most five times, with pauses of 50 ms to 1 s. The limit
+// ends a running attempt at once.
+absl::Status IssueCall(const CallTarget& target, const Attempt& attempt);
+
+// A call with one answer, by a method of a service's stub.
+template <class Service, class Request, class Response>
+absl::StatusOr<Response> CallUnary(
+    const CallTarget& target,
+    grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&,
+                                          Response*),
+    const Request& request) {
+  Response response;
+  HUBD_RETURN_IF_ERROR(
+      IssueCall(target, [&](const Connection::Channel& channel, auto& context) {
+        response.Clear();
+        typename Service::Stub stub(channel);
+        return (stub.*method)(&context, request, &response);
+      }));
+  return response;
+}
+
+// A call that reports progress, then gives one result.
+template <class Service, class Result, class Request, class Response>
+absl::StatusOr<Result> CallStream(
+    const CallTarget& target,
+    std::unique_ptr<grpc::ClientReader<Response>> (Service::Stub::*method)(
+        grpc::ClientContext*, const Request&),
+    const Request& request,
+    const std::function<void(const v1::Progress&)>& progress) {
+  std::optional<Result> result;
+  HUBD_RETURN_IF_ERROR(
+      IssueCall(target, [&](const Connection::Channel& channel, auto& context) {
+        result.reset();
+        typename Service::Stub stub(channel);
+        auto reader = (stub.*method)(&context, request);
+        Response response;
+        while (reader->Read(&response)) {
+          if (response.has_result()) {
+            result = std::move(*response.mutable_result());
+          } else if (response.has_progress() && progress) {
+            progress(response.progress());
+          }
+        }
+        return reader->Finish();
+      }));
+  if (!result) {
+    return absl::InternalError("hubd ended the call without a result");
+  }
+  return *std::move(result);
+}
+
+}  // namespace hubd
+
+#endif  // HUBD_CLIENT_CALL_H_

@@ -1,0 +1,191 @@
+#include "client/cli/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "client/cli/exit_code.h"
+#include "client/duration.h"
+#include "client/environment.h"
+#include "server/base/digest.h"
+#include "server/base/status.h"
+#include "server/base/text.h"
+
+namespace hubd {
+namespace {
+
+constexpr char kVersion[] = "hubctl 0.1.0";
+constexpr char kRepo[] =
+    "owner/name[:ref], host/owner/name[:ref] or an https URL; after -- where "
+    "it begins with -";
+
+// What CLI11 fills in and Arguments holds in another form.
+struct Raw {
+  std::string timeout;
+  bool no_progress = false;
+  bool no_check_hash = false;
+  std::vector<std::string> entrypoint_arguments;
+};
+
+void AddCommonFlags(CLI::App& app, Arguments& arguments, Raw& raw) {
+  app.add_option("--dir", arguments.dir, "The root: where the cache lies");
+  app.add_option("--socket", arguments.socket,
+                 "Talk to the daemon at this socket and to no other");
+  app.add_option("--python", arguments.python,
+                 "The Python that runs a hubconf.py");
+  app.add_option("--timeout", raw.timeout,
+                 "For the whole command: 30, 30s, 5m, 1h, 500ms");
+  app.add_flag("--offline", arguments.offline, "Use the cache only");
+  app.add_flag("--json", arguments.json, "One JSON document on stdout");
+  app.add_flag("-q,--quiet", arguments.quiet, "Results and errors only");
+  app.add_flag("-v,--verbose", arguments.verbose, "Tell more");
+  app.add_flag("--no-progress", raw.no_progress, "Draw no progress");
+}
+
+// A command whose options may also be those of its parents.
+CLI::App* AddCommand(CLI::App& parent, const std::string& name,
+                     const std::string& description, Arguments& arguments,
+                     Command command) {
+  CLI::App* added = parent.add_subcommand(name, description);
+  added->fallthrough();
+  added->callback([&arguments, command] { arguments.command = command; });
+  return added;
+}
+
+void AddRepoCommands(CLI::App& app, Arguments& arguments, Raw& raw) {
+  CLI::App* list =
+      AddCommand(app, "list", "List the entrypoints of a repo, in a sandbox",
+                 arguments, Command::kList);
+  list->add_option("REPO", arguments.repo, kRepo)->required();
+  CLI::App* help =
+      AddCommand(app, "help", "Show the documentation of an entrypoint",
+                 arguments, Command::kHelp);
+  help->add_option("REPO", arguments.repo, kRepo)->required();
+  help->add_option("ENTRYPOINT", arguments.entrypoint, "Its name")->required();
+  CLI::App* load = AddCommand(app, "load",
+                              "Make a repo's tree present; print its path and "
+                              "commit; run nothing",
+                              arguments, Command::kLoad);
+  load->add_option("REPO", arguments.repo, kRepo)->required();
+  load->add_option("ENTRYPOINT", arguments.entrypoint,
+                   "What a program is about to call there");
+  load->add_option("ARG", raw.entrypoint_arguments, "What it will be given");
+}
+
+void AddFetch(CLI::App& app, Arguments& arguments, Raw& raw) {
+  CLI::App* fetch =
+      AddCommand(app, "fetch", "Make a checkpoint present; print its path",
+                 arguments, Command::kFetch);
+  fetch->add_option("URL", arguments.url, "http or https")->required();
+  fetch->add_option("--to", arguments.to,
+                    "Write a copy to this file instead of printing the path");
+  fetch->add_option("--sha256", arguments.sha256,
+                    "The digest that the bytes must have, 64 hex digits");
+  fetch->add_flag("--refresh", arguments.refresh,
+                  "Ask the origin whether the bytes have changed");
+  fetch->add_flag("--any", arguments.any,
+                  "Take an HTML page or an empty body too");
+  fetch->add_flag("--no-check-hash", raw.no_check_hash,
+                  "Do not hold the bytes against a -HEX. in the name");
+}
+
+void AddDaemonCommands(CLI::App& app, Arguments& arguments) {
+  AddCommand(app, "get-dir", "Print the root", arguments, Command::kGetDir);
+  AddCommand(app, "status", "Show which daemon answers, and how it does",
+             arguments, Command::kStatus);
+  AddCommand(app, "whoami", "Show whom the daemon takes you for", arguments,
+             Command::kWhoami);
+  CLI::App* cache = app.add_subcommand("cache", "What is cached");
+  cache->fallthrough();
+  cache->require_subcommand(1);
+  AddCommand(*cache, "ls", "List trees and checkpoints", arguments,
+             Command::kCacheLs);
+}
+
+void AddTrustCommands(CLI::App& app, Arguments& arguments) {
+  CLI::App* trust = app.add_subcommand(
+      "trust", "Whose code may run outside a sandbox, for you");
+  trust->fallthrough();
+  trust->require_subcommand(1);
+  AddCommand(*trust, "ls", "List your decisions", arguments, Command::kTrustLs);
+  AddCommand(*trust, "add", "Trust a repo", arguments, Command::kTrustAdd)
+      ->add_option("REPO", arguments.repo, kRepo)
+      ->required();
+  AddCommand(*trust, "rm", "End the trust in a repo", arguments,
+             Command::kTrustRm)
+      ->add_option("REPO", arguments.repo, kRepo)
+      ->required();
+  AddCommand(*trust, "check", "Exit with 0 if a repo is trusted, else with 4",
+             arguments, Command::kTrustCheck)
+      ->add_option("REPO", arguments.repo, kRepo)
+      ->required();
+}
+
+absl::Status SetTimeout(const std::string& text, Arguments& arguments) {
+  absl::Duration timeout;
+  if (text.empty()) {
+    HUBD_ASSIGN_OR_RETURN(timeout, EnvironmentTimeout());
+  } else {
+    absl::StatusOr<absl::Duration> parsed = ParseTimeout(text);
+    if (!parsed.ok()) return Annotate(parsed.status(), "--timeout");
+    timeout = *parsed;
+  }
+  if (timeout != absl::InfiniteDuration()) arguments.timeout = timeout;
+  return absl::OkStatus();
+}
+
+absl::Status Complete(const Raw& raw, Arguments& arguments) {
+  arguments.progress = !raw.no_progress;
+  arguments.check_hash = !raw.no_check_hash;
+  HUBD_RETURN_IF_ERROR(SetTimeout(raw.timeout, arguments));
+  if (arguments.sha256.empty()) return absl::OkStatus();
+  arguments.sha256 = absl::AsciiStrToLower(arguments.sha256);
+  if (arguments.sha256.size() == 64 && IsSha256Prefix(arguments.sha256)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--sha256: \"", CleanLine(arguments.sha256), "\" is not 64 hex digits"));
+}
+
+EarlyExit Misuse(const std::string& what) {
+  return {kExitUsage, "",
+          absl::StrCat("hubctl: ", CleanText(what),
+                       "\nRun hubctl --help, or hubctl COMMAND --help.\n")};
+}
+
+EarlyExit FromCli(const CLI::App& app, const CLI::ParseError& error) {
+  std::ostringstream out;
+  std::ostringstream err;
+  if (app.exit(error, out, err) == 0) return {kExitDone, out.str(), ""};
+  return Misuse(error.what());
+}
+
+}  // namespace
+
+std::variant<Arguments, EarlyExit> ParseArguments(int argc,
+                                                  const char* const* argv) {
+  Arguments arguments;
+  Raw raw;
+  CLI::App app("Model hubs and checkpoints, fetched once for everybody.",
+               "hubctl");
+  app.set_version_flag("--version", kVersion);
+  app.require_subcommand(1);
+  AddCommonFlags(app, arguments, raw);
+  AddRepoCommands(app, arguments, raw);
+  AddFetch(app, arguments, raw);
+  AddDaemonCommands(app, arguments);
+  AddTrustCommands(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return FromCli(app, error);
+  }
+  if (absl::Status status = Complete(raw, arguments); !status.ok()) {
+    return Misuse(std::string(status.message()));
+  }
+  return arguments;
+}
+
+}  // namespace hubd

@@ -1,0 +1,71 @@
+// hubctl's command line.
+
+#ifndef HUBD_CLIENT_CLI_ARGUMENTS_H_
+#define HUBD_CLIENT_CLI_ARGUMENTS_H_
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "absl/time/time.h"
+
+namespace hubd {
+
+enum class Command {
+  kList,
+  kHelp,
+  kLoad,
+  kFetch,
+  kGetDir,
+  kStatus,
+  kWhoami,
+  kCacheLs,
+  kTrustLs,
+  kTrustAdd,
+  kTrustRm,
+  kTrustCheck,
+};
+
+// What the user asked for. A value.
+struct Arguments {
+  Command command = Command::kStatus;
+
+  // Common flags.
+  std::string dir = {};
+  std::string socket = {};
+  std::string python = {};
+  bool offline = false;
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+  bool progress = true;
+  // Of the command as a whole; absent: no limit.
+  std::optional<absl::Duration> timeout = {};
+
+  // Of list, help, load and trust.
+  std::string repo = {};
+  std::string entrypoint = {};
+
+  // Of fetch.
+  std::string url = {};
+  std::string to = {};
+  std::string sha256 = {};
+  bool refresh = false;
+  bool any = false;
+  bool check_hash = true;
+};
+
+// Nothing is to be done but to print and to end: --help, --version, misuse.
+struct EarlyExit {
+  int code = 0;
+  std::string out;
+  std::string err;
+};
+
+// Reads the command line, and HUBD_TIMEOUT where it names no time.
+std::variant<Arguments, EarlyExit> ParseArguments(int argc,
+                                                  const char* const* argv);
+
+}  // namespace hubd
+
+#endif  // HUBD_CLIENT_CLI_ARGUMENTS_H_

@@ -1,0 +1,156 @@
+#include "client/cli/commands_daemon.h"
+
+#include <google/protobuf/struct.pb.h>
+#include <pwd.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/cli/human.h"
+#include "client/cli/json.h"
+#include "client/cli/table.h"
+#include "server/base/status.h"
+#include "server/base/text.h"
+
+namespace hubd {
+namespace {
+
+constexpr size_t kShownHash = 12;
+
+std::string UserName(uid_t uid) {
+  struct passwd entry;
+  struct passwd* found = nullptr;
+  char buffer[4096];
+  ::getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found);
+  return found == nullptr ? "" : found->pw_name;
+}
+
+std::string AgeOf(int64_t created_at) {
+  return HumanAge(absl::Now() - absl::FromUnixSeconds(created_at));
+}
+
+std::string TreeTable(const std::vector<v1::Tree>& trees, int width) {
+  Table table({"REPO", "COMMIT", "SIZE", "MADE"});
+  table.AlignRight({2});
+  for (const v1::Tree& tree : trees) {
+    table.Add({tree.repo(), tree.commit().substr(0, kShownHash),
+               HumanSize(tree.size_bytes()), AgeOf(tree.created_at())});
+  }
+  return table.Format(width);
+}
+
+std::string CheckpointTable(const std::vector<v1::Checkpoint>& checkpoints,
+                            int width) {
+  // The URL comes last: it is the one that may be cut off.
+  Table table({"SHA256", "SIZE", "FETCHED", "URL"});
+  table.AlignRight({1});
+  for (const v1::Checkpoint& checkpoint : checkpoints) {
+    table.Add({checkpoint.sha256().substr(0, kShownHash),
+               HumanSize(checkpoint.size_bytes()),
+               AgeOf(checkpoint.created_at()), checkpoint.url()});
+  }
+  return table.Format(width);
+}
+
+std::string Count(size_t count, absl::string_view noun) {
+  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
+}
+
+std::string TotalLine(const std::vector<v1::Tree>& trees,
+                      const std::vector<v1::Checkpoint>& checkpoints) {
+  int64_t bytes = 0;
+  for (const v1::Tree& tree : trees) bytes += tree.size_bytes();
+  for (const v1::Checkpoint& one : checkpoints) bytes += one.size_bytes();
+  return absl::StrCat(Count(trees.size(), "tree"), ", ",
+                      Count(checkpoints.size(), "checkpoint"), ", ",
+                      HumanSize(bytes), "\n");
+}
+
+}  // namespace
+
+absl::Status RunGetDir(Session& session) {
+  HUBD_ASSIGN_OR_RETURN(const v1::GetDirResponse answer,
+                        session.client().GetDir(session.Call()));
+  if (session.arguments().json) {
+    session.Print(ToJson(answer));
+  } else {
+    session.Print(absl::StrCat(CleanLine(answer.root()), "\n"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunStatus(Session& session) {
+  HUBD_ASSIGN_OR_RETURN(const v1::GetStatusResponse answer,
+                        session.client().GetStatus(session.Call()));
+  if (session.arguments().json) {
+    session.Print(ToJson(answer));
+    return absl::OkStatus();
+  }
+  Table table;
+  table.Add({"version", absl::StrCat(answer.version(), " (API revision ",
+                                     answer.api_revision(), ")")});
+  table.Add({"mode", answer.mode()});
+  table.Add({"pid", absl::StrCat(answer.pid())});
+  table.Add({"root", answer.root()});
+  table.Add({"socket", answer.socket()});
+  table.Add(
+      {"sandbox", absl::StrCat(answer.sandbox(),
+                               answer.sandbox_reason().empty() ? "" : ": ",
+                               answer.sandbox_reason())});
+  table.Add({"uptime", HumanDuration(absl::Seconds(answer.uptime_seconds()))});
+  table.Add({"usage", HumanSize(answer.usage_bytes())});
+  table.Add({"jobs", absl::StrCat(answer.jobs())});
+  session.Print(table.Format(0));
+  return absl::OkStatus();
+}
+
+absl::Status RunWhoami(Session& session) {
+  HUBD_ASSIGN_OR_RETURN(const v1::GetStatusResponse answer,
+                        session.client().GetStatus(session.Call()));
+  const v1::Caller& caller = answer.caller();
+  const std::string name = UserName(caller.uid());
+  if (session.arguments().json) {
+    google::protobuf::Struct document;
+    auto& fields = *document.mutable_fields();
+    fields["uid"].set_number_value(caller.uid());
+    fields["name"].set_string_value(name);
+    fields["gid"].set_number_value(caller.gid());
+    fields["pid"].set_number_value(static_cast<double>(caller.pid()));
+    session.Print(ToJson(document));
+    return absl::OkStatus();
+  }
+  Table table;
+  table.Add({"uid", absl::StrCat(caller.uid())});
+  table.Add({"name", name});
+  table.Add({"gid", absl::StrCat(caller.gid())});
+  table.Add({"pid", absl::StrCat(caller.pid())});
+  session.Print(table.Format(0));
+  return absl::OkStatus();
+}
+
+absl::Status RunCacheLs(Session& session) {
+  HUBD_ASSIGN_OR_RETURN(const std::vector<v1::Tree> trees,
+                        session.client().ListTrees(session.Call()));
+  HUBD_ASSIGN_OR_RETURN(const std::vector<v1::Checkpoint> checkpoints,
+                        session.client().ListCheckpoints(session.Call()));
+  if (session.arguments().json) {
+    v1::ListTreesResponse tree_list;
+    tree_list.mutable_trees()->Add(trees.begin(), trees.end());
+    v1::ListCheckpointsResponse checkpoint_list;
+    checkpoint_list.mutable_checkpoints()->Add(checkpoints.begin(),
+                                               checkpoints.end());
+    session.Print(ToJson(tree_list, checkpoint_list));
+    return absl::OkStatus();
+  }
+  const int width = session.OutputWidth();
+  if (!trees.empty()) session.Print(TreeTable(trees, width) + "\n");
+  if (!checkpoints.empty()) {
+    session.Print(CheckpointTable(checkpoints, width) + "\n");
+  }
+  session.Print(TotalLine(trees, checkpoints));
+  return absl::OkStatus();
+}
+
+}  // namespace hubd

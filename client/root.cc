@@ -1,0 +1,83 @@
+#include "client/root.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "client/environment.h"
+#include "server/base/digest.h"
+#include "server/base/fs.h"
+#include "server/base/status.h"
+
+namespace hubd {
+namespace {
+
+// `path` with a leading "~" replaced: an environment that no shell has read
+// may hold one.
+std::string ExpandHome(const std::string& path) {
+  if (path == "~" || absl::StartsWith(path, "~/")) {
+    return absl::StrCat(HomeDirectory(), path.substr(1));
+  }
+  return path;
+}
+
+// Whether `path` is a directory, no link, of the caller, which `mask` does not
+// open to others.
+bool IsOwnDirectory(const std::string& path, mode_t mask) {
+  struct stat info;
+  return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode) &&
+         info.st_uid == ::geteuid() && (info.st_mode & mask) == 0;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> FindRoot(const std::string& chosen) {
+  if (!chosen.empty()) return CanonicalPath(ExpandHome(chosen));
+  const std::string home = EnvironmentOrEmpty("HUBD_HOME");
+  if (!home.empty()) return CanonicalPath(ExpandHome(home));
+  const std::string cache = EnvironmentOrEmpty("XDG_CACHE_HOME");
+  if (!cache.empty()) {
+    return CanonicalPath(absl::StrCat(ExpandHome(cache), "/hubd"));
+  }
+  const std::string user = HomeDirectory();
+  if (user.empty()) {
+    return absl::FailedPreconditionError(
+        "you have no home directory: set HUBD_HOME to where the cache shall "
+        "lie");
+  }
+  return CanonicalPath(absl::StrCat(user, "/.cache/hubd"));
+}
+
+std::string RootKey(const std::string& root) {
+  return Sha256Hex(root).substr(0, 16);
+}
+
+std::string AddressFile(const std::string& root) {
+  return absl::StrCat(root, "/store/ADDRESS");
+}
+
+std::string LogFile(const std::string& root) {
+  return absl::StrCat(root, "/store/log");
+}
+
+absl::StatusOr<std::string> SocketDirectory() {
+  const std::string runtime = EnvironmentOrEmpty("XDG_RUNTIME_DIR");
+  const std::string path = !runtime.empty() && IsOwnDirectory(runtime, 0)
+                               ? absl::StrCat(runtime, "/hubd")
+                               : absl::StrCat("/tmp/hubd-", ::geteuid());
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return ErrnoError(errno, absl::StrCat("cannot make ", path));
+  }
+  if (!IsOwnDirectory(path, 0077)) {
+    return absl::UnavailableError(absl::StrCat(
+        path,
+        " must be a directory of yours with mode 0700: remove it, or set "
+        "XDG_RUNTIME_DIR"));
+  }
+  return path;
+}
+
+}  // namespace hubd

@@ -1,0 +1,138 @@
+#include "client/cli/arguments.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tests/client/environment_scope.h"
+
+namespace hubd {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::variant<Arguments, EarlyExit> Parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "hubctl");
+  return ParseArguments(static_cast<int>(words.size()), words.data());
+}
+
+Arguments Good(std::vector<const char*> words) {
+  const auto parsed = Parse(std::move(words));
+  if (const auto* early = std::get_if<EarlyExit>(&parsed)) {
+    ADD_FAILURE() << early->err;
+    return {};
+  }
+  return std::get<Arguments>(parsed);
+}
+
+EarlyExit Bad(std::vector<const char*> words) {
+  const auto parsed = Parse(std::move(words));
+  if (std::holds_alternative<Arguments>(parsed)) return {-1, "", "accepted"};
+  return std::get<EarlyExit>(parsed);
+}
+
+TEST(ArgumentsTest, KnowsEveryCommand) {
+  EnvironmentScope scope;
+  EXPECT_EQ(Good({"list", "a/b:c"}).command, Command::kList);
+  EXPECT_EQ(Good({"help", "a/b", "net"}).entrypoint, "net");
+  EXPECT_EQ(Good({"load", "a/b"}).command, Command::kLoad);
+  EXPECT_EQ(Good({"load", "a/b", "net", "1", "k=v"}).repo, "a/b");
+  EXPECT_EQ(Good({"fetch", "https://e.com"}).url, "https://e.com");
+  EXPECT_EQ(Good({"get-dir"}).command, Command::kGetDir);
+  EXPECT_EQ(Good({"status"}).command, Command::kStatus);
+  EXPECT_EQ(Good({"whoami"}).command, Command::kWhoami);
+  EXPECT_EQ(Good({"cache", "ls"}).command, Command::kCacheLs);
+  EXPECT_EQ(Good({"trust", "ls"}).command, Command::kTrustLs);
+  EXPECT_EQ(Good({"trust", "add", "a/b"}).command, Command::kTrustAdd);
+  EXPECT_EQ(Good({"trust", "rm", "a/b"}).command, Command::kTrustRm);
+  EXPECT_EQ(Good({"trust", "check", "a/b"}).command, Command::kTrustCheck);
+}
+
+TEST(ArgumentsTest, CommonFlagsStandBeforeOrAfterTheCommand) {
+  EnvironmentScope scope;
+  const std::vector<const char*> flags = {
+      "--dir",     "/d",     "--socket", "/s", "--python",      "/p",
+      "--offline", "--json", "-q",       "-v", "--no-progress", "--timeout",
+      "5m"};
+  std::vector<const char*> before = flags;
+  before.insert(before.end(), {"cache", "ls"});
+  std::vector<const char*> after = {"cache", "ls"};
+  after.insert(after.end(), flags.begin(), flags.end());
+  for (const Arguments& found : {Good(before), Good(after)}) {
+    EXPECT_EQ(found.command, Command::kCacheLs);
+    EXPECT_EQ(found.dir, "/d");
+    EXPECT_EQ(found.socket, "/s");
+    EXPECT_EQ(found.python, "/p");
+    EXPECT_TRUE(found.offline && found.json && found.quiet && found.verbose);
+    EXPECT_FALSE(found.progress);
+    EXPECT_EQ(found.timeout, absl::Minutes(5));
+  }
+}
+
+TEST(ArgumentsTest, FetchHasItsOwn) {
+  EnvironmentScope scope;
+  const Arguments plain = Good({"fetch", "u"});
+  EXPECT_TRUE(plain.check_hash && plain.progress);
+  EXPECT_FALSE(plain.refresh || plain.any);
+  const std::string digest(64, 'A');
+  const Arguments found =
+      Good({"fetch", "u", "--to", "f", "--sha256", digest.c_str(), "--refresh",
+            "--any", "--no-check-hash"});
+  EXPECT_EQ(found.to, "f");
+  EXPECT_EQ(found.sha256, std::string(64, 'a'));
+  EXPECT_TRUE(found.refresh && found.any);
+  EXPECT_FALSE(found.check_hash);
+}
+
+TEST(ArgumentsTest, ADashMayBeginARepoBehindTwoDashes) {
+  EnvironmentScope scope;
+  EXPECT_EQ(Good({"list", "--json", "--", "-a/b"}).repo, "-a/b");
+}
+
+TEST(ArgumentsTest, TimeoutComesFromTheEnvironmentUnlessGiven) {
+  EnvironmentScope scope;
+  EXPECT_EQ(Good({"status"}).timeout, std::nullopt);
+  scope.Set("HUBD_TIMEOUT", "30");
+  EXPECT_EQ(Good({"status"}).timeout, absl::Seconds(30));
+  EXPECT_EQ(Good({"status", "--timeout", "1h"}).timeout, absl::Hours(1));
+}
+
+TEST(ArgumentsTest, MisuseExitsWithTwoAndAHint) {
+  EnvironmentScope scope;
+  const std::vector<std::vector<const char*>> cases = {
+      {},
+      {"bogus"},
+      {"list"},
+      {"list", "a/b", "more"},
+      {"help", "a/b"},
+      {"list", "a/b", "--bogus"},
+      {"list", "-a/b"},
+      {"cache"},
+      {"trust", "add"},
+      {"status", "--timeout", "soon"},
+      {"status", "--timeout"},
+      {"fetch", "u", "--sha256", "abc"},
+      {"list", "a/b", "--refresh"},
+      {"load", "a/b", "--isolated"},
+      {"prefetch", "a/b"},
+  };
+  for (const auto& words : cases) {
+    const EarlyExit exit = Bad(words);
+    EXPECT_EQ(exit.code, 2) << testing::PrintToString(words);
+    EXPECT_EQ(exit.out, "");
+    EXPECT_THAT(exit.err, HasSubstr("Run hubctl --help"));
+  }
+}
+
+TEST(ArgumentsTest, HelpAndVersionExitWithZero) {
+  EnvironmentScope scope;
+  EXPECT_EQ(Bad({"--version"}).out, "hubctl 0.1.0\n");
+  const EarlyExit help = Bad({"--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_THAT(help.out, HasSubstr("fetch"));
+  EXPECT_THAT(Bad({"fetch", "--help"}).out, HasSubstr("--no-check-hash"));
+}
+
+}  // namespace
+}  // namespace hubd

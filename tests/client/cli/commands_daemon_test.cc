@@ -1,0 +1,85 @@
+#include "client/cli/commands_daemon.h"
+
+#include <gmock/gmock.h>
+
+#include "absl/time/clock.h"
+#include "tests/client/cli/hubctl_fixture.h"
+
+namespace hubd {
+namespace {
+
+using ::testing::HasSubstr;
+
+int64_t DaysAgo(int days) {
+  return absl::ToUnixSeconds(absl::Now() - days * absl::Hours(24)) - 60;
+}
+
+TEST_F(HubctlTest, GetDirPrintsTheRoot) {
+  EXPECT_EQ(Hubctl({"get-dir"}).out, "/cache\n");
+  EXPECT_EQ(Hubctl({"get-dir", "--json"}).out, "{\n \"root\": \"/cache\"\n}\n");
+}
+
+TEST_F(HubctlTest, StatusShowsTheDaemon) {
+  daemon_.status.set_pid(4711);
+  daemon_.status.set_socket("/run/s");
+  daemon_.status.set_sandbox("none");
+  daemon_.status.set_sandbox_reason("no bubblewrap");
+  daemon_.status.set_uptime_seconds(125);
+  daemon_.status.set_usage_bytes(1900000000);
+  daemon_.status.set_mode("user");
+  EXPECT_EQ(Hubctl({"status"}).out,
+            "version  0.1.0 (API revision 1)\n"
+            "mode     user\n"
+            "pid      4711\n"
+            "root     /cache\n"
+            "socket   /run/s\n"
+            "sandbox  none: no bubblewrap\n"
+            "uptime   2 m 5 s\n"
+            "usage    1.9 GB\n"
+            "jobs     0\n");
+  const std::string json = Hubctl({"status", "--json"}).out;
+  for (const char* field :
+       {"version", "api_revision", "pid", "root", "socket", "sandbox",
+        "uptime_seconds", "usage_bytes", "jobs"}) {
+    EXPECT_THAT(json, HasSubstr("\"" + std::string(field) + "\":"));
+  }
+}
+
+TEST_F(HubctlTest, WhoamiShowsWhomTheDaemonSees) {
+  daemon_.status.mutable_caller()->set_uid(0);
+  daemon_.status.mutable_caller()->set_gid(5);
+  daemon_.status.mutable_caller()->set_pid(77);
+  EXPECT_EQ(Hubctl({"whoami"}).out, "uid   0\nname  root\ngid   5\npid   77\n");
+  EXPECT_THAT(Hubctl({"whoami", "--json"}).out, HasSubstr("\"pid\": 77"));
+}
+
+TEST_F(HubctlTest, CacheLsShowsTreesCheckpointsAndTheTotal) {
+  v1::Tree tree = daemon_.load.tree();
+  tree.set_created_at(DaysAgo(4));
+  daemon_.trees = {tree};
+  v1::Checkpoint checkpoint = daemon_.checkpoint;
+  checkpoint.set_size_bytes(1900000000);
+  checkpoint.set_created_at(DaysAgo(1));
+  daemon_.checkpoints = {checkpoint, checkpoint};
+  const Ended ended = Hubctl({"cache", "ls"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ended.out,
+            "REPO                    COMMIT          SIZE  MADE\n"
+            "github.com/hubd/sample  1a2b3c4d5e6f  1.2 MB  4 days ago\n"
+            "\n"
+            "SHA256          SIZE  FETCHED    URL\n"
+            "aaaaaaaaaaaa  1.9 GB  1 day ago  https://example.com/model.pth\n"
+            "aaaaaaaaaaaa  1.9 GB  1 day ago  https://example.com/model.pth\n"
+            "\n"
+            "1 tree, 2 checkpoints, 3.8 GB\n");
+  const std::string json = Hubctl({"cache", "ls", "--json"}).out;
+  EXPECT_THAT(json, HasSubstr("\"trees\": ["));
+  EXPECT_THAT(json, HasSubstr("\"checkpoints\": ["));
+}
+
+TEST_F(HubctlTest, CacheLsOfAnEmptyCacheIsTheTotal) {
+  EXPECT_EQ(Hubctl({"cache", "ls"}).out, "0 trees, 0 checkpoints, 0 B\n");
+}
+
+}  // namespace
+}  // namespace hubd

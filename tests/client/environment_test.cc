@@ -1,0 +1,66 @@
+#include "client/environment.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/client/environment_scope.h"
+
+namespace hubd {
+namespace {
+
+TEST(EnvironmentTest, TellsEmptyFromUnset) {
+  EnvironmentScope scope;
+  EXPECT_EQ(Environment("HUBD_SOCKET"), std::nullopt);
+  scope.Set("HUBD_SOCKET", "");
+  EXPECT_EQ(Environment("HUBD_SOCKET"), "");
+}
+
+TEST(EnvironmentTest, SwitchesHaveFourWordsEach) {
+  EnvironmentScope scope;
+  for (const char* word : {"1", "true", "YES", "On"}) {
+    scope.Set("HUBD_AUTOSTART", word);
+    EXPECT_TRUE(EnvironmentIsOn("HUBD_AUTOSTART")) << word;
+    EXPECT_FALSE(EnvironmentIsOff("HUBD_AUTOSTART")) << word;
+  }
+  for (const char* word : {"0", "false", "NO", "Off"}) {
+    scope.Set("HUBD_AUTOSTART", word);
+    EXPECT_TRUE(EnvironmentIsOff("HUBD_AUTOSTART")) << word;
+    EXPECT_FALSE(EnvironmentIsOn("HUBD_AUTOSTART")) << word;
+  }
+  scope.Set("HUBD_AUTOSTART", "");
+  EXPECT_FALSE(EnvironmentIsOn("HUBD_AUTOSTART"));
+  EXPECT_FALSE(EnvironmentIsOff("HUBD_AUTOSTART"));
+}
+
+TEST(EnvironmentTest, EitherVariableTurnsTheNetworkOff) {
+  EnvironmentScope scope;
+  EXPECT_FALSE(EnvironmentIsOffline());
+  scope.Set("HF_HUB_OFFLINE", "1");
+  EXPECT_TRUE(EnvironmentIsOffline());
+  scope.Unset("HF_HUB_OFFLINE");
+  scope.Set("HUBD_OFFLINE", "yes");
+  EXPECT_TRUE(EnvironmentIsOffline());
+}
+
+TEST(EnvironmentTest, TimeoutIsInfiniteUnlessSet) {
+  EnvironmentScope scope;
+  EXPECT_EQ(*EnvironmentTimeout(), absl::InfiniteDuration());
+  scope.Set("HUBD_TIMEOUT", "");
+  EXPECT_EQ(*EnvironmentTimeout(), absl::InfiniteDuration());
+  scope.Set("HUBD_TIMEOUT", "2m");
+  EXPECT_EQ(*EnvironmentTimeout(), absl::Minutes(2));
+  scope.Set("HUBD_TIMEOUT", "soon");
+  EXPECT_EQ(EnvironmentTimeout().status().message(),
+            "HUBD_TIMEOUT: \"soon\" is no time: write 30, 30s, 5m, 1h or "
+            "500ms");
+}
+
+TEST(EnvironmentTest, HomeComesFromTheUserDatabaseWhereHomeIsUnset) {
+  EnvironmentScope scope;
+  scope.Set("HOME", "/somewhere");
+  EXPECT_EQ(HomeDirectory(), "/somewhere");
+  scope.Unset("HOME");
+  EXPECT_NE(HomeDirectory(), "/somewhere");
+}
+
+}  // namespace
+}  // namespace hubd

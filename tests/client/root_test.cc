@@ -1,0 +1,89 @@
+#include "client/root.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/client/environment_scope.h"
+#include "tests/server/base/temp_dir.h"
+
+namespace hubd {
+namespace {
+
+TEST(FindRootTest, TakesTheFirstThatSays) {
+  struct Case {
+    const char* chosen;
+    const char* hubd_home;
+    const char* cache_home;
+    const char* root;
+  };
+  const Case cases[] = {
+      {"/none/chosen", "/none/home", "/none/cache", "/none/chosen"},
+      {"", "/none/home", "/none/cache", "/none/home"},
+      {"", "", "/none/cache", "/none/cache/hubd"},
+      {"", "", "", "/none/user/.cache/hubd"},
+      {"~/x", "", "", "/none/user/x"},
+      {"~", "", "", "/none/user"},
+      {"/none/a/../b//c/", "", "", "/none/b/c"},
+  };
+  for (const Case& one : cases) {
+    EnvironmentScope scope;
+    scope.Set("HOME", "/none/user");
+    scope.Set("HUBD_HOME", one.hubd_home);
+    scope.Set("XDG_CACHE_HOME", one.cache_home);
+    EXPECT_EQ(*FindRoot(one.chosen), one.root);
+  }
+}
+
+TEST(FindRootTest, ResolvesLinksAsFarAsThePathExists) {
+  TempDir directory;
+  ASSERT_EQ(::mkdir(directory.Below("real").c_str(), 0700), 0);
+  ASSERT_EQ(::symlink("real", directory.Below("link").c_str()), 0);
+  EXPECT_EQ(*FindRoot(directory.Below("link/new/root")),
+            directory.Below("real/new/root"));
+}
+
+TEST(RootKeyTest, IsTheBeginningOfThePathsDigest) {
+  EXPECT_EQ(RootKey("/var/cache/hubd"), "84ae474e6732eed8");
+}
+
+TEST(SocketDirectoryTest, LiesInTheRuntimeDirectoryWhereThatIsTheCallers) {
+  EnvironmentScope scope;
+  TempDir runtime;
+  scope.Set("XDG_RUNTIME_DIR", runtime.path());
+  EXPECT_EQ(*SocketDirectory(), runtime.Below("hubd"));
+  struct stat info;
+  ASSERT_EQ(::stat(runtime.Below("hubd").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+  EXPECT_EQ(*SocketDirectory(), runtime.Below("hubd"));
+}
+
+TEST(SocketDirectoryTest, LiesInTmpWhereThereIsNoRuntimeDirectory) {
+  EnvironmentScope scope;
+  const std::string expected = "/tmp/hubd-" + std::to_string(::geteuid());
+  EXPECT_EQ(*SocketDirectory(), expected);
+  scope.Set("XDG_RUNTIME_DIR", "/none/there");
+  EXPECT_EQ(*SocketDirectory(), expected);
+}
+
+TEST(SocketDirectoryTest, RefusesADirectoryThatOthersMayEnter) {
+  EnvironmentScope scope;
+  TempDir runtime;
+  scope.Set("XDG_RUNTIME_DIR", runtime.path());
+  ASSERT_EQ(::mkdir(runtime.Below("hubd").c_str(), 0700), 0);
+  ASSERT_EQ(::chmod(runtime.Below("hubd").c_str(), 0755), 0);
+  EXPECT_TRUE(absl::IsUnavailable(SocketDirectory().status()));
+}
+
+TEST(SocketDirectoryTest, RefusesALink) {
+  EnvironmentScope scope;
+  TempDir runtime;
+  TempDir elsewhere;
+  scope.Set("XDG_RUNTIME_DIR", runtime.path());
+  ASSERT_EQ(::symlink(elsewhere.path().c_str(), runtime.Below("hubd").c_str()),
+            0);
+  EXPECT_TRUE(absl::IsUnavailable(SocketDirectory().status()));
+}
+
+}  // namespace
+}  // namespace hubd
