@@ -55,6 +55,15 @@ def find_or_start(root: str, explicit: Optional[str], wait: Optional[float]) -> 
     explicit: that socket or none. wait: seconds that the caller has left; None:
     the usual bounds. Raises DaemonUnreachable.
     """
+    try:
+        return _find_or_start(root, explicit, wait)
+    except OSError as error:
+        raise DaemonUnreachable(
+            f"cannot find or start hubd for {root}: {error}", metadata={"path": root}
+        ) from error
+
+
+def _find_or_start(root: str, explicit: Optional[str], wait: Optional[float]) -> str:
     chosen = explicit or os.environ.get("HUBD_SOCKET")
     if chosen:
         if _answers(chosen):
@@ -105,8 +114,8 @@ def _believed_uids() -> List[int]:
 
 def _from_address(root: str) -> Optional[str]:
     try:
-        with open(os.path.join(root, "store", "ADDRESS"), encoding="utf-8") as file:
-            address = file.readline().rstrip("\n")
+        with open(os.path.join(root, "store", "ADDRESS"), "rb") as file:
+            address = os.fsdecode(file.readline().rstrip(b"\n"))
     except OSError:
         return None
     return address if address and _answers(address) else None
@@ -157,6 +166,8 @@ def _start_lock(path: str, deadline: float) -> Iterator[None]:
             time.sleep(_POLL_SECONDS)
         yield
     finally:
+        # Closing is not enough: a child forked meanwhile has it open, too.
+        fcntl.flock(fd, fcntl.LOCK_UN)
         os.close(fd)
 
 
@@ -207,9 +218,11 @@ def _spawn(root: str, deadline: float) -> str:
 def _read_line(fd: int, deadline: float) -> str:
     """Reads up to a newline, the end, or the deadline."""
     line = b""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
     while not line.endswith(b"\n"):
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([fd], [], [], left)[0]:
+        if left <= 0 or not poll.poll(left * 1000):
             raise DaemonUnreachable("hubd was started but did not become ready in time")
         byte = os.read(fd, 1)
         if not byte:

@@ -23,7 +23,7 @@ for it ("REF_NOT_FOUND"; empty where the error arose in the client).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Mapping, Optional, Type
+from typing import Any, Dict, Mapping, Optional, Tuple, Type
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,24 @@ class HubdError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        """Errors travel between processes: pools of workers pickle them."""
+        parts = (self.message, self.code, self.reason, self.metadata, self.worker_exit)
+        return _rebuilt, (type(self), *parts)
+
+
+def _rebuilt(
+    kind: Type[HubdError],
+    message: str,
+    code: str,
+    reason: str,
+    metadata: Mapping[str, str],
+    worker_exit: Optional[WorkerExit],
+) -> HubdError:
+    return kind(
+        message, code=code, reason=reason, metadata=metadata, worker_exit=worker_exit
+    )
 
 
 class InvalidArgument(HubdError, ValueError):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-import warnings
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from hubd import (
     _imports,
@@ -17,6 +17,7 @@ from hubd import (
     _translate,
     _trust,
     _view,
+    _warn,
     _weights,
 )
 from hubd._client import Client
@@ -113,10 +114,9 @@ class FrontEnd:
         """The hub's directory."""
         old = self._profile.old_hub_variable
         if os.getenv(old):
-            warnings.warn(
+            _warn.warn(
                 f"{old} is deprecated, please use env "
-                f"{self._profile.home_variable} instead",
-                stacklevel=3,
+                f"{self._profile.home_variable} instead"
             )
         return self._directory()
 
@@ -240,7 +240,7 @@ class FrontEnd:
         owner, name, ref = split_repo(github)
         if ref is None:
             asked = self._asked(github, False, False)
-            with _TreeErrors(asked):
+            with self._tree_errors(asked):
                 ref = self.client().load(github, **asked.selector()).ref
         return owner, name, ref
 
@@ -302,7 +302,7 @@ class FrontEnd:
 
     def _fetch(self, asked: Asked, verbose: bool) -> Place:
         report = _Report(self._profile, asked)
-        with _TreeErrors(asked):
+        with self._tree_errors(asked):
             tree = self.client().load(
                 asked.github,
                 require_trust=asked.require_trust,
@@ -311,6 +311,24 @@ class FrontEnd:
                 **asked.selector(),
             )
         return self._settle(asked, tree, report, verbose)
+
+    @contextlib.contextmanager
+    def _tree_errors(self, asked: Asked) -> Iterator[None]:
+        """Gives a repo's errors the originals' types."""
+        try:
+            yield
+        except HubdError as error:
+            translated = _translate.of_repo(
+                error,
+                owner=asked.owner,
+                name=asked.name,
+                ref=asked.ref or error.metadata.get("ref", "main"),
+                hub_dir=asked.hub_dir,
+                explain=asked.ref is None and self._profile.explains_no_network,
+            )
+            if translated is error:
+                raise
+            raise translated from error
 
     def _settle(
         self, asked: Asked, tree: Tree, report: _Report, verbose: bool
@@ -323,7 +341,7 @@ class FrontEnd:
         elif verbose:
             sys.stderr.write(f"Using cache found in {shown}\n")
         for text in tree.warnings:
-            warnings.warn(text, stacklevel=5)
+            _warn.warn(text)
         if tree.lease is not None:
             _lease.keep(tree.lease)
         _imports.adopt_tree(tree.path)
@@ -339,7 +357,7 @@ class FrontEnd:
         """The sandbox's answer, or the place where to find it in this process."""
         report = _Report(self._profile, asked)
         try:
-            with _TreeErrors(asked):
+            with self._tree_errors(asked):
                 result = call(report)
         except HubdError as error:
             if error.reason not in _RUN_HERE:
@@ -367,10 +385,9 @@ class FrontEnd:
         """What load_state_dict_from_url() hands to the framework."""
         old = self._profile.old_zoo_variable
         if os.getenv(old):
-            warnings.warn(
+            _warn.warn(
                 f"{old} is deprecated, please use env "
-                f"{self._profile.home_variable} instead",
-                stacklevel=3,
+                f"{self._profile.home_variable} instead"
             )
         hub_dir = self.get_dir() if model_dir is None else ""
         directory, name = _weights.target(url, model_dir, file_name, hub_dir)
@@ -419,26 +436,3 @@ class _Report:
         ref = tree.ref if asked.ref is None else asked.ref
         name = _view.directory_name(asked.owner, asked.name, ref)
         return os.path.join(asked.hub_dir, name)
-
-
-class _TreeErrors:
-    """Gives a repo's errors the originals' types."""
-
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, HubdError):
-            asked = self._asked
-            translated = _translate.of_repo(
-                error,
-                owner=asked.owner,
-                name=asked.name,
-                ref=asked.ref or error.metadata.get("ref", "main"),
-                hub_dir=asked.hub_dir,
-            )
-            if translated is not error:
-                raise translated from error

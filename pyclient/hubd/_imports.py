@@ -15,7 +15,7 @@ from importlib.machinery import (
     SourceFileLoader,
 )
 from types import ModuleType
-from typing import Any, Callable, Iterator, List, Mapping, Sequence, Set
+from typing import Any, Callable, FrozenSet, Iterator, List, Mapping, Sequence
 
 MODULE_HUBCONF = "hubconf.py"
 VAR_DEPENDENCY = "dependencies"
@@ -29,20 +29,22 @@ class _TreeLoader(SourceFileLoader):
 
 
 _lock = threading.Lock()
-_trees: Set[str] = set()
+# Replaced, never changed: imports of other threads look through it.
+_trees: FrozenSet[str] = frozenset()
 _quiet_users = 0
 _quiet_before = False
 
 
 def adopt_tree(tree: str) -> None:
     """From here on no import of this process writes into a tree of the store."""
+    global _trees
     root = os.path.join(os.path.realpath(tree), "")
     with _lock:
         if root in _trees:
             return
         if _tree_finder not in sys.path_hooks:
             sys.path_hooks.insert(0, _tree_finder)
-        _trees.add(root)
+        _trees |= {root}
         for path in list(sys.path_importer_cache):
             if os.path.join(os.path.realpath(path), "").startswith(root):
                 sys.path_importer_cache.pop(path, None)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-from typing import Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 
 class Lease:
     """One shared lock; released by close() or when nothing refers to it."""
 
-    def __init__(self, fd: int, path: str) -> None:
-        self._fd: Optional[int] = fd
+    def __init__(self, fd: Optional[int], path: str) -> None:
+        self._fd = fd
         self.path = path
 
     def close(self) -> None:
@@ -26,6 +26,17 @@ class Lease:
 
     def __del__(self) -> None:
         self.close()
+
+    def __deepcopy__(self, memo: object) -> Lease:
+        """A copy would close our descriptor; dataclasses.asdict() makes some."""
+        return self
+
+    def __copy__(self) -> Lease:
+        return self
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        """In another process it holds nothing: the number means another file there."""
+        return Lease, (None, self.path)
 
 
 def take(path: str) -> Optional[Lease]:

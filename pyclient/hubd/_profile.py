@@ -25,5 +25,7 @@ class Profile:
     # Every zip checkpoint is a zipped directory (True), or only those with a
     # single file are of an old format.
     unpacks_every_zip: bool
+    # Without network, ref and cached tree: an error of its own (True), or urllib's.
+    explains_no_network: bool
     # Sent where the client itself reads a URL (file://, ftp://, data:).
     user_agent: str

@@ -22,7 +22,13 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, TypeVar
 import grpc
 
 from hubd import _daemon
-from hubd._errors import DeadlineExceeded, HubdError, WorkerExit, from_status
+from hubd._errors import (
+    DaemonUnreachable,
+    DeadlineExceeded,
+    HubdError,
+    WorkerExit,
+    from_status,
+)
 from hubd._types import Progress, ProgressCallback
 from hubd.v1 import cache_pb2_grpc, error_pb2, hub_pb2, hub_pb2_grpc, trust_pb2_grpc
 
@@ -103,7 +109,7 @@ class Connection:
     def _issue(self, attempt: Callable[[Stubs], T], deadline: Deadline) -> T:
         pause = _FIRST_PAUSE_SECONDS
         for left in range(_REISSUES, -1, -1):
-            path = _daemon.find_or_start(self._root, self._socket, deadline.remaining())
+            path = self._find(deadline)
             stubs = _stubs(path)
             try:
                 return attempt(stubs)
@@ -115,6 +121,14 @@ class Connection:
             time.sleep(min(pause, deadline.remaining() or pause))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         raise AssertionError("the last attempt returns or raises")
+
+    def _find(self, deadline: Deadline) -> str:
+        try:
+            return _daemon.find_or_start(self._root, self._socket, deadline.remaining())
+        except DaemonUnreachable:
+            # If time is up, that is the reason.
+            deadline.remaining()
+            raise
 
 
 def _result(events: Iterable[Any], progress: Optional[ProgressCallback]) -> Any:

@@ -10,7 +10,7 @@ import errno
 import io
 import os
 from email.message import Message
-from typing import Optional
+from typing import Any, Optional, Tuple, Type
 from urllib.error import HTTPError, URLError
 
 from hubd import _errors
@@ -26,10 +26,25 @@ _HTTP_STATUS = {
 
 
 class _Translated(HubdError):
-    """Takes over everything but the text from the error it stands for."""
+    """Takes over everything but the text from the error it stands for.
+
+    Made by _made() only.
+    """
+
+    parts: Tuple[Any, ...]
 
     def _adopt(self, error: HubdError, message: str) -> None:
         self._fill(message, error.code, error.reason, error.metadata, error.worker_exit)
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _made, (type(self), *self.parts)
+
+
+def _made(kind: Type[_Translated], *parts: Any) -> HubdError:
+    """An error that remembers what it was made of, so that it can be pickled."""
+    error = kind(*parts)
+    error.parts = parts
+    return error
 
 
 class RefNotFound(_Translated, _errors.NotFound, ValueError):
@@ -105,30 +120,33 @@ class UpstreamURLError(  # type: ignore[misc]
 class UpstreamURLErrorOffline(  # type: ignore[misc]
     UpstreamURLError, _errors.OfflineMiss
 ):
-    """A checkpoint is not in the cache, and the network may not be used."""
+    """Neither in the cache, nor may the network be used."""
 
 
 def of_repo(
-    error: HubdError, *, owner: str, name: str, ref: str, hub_dir: str
+    error: HubdError, *, owner: str, name: str, ref: str, hub_dir: str, explain: bool
 ) -> HubdError:
-    """What the originals raise where a repo cannot be had."""
+    """What the originals raise where a repo cannot be had.
+
+    explain: say in their words that there is no network; else as urllib does.
+    """
     if error.reason == "REF_NOT_FOUND":
-        return RefNotFound(
+        return _made(
+            RefNotFound,
             error,
             f"Cannot find {ref} in https://github.com/{owner}/{name}. If it's a "
             f"commit from a forked repo, please call hub.load() with forked repo "
             f"directly.",
         )
-    if error.reason in _UPSTREAM_DOWN:
+    if error.reason in _UPSTREAM_DOWN and explain:
         offline = error.reason == "OFFLINE_MISS"
-        return (NoConnectionOffline if offline else NoConnection)(
+        return _made(
+            NoConnectionOffline if offline else NoConnection,
             error,
             f"It looks like there is no internet connection and the repo could not "
             f"be found in the cache ({hub_dir})",
         )
-    if error.reason in _HTTP_STATUS:
-        return _http(error, f"https://github.com/{owner}/{name}/zipball/{ref}")
-    return error
+    return _of_origin(error, f"https://github.com/{owner}/{name}/zipball/{ref}")
 
 
 def of_hubconf(error: HubdError, *, model: str, directory: str) -> HubdError:
@@ -137,11 +155,13 @@ def of_hubconf(error: HubdError, *, model: str, directory: str) -> HubdError:
         missing = [
             name.strip() for name in error.metadata.get("missing", "").split(",")
         ]
-        return HubconfFailed(error, f"Missing dependencies: {', '.join(missing)}")
+        return _made(
+            HubconfFailed, error, f"Missing dependencies: {', '.join(missing)}"
+        )
     if error.reason == "ENTRYPOINT_NOT_FOUND":
-        return HubconfFailed(error, f"Cannot find callable {model} in hubconf")
+        return _made(HubconfFailed, error, f"Cannot find callable {model} in hubconf")
     if error.reason == "HUBCONF_MISSING":
-        return HubconfMissing(error, os.path.join(directory, "hubconf.py"))
+        return _made(HubconfMissing, error, os.path.join(directory, "hubconf.py"))
     return error
 
 
@@ -151,17 +171,20 @@ def of_checkpoint(
     """What the originals raise where a checkpoint cannot be had."""
     if error.reason == "DIGEST_MISMATCH":
         actual = error.metadata.get("actual", "")
-        return BadHash(
-            error, f'invalid hash value (expected "{hash_prefix}", got "{actual}")'
+        return _made(
+            BadHash,
+            error,
+            f'invalid hash value (expected "{hash_prefix}", got "{actual}")',
         )
+    return _of_origin(error, url)
+
+
+def _of_origin(error: HubdError, url: str) -> HubdError:
+    """What urllib raises for a URL that cannot be had."""
     if error.reason in _UPSTREAM_DOWN:
         offline = error.reason == "OFFLINE_MISS"
-        return (UpstreamURLErrorOffline if offline else UpstreamURLError)(error)
+        return _made(UpstreamURLErrorOffline if offline else UpstreamURLError, error)
     if error.reason in _HTTP_STATUS:
-        return _http(error, url)
+        missing = isinstance(error, _errors.NotFound)
+        return _made(UpstreamNotFound if missing else UpstreamHTTPError, error, url)
     return error
-
-
-def _http(error: HubdError, url: str) -> HubdError:
-    missing = isinstance(error, _errors.NotFound)
-    return (UpstreamNotFound if missing else UpstreamHTTPError)(error, url)

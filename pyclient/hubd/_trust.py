@@ -10,11 +10,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import warnings
 from dataclasses import dataclass
 from typing import Iterator, List, Tuple
 
-from hubd import _view
+from hubd import _view, _warn
 from hubd._client import Client
 from hubd._profile import Profile
 
@@ -77,7 +76,7 @@ def decide(
     standing = _standing(profile, client, subject)
     if trust_repo is None and profile.none_warns:
         if not standing.trusted:
-            warnings.warn(_NONE_WARNING.format(fn=calling_fn), stacklevel=4)
+            _warn.warn(_NONE_WARNING.format(fn=calling_fn))
         return standing.recorded
     asks = trust_repo is False or (trust_repo is not True and not standing.trusted)
     if asks:
@@ -171,4 +170,9 @@ def _locked_list(subject: Subject) -> Iterator[Tuple[List[str], bool]]:
         # Some network file systems know no locks; the originals take none.
         with contextlib.suppress(OSError):
             fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-        yield [line.strip() for line in file], is_new
+        try:
+            yield [line.strip() for line in file], is_new
+        finally:
+            # Closing is not enough: a child forked meanwhile has it open, too.
+            with contextlib.suppress(OSError):
+                fcntl.flock(file.fileno(), fcntl.LOCK_UN)

@@ -10,12 +10,14 @@ into place; who loses a race is content with what the winner left.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import stat
 import uuid
-import warnings
-from typing import Iterable, List, Optional
+from typing import Iterable, Iterator, List, Optional
+
+from hubd import _warn
 
 _ASIDE = ".hubd-"
 _TREES = "/store/trees/"
@@ -57,13 +59,32 @@ def place_tree(directory: str, tree: str) -> None:
         names = sorted(os.listdir(tree))
     except FileNotFoundError:
         return
-    if not _shows(directory, tree, names):
-        fresh = _aside(directory)
-        os.mkdir(fresh)
-        for name in names:
-            os.symlink(os.path.join(tree, name), os.path.join(fresh, name))
-        _swap(fresh, directory)
-    sweep(os.path.dirname(directory))
+    with _alone(os.path.dirname(directory)):
+        if not _shows(directory, tree, names):
+            fresh = _aside(directory)
+            os.mkdir(fresh)
+            for name in names:
+                os.symlink(os.path.join(tree, name), os.path.join(fresh, name))
+            _swap(fresh, directory)
+        sweep(os.path.dirname(directory))
+
+
+@contextlib.contextmanager
+def _alone(directory: str) -> Iterator[None]:
+    """Keeps other front-ends from changing a directory's entries meanwhile.
+
+    The hubs that are replaced, and some network file systems, know no such lock.
+    """
+    fd = os.open(directory or ".", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        # Closing is not enough: a child forked meanwhile has it open, too.
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_UN)
+        os.close(fd)
 
 
 def _shows(directory: str, tree: str, names: List[str]) -> bool:
@@ -120,19 +141,19 @@ def is_checkpoint_link(path: str) -> bool:
 
 def place_checkpoint(path: str, blob: str, url: str) -> None:
     """Makes `path` a link to a blob; says so when it was one to other bytes."""
-    there = _link(path)
-    if there != blob:
-        moved = there is not None and os.path.exists(there) and _stands_for_store(there)
-        fresh = _aside(path)
-        os.symlink(blob, fresh)
-        os.rename(fresh, path)
-        if moved and os.path.basename(str(there)) != os.path.basename(blob):
-            warnings.warn(
-                f"{path} stood for other bytes (of another URL, or an older version) "
-                f"and stands for {url} from here on; give file_name to keep both",
-                stacklevel=2,
-            )
-    sweep(os.path.dirname(path))
+    with _alone(os.path.dirname(path)):
+        there = _link(path)
+        if there != blob:
+            fresh = _aside(path)
+            os.symlink(blob, fresh)
+            os.rename(fresh, path)
+        moved = there is not None and _stands_for_store(there) and os.path.exists(there)
+        sweep(os.path.dirname(path))
+    if moved and os.path.basename(str(there)) != os.path.basename(blob):
+        _warn.warn(
+            f"{path} stood for other bytes (of another URL, or an older version) "
+            f"and stands for {url} from here on; give file_name to keep both"
+        )
 
 
 def sweep(directory: str) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-import warnings
 import zipfile
 from dataclasses import dataclass
 from typing import Any, Callable, Optional, Tuple, Union
 from urllib.parse import urlparse
 
-from hubd import _copy, _translate, _view
+from hubd import _copy, _translate, _view, _warn
 from hubd._client import Client
 from hubd._errors import HubdError, OfflineMiss
 from hubd._profile import Profile
@@ -131,10 +130,7 @@ class Weights:
                 found = self._fetch(url, None, hash_prefix, False, offline=True)
             except OfflineMiss:
                 raise error from None
-        warnings.warn(
-            f"{url}: the origin does not answer; the cached bytes are used",
-            stacklevel=6,
-        )
+        _warn.warn(f"{url}: the origin does not answer; the cached bytes are used")
         return found
 
     def _fetch(
@@ -175,7 +171,7 @@ class Weights:
         if not found.cached:
             announcement.make()
         for text in found.warnings:
-            warnings.warn(text, stacklevel=5)
+            _warn.warn(text)
         _copy.check_hash(found.sha256, hash_prefix)
         return found
 
@@ -185,7 +181,7 @@ class Weights:
             if not found.unpacked_path:
                 return StateDictFile(found.path, found)
         elif _has_single_file(found.path):
-            warnings.warn(_LEGACY_WARNING, FutureWarning, stacklevel=5)
+            _warn.warn(_LEGACY_WARNING, FutureWarning)
             # The bytes are there: only their unpacking is asked for.
             found = self._fetch(
                 url, None, found.sha256, False, refresh=False, unpack=True
@@ -200,7 +196,7 @@ class Weights:
             if not zipfile.is_zipfile(path):
                 return StateDictFile(path)
         elif _has_single_file(path):
-            warnings.warn(_LEGACY_WARNING, FutureWarning, stacklevel=5)
+            _warn.warn(_LEGACY_WARNING, FutureWarning)
         else:
             return StateDictFile(path)
         with zipfile.ZipFile(path) as archive:

@@ -45,6 +45,7 @@ _front_end = _hub.FrontEnd(
         none_warns=True,
         announce_on="stderr",
         unpacks_every_zip=True,
+        explains_no_network=False,
         user_agent="oneflow.hub",
     ),
     sys.modules[__name__],

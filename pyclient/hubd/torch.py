@@ -50,6 +50,7 @@ _front_end = _hub.FrontEnd(
         none_warns=False,
         announce_on="stdout",
         unpacks_every_zip=False,
+        explains_no_network=True,
         user_agent="torch.hub",
     ),
     sys.modules[__name__],

@@ -141,6 +141,12 @@ absl::StatusOr<std::string> ReadFile(const std::string& path,
   }
 }
 
+bool IsThere(const std::string& path) {
+  struct stat info;
+  return ::lstat(path.c_str(), &info) == 0 ||
+         (errno != ENOENT && errno != ENOTDIR);
+}
+
 absl::Status RemoveAll(const std::string& path) {
   return RemoveAt(AT_FDCWD, path.c_str(), path);
 }
@@ -151,10 +157,14 @@ absl::StatusOr<std::vector<std::string>> ListDirectory(
                                                 ::closedir);
   if (!directory) return ErrnoError(errno, absl::StrCat("cannot open ", path));
   std::vector<std::string> names;
+  // At the end and at an error readdir says the same; only errno differs.
+  errno = 0;
   while (const dirent* entry = ::readdir(directory.get())) {
     absl::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
+    errno = 0;
   }
+  if (errno != 0) return ErrnoError(errno, absl::StrCat("cannot read ", path));
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -37,6 +37,10 @@ absl::Status WriteFileDurably(const std::string& path,
 absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      int64_t max_bytes = 1 << 20);
 
+// Whether something is at `path`, be it a link that leads nowhere. What cannot
+// be looked at counts as there: only the kernel's "no such file" is an absence.
+bool IsThere(const std::string& path);
+
 // Removes a file or a directory with all that is in it, read-only directories
 // too; follows no link. No error where there is none.
 absl::Status RemoveAll(const std::string& path);

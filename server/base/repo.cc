@@ -45,8 +45,11 @@ absl::string_view WhyNotHost(absl::string_view host) {
   absl::string_view name = host.substr(0, host.find(':'));
   if (name.size() != host.size()) {
     int port = 0;
-    std::string digits(host.substr(name.size() + 1));
-    if (!absl::SimpleAtoi(digits, &port) || port < 1 || port > 65535) {
+    absl::string_view digits = host.substr(name.size() + 1);
+    // SimpleAtoi alone takes blanks, signs and leading zeros, and each way to
+    // write a port would be a repo of its own.
+    if (!absl::SimpleAtoi(digits, &port) || port < 1 || port > 65535 ||
+        digits != absl::StrCat(port)) {
       return "the host's port is not a number from 1 to 65535";
     }
   }

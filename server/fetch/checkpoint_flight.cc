@@ -30,15 +30,20 @@ std::string HeaderOf(const HttpResponse& response, const std::string& name) {
 // Writes a body to a file and hashes it.
 class FileHandler final : public HttpHandler {
  public:
-  FileHandler(std::string url, int fd, FlightTable::Context& flight)
-      : url_(std::move(url)), fd_(fd), flight_(flight) {
+  // `conditional`: the server may answer that nothing changed.
+  FileHandler(std::string url, bool conditional, int fd,
+              FlightTable::Context& flight)
+      : url_(std::move(url)),
+        conditional_(conditional),
+        fd_(fd),
+        flight_(flight) {
     progress_.phase = Progress::Phase::kDownloading;
     progress_.subject = RedactUrl(url_);
   }
 
   absl::Status OnResponse(const HttpResponse& response) override {
     response_ = response;
-    if (response.status == kHttpNotModified) return absl::OkStatus();
+    if (unchanged()) return absl::OkStatus();
     if (response.status != kHttpOk) {
       return ErrorOfResponse(response, url_, Reason::kCheckpointNotFound);
     }
@@ -58,7 +63,9 @@ class FileHandler final : public HttpHandler {
     return absl::OkStatus();
   }
 
-  bool unchanged() const { return response_.status == kHttpNotModified; }
+  bool unchanged() const {
+    return conditional_ && response_.status == kHttpNotModified;
+  }
 
   // What came, without a path. Ends the handler.
   CheckpointObject Finish() {
@@ -77,6 +84,7 @@ class FileHandler final : public HttpHandler {
 
  private:
   const std::string url_;
+  const bool conditional_;
   const int fd_;
   FlightTable::Context& flight_;
   Progress progress_;
@@ -112,10 +120,12 @@ absl::StatusOr<Fetched> FetchUrl(const FetchContext& context,
     return hit;
   }
   HUBD_ASSIGN_OR_RETURN(Store::StagedFile staged, store.StageFile());
-  FileHandler handler(url, staged.fd.get(), flight);
+  const HttpRequest request = RequestFor(url, known);
+  FileHandler handler(url, /*conditional=*/!request.headers.empty(),
+                      staged.fd.get(), flight);
   HUBD_RETURN_IF_ERROR(
-      context.parts.http.Fetch(RequestFor(url, known), handler, flight.stop()));
-  if (handler.unchanged() && known) {
+      context.parts.http.Fetch(request, handler, flight.stop()));
+  if (handler.unchanged()) {
     Fetched hit{*std::move(known)};
     hit.cached = true;
     return hit;

@@ -3,17 +3,15 @@
 // The contract:
 //   - at most one `run` per key is running;
 //   - a ticket that joins late gets the newest progress at once;
-//   - `done` is called exactly once for a ticket that is kept, and never for
-//   one
-//     that was dropped on the callbacks' thread;
+//   - `done` is called exactly once for a ticket that is kept, and never for a
+//     ticket that was dropped on the callbacks' thread;
 //   - a dropped ticket disturbs nobody else;
 //   - when the last ticket of a flight drops, the flight is told to stop and
 //     leaves the table at that moment; who asks next starts a successor, whose
 //     run waits until its predecessor's has returned;
 //   - a failure goes to all who are present and is not remembered;
-//   - each ticket judges the result by its own `accept` (an expected hash,
-//   say):
-//     one that refuses gets its refusal, the others the result.
+//   - each ticket judges the result by its own `accept`, for example by an
+//     expected hash: one that refuses gets its refusal, the others the result.
 //
 // Thread-safe. Callbacks run on `callbacks` (the io thread), runs on `runners`.
 

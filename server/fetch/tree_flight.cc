@@ -14,7 +14,7 @@
 namespace hubd {
 namespace {
 
-constexpr size_t kPipeBytes = 4 << 20;
+constexpr size_t kPipeBytes = 512 << 10;
 constexpr int kHttpOk = 200;
 
 // Whether an older answer may stand in for this failure.
@@ -101,7 +101,11 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
   const FetchParts& parts = context.parts;
   HUBD_ASSIGN_OR_RETURN(std::optional<RefsObject> known,
                         parts.store.catalog().LookupRefs(kSharedDomain, repo));
-  if (known && known->asked_at >= since) return Fetched{*std::move(known)};
+  // An answer from the future was kept before the clock was set back.
+  if (known && known->asked_at >= since &&
+      known->asked_at <= parts.clock.Now()) {
+    return Fetched{*std::move(known)};
+  }
   Progress progress;
   progress.phase = Progress::Phase::kResolving;
   progress.subject = repo.ToString();

@@ -69,8 +69,10 @@ void TreeOperation::Decide(absl::StatusOr<Known> known) {
     if (!known->refs) return Finish(OfflineMiss(others_));
     return Resolve(*known->refs);
   }
-  bool fresh = known->refs &&
-               started_at_ - known->refs->asked_at < context().options.ref_ttl;
+  // Negative where the clock was set back since: an age that says nothing.
+  absl::Duration age = known->refs ? started_at_ - known->refs->asked_at
+                                   : absl::InfiniteDuration();
+  bool fresh = age >= absl::ZeroDuration() && age < context().options.ref_ttl;
   // A ref that a fresh answer does not have may have been pushed since.
   if (fresh && !request_.refresh &&
       ResolveRef(request_.spec, request_.default_ref, request_.skip_validation,

@@ -97,7 +97,7 @@ Explanation Explain(CURLcode code) {
       return {"tls",
               "the host's certificate is not trusted; if your site has a "
               "certificate authority of its own, name its PEM file in [net] "
-              "ca_file or SSL_CERT_FILE"};
+              "ca_file of the daemon's configuration"};
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:

@@ -23,7 +23,8 @@ constexpr size_t kMaxUrlBytes = 8192;
 constexpr int kAnyPort = 0;
 
 absl::Status InvalidUrl(absl::string_view url, absl::string_view why) {
-  std::string shown = LogQuote(RedactUrl(url.substr(0, 256)));
+  // Cut last: a cut in front of the "@" would hide what is to be left out.
+  std::string shown = LogQuote(RedactUrl(url).substr(0, 256));
   return ReasonError(Reason::kInvalidUrl,
                      absl::StrCat("invalid URL ", shown, ": ", why),
                      {{"url", shown.substr(1, shown.size() - 2)}});

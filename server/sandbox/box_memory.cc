@@ -38,10 +38,16 @@ std::optional<int64_t> SumOf(const std::string& path,
   return kilobytes;
 }
 
+// Page tables hold memory even where the pages do not: an address space that
+// is only read maps the kernel's one page of zeros everywhere.
+int64_t TableKilobytes(pid_t pid) {
+  return SumOf(absl::StrCat("/proc/", pid, "/status"), {"VmPTE:"}).value_or(0);
+}
+
 // Counts a page that processes share after a fork once for each of them.
 int64_t RoughKilobytes(pid_t pid) {
   return SumOf(absl::StrCat("/proc/", pid, "/status"),
-               {"RssAnon:", "RssShmem:", "VmSwap:"})
+               {"RssAnon:", "RssShmem:", "VmSwap:", "VmPTE:"})
       .value_or(0);
 }
 
@@ -49,7 +55,7 @@ int64_t RoughKilobytes(pid_t pid) {
 int64_t ExactKilobytes(pid_t pid) {
   const auto exact = SumOf(absl::StrCat("/proc/", pid, "/smaps_rollup"),
                            {"Pss_Anon:", "Pss_Shmem:", "SwapPss:"});
-  return exact.has_value() ? *exact : RoughKilobytes(pid);
+  return exact.has_value() ? *exact + TableKilobytes(pid) : RoughKilobytes(pid);
 }
 
 // A thread's children are its own, so every thread is asked.
@@ -89,6 +95,18 @@ bool TreeHoldsMoreThan(pid_t root, int64_t limit) {
   const int64_t kilobytes = limit >> 10;
   return SumOverTree(root, RoughKilobytes) > kilobytes &&
          SumOverTree(root, ExactKilobytes) > kilobytes;
+}
+
+int SocketsBeside(pid_t pid) {
+  const auto text = ReadFile(absl::StrCat("/proc/", pid, "/net/sockstat"));
+  if (!text.ok()) return 0;
+  absl::string_view rest = *text;
+  int sockets = 0;
+  if (!absl::ConsumePrefix(&rest, "sockets: used ") ||
+      !absl::SimpleAtoi(rest.substr(0, rest.find('\n')), &sockets)) {
+    return 0;
+  }
+  return sockets;
 }
 
 bool CanMeasureTrees() {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -28,13 +29,13 @@
 namespace hubd {
 namespace {
 
-// Calls without rules for their arguments. What Python, numpy, torch, sqlite,
+// Calls without rules for their arguments (fcntl and others are below). What Python, numpy, torch, sqlite,
 // asyncio and multiprocessing use, and their kin.
 constexpr char kAllowed[] =
     // Files.
     "access chdir close close_range copy_file_range dup dup2 dup3 faccessat "
-    "faccessat2 fadvise64 fallocate fchdir fcntl fdatasync fgetxattr "
-    "flistxattr flock fstat fstatfs fsync ftruncate futimesat getcwd "
+    "faccessat2 fadvise64 fallocate fchdir fdatasync fgetxattr "
+    "flistxattr fstat fstatfs fsync ftruncate futimesat getcwd "
     "getdents getdents64 getxattr inotify_add_watch inotify_init "
     "inotify_init1 inotify_rm_watch lgetxattr link linkat listxattr "
     "llistxattr lseek lstat newfstatat pipe pipe2 pread64 preadv preadv2 "
@@ -184,6 +185,25 @@ void AddProcessRules(Rules& rules) {
             {SCMP_CMP(0, SCMP_CMP_MASKED_EQ, kLow32, PR_SET_PDEATHSIG)});
 }
 
+// TCP and UDP and nothing else of the families AF_INET and AF_INET6: the rest
+// is kernel code that is rarely used, some of it loaded when first asked for.
+void AddInetRules(Rules& rules, uint64_t family) {
+  constexpr uint64_t kType = ~uint64_t{SOCK_NONBLOCK | SOCK_CLOEXEC};
+  const struct {
+    uint64_t type;
+    uint64_t protocol;
+  } kKinds[] = {{SOCK_STREAM, 0},
+                {SOCK_STREAM, IPPROTO_TCP},
+                {SOCK_DGRAM, 0},
+                {SOCK_DGRAM, IPPROTO_UDP}};
+  for (const auto& kind : kKinds) {
+    rules.Add(SCMP_ACT_ALLOW, "socket",
+              {SCMP_CMP(0, SCMP_CMP_EQ, family),
+               SCMP_CMP(1, SCMP_CMP_MASKED_EQ, kType, kind.type),
+               SCMP_CMP(2, SCMP_CMP_EQ, kind.protocol)});
+  }
+}
+
 // Whole 64-bit values are compared, so that AF_VSOCK | 1 << 32 is no way round.
 // AF_VSOCK matters: a network namespace does not confine it.
 void AddSocketRules(Rules& rules, bool inet) {
@@ -191,12 +211,32 @@ void AddSocketRules(Rules& rules, bool inet) {
   rules.Add(SCMP_ACT_ALLOW, "socketpair", {SCMP_CMP(0, SCMP_CMP_EQ, AF_UNIX)});
   rules.Add(no_family, "socketpair", {SCMP_CMP(0, SCMP_CMP_NE, AF_UNIX)});
   for (uint64_t family = 0; family <= AF_INET6; ++family) {
-    const bool allowed = family == AF_UNIX ||
-                         (inet && (family == AF_INET || family == AF_INET6));
-    rules.Add(allowed ? SCMP_ACT_ALLOW : no_family, "socket",
-              {SCMP_CMP(0, SCMP_CMP_EQ, family)});
+    if (inet && (family == AF_INET || family == AF_INET6)) {
+      AddInetRules(rules, family);
+    } else {
+      rules.Add(family == AF_UNIX ? SCMP_ACT_ALLOW : no_family, "socket",
+                {SCMP_CMP(0, SCMP_CMP_EQ, family)});
+    }
   }
   rules.Add(no_family, "socket", {SCMP_CMP(0, SCMP_CMP_GT, AF_INET6)});
+}
+
+// A lock or a lease on a file that the host has too holds up the host's
+// programs, hubd's own leases among them, and record locks are memory that
+// nothing bounds. So there are none.
+void AddDescriptorRules(Rules& rules) {
+  for (uint64_t command : {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL,
+                           F_SETFL, F_GETPIPE_SZ, F_GET_SEALS}) {
+    rules.Add(SCMP_ACT_ALLOW, "fcntl",
+              {SCMP_CMP(1, SCMP_CMP_MASKED_EQ, kLow32, command)});
+  }
+  const uint32_t no_locks = SCMP_ACT_ERRNO(ENOLCK);
+  for (uint64_t command :
+       {F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE}) {
+    rules.Add(no_locks, "fcntl",
+              {SCMP_CMP(1, SCMP_CMP_MASKED_EQ, kLow32, command)});
+  }
+  rules.Add(no_locks, "flock");
 }
 
 // Terminals are for asking, not for pushing characters into.
@@ -258,6 +298,7 @@ absl::StatusOr<UniqueFd> BuildFilter(const FilterOptions& options) {
   AddList(rules, SCMP_ACT_ERRNO(EPERM), kRefused);
   AddProcessRules(rules);
   AddSocketRules(rules, options.inet);
+  AddDescriptorRules(rules);
   AddIoctlRules(rules);
   AddModeRules(rules);
   AddMemoryRules(rules);

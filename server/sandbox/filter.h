@@ -9,13 +9,13 @@
 namespace hubd {
 
 struct FilterOptions {
-  // Allow IPv4 and IPv6 sockets beside those of the unix family.
+  // Allow TCP and UDP sockets beside those of the unix family.
   bool inet = false;
 };
 
 // A seccomp program, an allow list, in a sealed memfd as bubblewrap's --seccomp
 // takes it. A call that is not on the list answers ENOSYS, a dangerous one
-// EPERM; a call of another architecture ends the process with SIGSYS.
+// EPERM, a lock on a file ENOLCK; a call of another architecture ends the process with SIGSYS.
 absl::StatusOr<UniqueFd> BuildFilter(const FilterOptions& options);
 
 }  // namespace hubd

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
@@ -105,6 +106,10 @@ absl::StatusOr<int> OptionsFd(const SandboxPolicy& policy) {
   }
   std::string options;
   for (const std::string& word : BwrapArgs(policy, fds)) {
+    // It would end the word and begin an option of somebody else's choice.
+    if (absl::StrContains(word, '\0')) {
+      return absl::InvalidArgumentError("a word of the policy has a NUL in it");
+    }
     options.append(word).push_back('\0');
   }
   return Inherit(SealedMemfd(options));

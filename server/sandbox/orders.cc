@@ -74,8 +74,10 @@ template <class Codec, class Limits>
 void LimitFields(Codec& codec, Limits& limits) {
   int64_t time_ms = absl::ToInt64Milliseconds(limits.time);
   int64_t open_files = limits.open_files;
+  int64_t sockets = limits.sockets;
   codec.Number(time_ms);
   codec.Number(open_files);
+  codec.Number(sockets);
   codec.Number(limits.memory_bytes);
   codec.Number(limits.output_bytes);
   codec.Number(limits.max_output_bytes);
@@ -84,6 +86,7 @@ void LimitFields(Codec& codec, Limits& limits) {
   if constexpr (!std::is_const_v<Limits>) {
     limits.time = absl::Milliseconds(time_ms);
     limits.open_files = static_cast<int>(open_files);
+    limits.sockets = static_cast<int>(sockets);
   }
 }
 

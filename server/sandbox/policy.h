@@ -51,7 +51,11 @@ struct SandboxPolicy {
     int64_t result_bytes = 4 << 20;
     // The longest file that a process may write, where it can write one.
     int64_t file_bytes = 64 << 20;
+    // Of each process.
     int open_files = 256;
+    // Of all processes together, since the kernel's buffers for them count as
+    // nobody's memory. More end the run as too much memory does.
+    int sockets = 256;
   };
 
   std::string bubblewrap = "/usr/bin/bwrap";

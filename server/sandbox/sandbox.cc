@@ -254,7 +254,8 @@ void Supervisor::CheckClock() {
   if (now - started_ >= absl::ToChronoNanoseconds(limits_.time)) {
     EndWith(End::kLimit, Limit::kTime);
   }
-  if (FirstLives() && TreeHoldsMoreThan(first_pid_, limits_.memory_bytes)) {
+  if (FirstLives() && (TreeHoldsMoreThan(first_pid_, limits_.memory_bytes) ||
+                       SocketsBeside(first_pid_) > limits_.sockets)) {
     EndWith(End::kLimit, Limit::kMemory);
   }
 }

@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/digest.h"
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
@@ -22,9 +23,10 @@ namespace {
 // An advertisement of 64 MiB, written as JSON.
 constexpr int64_t kMaxRecordBytes = 256 << 20;
 
-bool IsThere(const std::string& path) {
+// What cannot be looked at may be one.
+bool MayBeDirectory(const std::string& path) {
   struct stat info;
-  return ::lstat(path.c_str(), &info) == 0;
+  return ::lstat(path.c_str(), &info) != 0 || S_ISDIR(info.st_mode);
 }
 
 // What cannot be removed stays for the next time; it is in nobody's way.
@@ -167,19 +169,39 @@ absl::Status RecoverRefs(const Layout& layout, Catalog& catalog) {
   return absl::OkStatus();
 }
 
+// Removes an object that no record names. It is renamed away first: one that
+// cannot be removed whole must not stand where a publisher takes it for whole.
+void RemoveObject(const Layout& layout, const std::string& path) {
+  std::string away = absl::StrCat(layout.tmp(), "/", Sha256Hex(path));
+  // Only a directory that its owner can write can be moved into another one.
+  if (MayBeDirectory(path)) ::chmod(path.c_str(), 0700);
+  if (::rename(path.c_str(), away.c_str()) == 0) {
+    HUBD_LOG(kInfo) << "event=recovery unnamed=" << LogQuote(path);
+    RemoveOrLog(away);
+  } else {
+    RemoveOrLog(path);
+  }
+}
+
 // Removes what lies `depth` levels below `directory` and is not in `named`, and
 // the levels between that are empty then.
-void Sweep(const std::string& directory, int depth,
+void Sweep(const Layout& layout, const std::string& directory, int depth,
            const std::set<std::string>& named) {
+  if (!MayBeDirectory(directory)) return RemoveOrLog(directory);
   absl::StatusOr<std::vector<std::string>> names = ListDirectory(directory);
-  if (!names.ok()) return RemoveOrLog(directory);  // No directory.
+  if (!names.ok()) {
+    // Objects that are named may lie below: nothing is removed unseen.
+    HUBD_LOG(kWarning) << "event=recovery error="
+                       << LogQuote(std::string(names.status().message()));
+    return;
+  }
   for (const std::string& name : *names) {
     std::string path = absl::StrCat(directory, "/", name);
     if (depth > 1) {
-      Sweep(path, depth - 1, named);
+      Sweep(layout, path, depth - 1, named);
       ::rmdir(path.c_str());
     } else if (!named.contains(path)) {
-      RemoveOrLog(path);
+      RemoveObject(layout, path);
     }
   }
 }
@@ -198,9 +220,9 @@ absl::Status Recover(const Layout& layout, Catalog& catalog) {
   HUBD_RETURN_IF_ERROR(RecoverKind<CheckpointObject>(layout, catalog, named));
   HUBD_RETURN_IF_ERROR(RecoverKind<UnpackedObject>(layout, catalog, named));
   HUBD_RETURN_IF_ERROR(RecoverRefs(layout, catalog));
-  Sweep(layout.trees(), 4, named);
-  Sweep(layout.blobs(), 2, named);
-  Sweep(layout.unpacked(), 1, named);
+  Sweep(layout, layout.trees(), 4, named);
+  Sweep(layout, layout.blobs(), 2, named);
+  Sweep(layout, layout.unpacked(), 1, named);
   return absl::OkStatus();
 }
 

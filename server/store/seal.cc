@@ -24,12 +24,17 @@ absl::Status SealEntries(UniqueFd fd, const std::string& shown) {
   std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(raw), ::closedir);
   if (!directory) return ErrnoError(errno, absl::StrCat("cannot read ", shown));
   fd.release();  // The DIR owns it.
+  // At the end and at an error readdir says the same; only errno differs.
+  errno = 0;
   while (const dirent* entry = ::readdir(directory.get())) {
     absl::string_view name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    HUBD_RETURN_IF_ERROR(
-        SealEntry(raw, entry->d_name, absl::StrCat(shown, "/", entry->d_name)));
+    if (name != "." && name != "..") {
+      HUBD_RETURN_IF_ERROR(
+          SealEntry(raw, entry->d_name, absl::StrCat(shown, "/", name)));
+    }
+    errno = 0;
   }
+  if (errno != 0) return ErrnoError(errno, absl::StrCat("cannot read ", shown));
   return absl::OkStatus();
 }
 

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "absl/random/random.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -41,11 +42,6 @@ bool Names(const std::string& path, int fd) {
   struct stat held;
   return ::stat(path.c_str(), &named) == 0 && ::fstat(fd, &held) == 0 &&
          SameFile(named, held);
-}
-
-bool IsThere(const std::string& path) {
-  struct stat info;
-  return ::lstat(path.c_str(), &info) == 0;
 }
 
 // A full disk is the one failure that people can mend: tell them how.
@@ -180,6 +176,11 @@ absl::Status SealFile(const std::string& path) {
   return ErrnoError(errno, absl::StrCat("cannot sync ", path));
 }
 
+std::string RandomWord() {
+  absl::BitGen bits;
+  return absl::StrCat(absl::Hex(absl::Uniform<uint64_t>(bits)));
+}
+
 }  // namespace
 
 Staging::~Staging() {
@@ -229,7 +230,8 @@ Store::Store(Layout layout, const Clock& clock, UniqueFd root, UniqueFd lock,
       clock_(clock),
       root_(std::move(root)),
       lock_(std::move(lock)),
-      catalog_(std::move(catalog)) {}
+      catalog_(std::move(catalog)),
+      staging_prefix_(RandomWord()) {}
 
 Store::~Store() {
   // By the descriptor: where the root was replaced, the path is another's.
@@ -251,7 +253,8 @@ bool Store::StillThere() const {
 }
 
 std::string Store::NextStagingPath() {
-  return absl::StrCat(layout_.tmp(), "/", staged_count_++);
+  return absl::StrCat(layout_.tmp(), "/", staging_prefix_, ".",
+                      staged_count_++);
 }
 
 absl::StatusOr<Staging> Store::StageDirectory() {

@@ -128,6 +128,9 @@ class Store {
   const UniqueFd root_;
   const UniqueFd lock_;
   const std::unique_ptr<Catalog> catalog_;
+  // Sets this store's staged things apart from those of a store that took the
+  // root's place.
+  const std::string staging_prefix_;
   std::atomic<int64_t> staged_count_{0};
 
   // Between the look whether an object is there and the rename that puts it.

@@ -40,6 +40,7 @@ std::vector<std::string> Homes() {
 // Why `path` must not be shown in a sandbox; empty where it may.
 std::string Objection(const std::string& path) {
   if (path.empty() || path[0] != '/') return "is not an absolute path";
+  if (absl::StrContains(path, '\0')) return "has a NUL in it";
   if (fs::path(path).lexically_normal() != path) return "is not a plain path";
   for (absl::string_view kept :
        {"/proc", "/sys", "/dev", "/etc", kRepoInBox, kHubdInBox}) {
@@ -48,8 +49,13 @@ std::string Objection(const std::string& path) {
   std::error_code error;
   if (!fs::exists(path, error)) return "is not there";
   const fs::path real = fs::canonical(path, error);
+  if (error) return "is not there";
+  // Where a link leads counts too. Sockets of the user's services lie in /run.
+  for (absl::string_view kept : {"/proc", "/sys", "/dev", "/etc", "/run"}) {
+    if (IsWithin(real.native(), kept)) return absl::StrCat("leads to ", kept);
+  }
   for (absl::string_view top :
-       {"/", "/home", "/root", "/tmp", "/var", "/run"}) {
+       {"/", "/home", "/root", "/tmp", "/var"}) {
     if (real == std::string(top)) return "is no installation of Python";
   }
   for (const std::string& home : Homes()) {
@@ -153,10 +159,13 @@ absl::StatusOr<std::vector<std::string>> BindInterpreter(
     sites.push_back(site);
   }
   HUBD_RETURN_IF_ERROR(binds.AddProgram(interpreter.executable()));
-  std::vector<absl::string_view> libraries;
-  for (absl::string_view path :
-       absl::StrSplit(interpreter.ld_library_path(), ':')) {
-    if (!path.empty() && binds.Shows(path)) libraries.push_back(path);
+  std::vector<std::string> libraries;
+  for (const std::string& entry : std::vector<std::string>(
+           absl::StrSplit(interpreter.ld_library_path(), ':'))) {
+    const std::string path = fs::path(entry).lexically_normal().native();
+    if (!absl::StrContains(path, '\0') && binds.Shows(path)) {
+      libraries.push_back(path);
+    }
   }
   if (!libraries.empty()) {
     policy.environment.push_back(

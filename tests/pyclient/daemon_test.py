@@ -208,3 +208,40 @@ def test_a_root_is_the_same_through_links(home):
     os.mkdir(home + "/real")
     os.symlink(home + "/real", home + "/link")
     assert _daemon.canonical(home + "/link/sub") == home + "/real/sub"
+
+
+def test_what_the_system_refuses_is_said_as_unreachable(root, home, program):
+    program(_READY)
+    key = hashlib.sha256(root.encode()).hexdigest()[:16]
+    os.makedirs(f"{home}/hubd/{key}.start")
+    os.chmod(home + "/hubd", 0o700)
+    with pytest.raises(hubd.DaemonUnreachable, match="Is a directory"):
+        _find(root)
+
+
+_MANY_FILES = """
+import os, resource, sys
+from hubd import _daemon
+limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+files = [os.open("/dev/null", os.O_RDONLY) for _ in range(min(limit, 1200) - 50)]
+print(_daemon.find_or_start(sys.argv[1], None, 20.0))
+"""
+
+
+def test_a_process_with_many_open_files_can_start_one(root, program):
+    program(_READY)
+    done = subprocess.run(
+        [sys.executable, "-c", _MANY_FILES, root],
+        env={**os.environ, "PYTHONPATH": PYCLIENT},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == root + "/d.sock"
+
+
+def test_a_deadline_that_passes_during_the_start_is_said_as_such(root, program):
+    program("import select\nselect.select([], [], [], 20)\n")
+    with pytest.raises(hubd.DeadlineExceeded):
+        hubd.Client(dir=root, timeout="100ms").get_dir()

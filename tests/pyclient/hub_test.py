@@ -280,16 +280,40 @@ def test_an_unknown_ref_is_the_originals_value_error(hub):
     "reason, kind",
     [("OFFLINE_MISS", hubd.OfflineMiss), ("UPSTREAM_UNAVAILABLE", hubd.UpstreamError)],
 )
-def test_without_network_it_is_the_originals_runtime_error(hub, daemon, reason, kind):
+def test_without_network_and_ref_it_is_torchs_own_error(
+    torch_hub, daemon, reason, kind
+):
     daemon.fail("Load", _fail(reason), always=True)
     with pytest.raises(RuntimeError) as caught:
-        _load(hub)
+        _load(torch_hub)
     assert str(caught.value) == (
         "It looks like there is no internet connection and the repo could not be "
-        f"found in the cache ({hub.get_dir()})"
+        f"found in the cache ({torch_hub.get_dir()})"
     )
     assert isinstance(caught.value, kind)
     assert caught.value.__cause__.message == f"because {reason}"
+
+
+@pytest.mark.parametrize("name, ref", [("torch", ":v1"), ("oneflow", "")])
+@pytest.mark.parametrize(
+    "reason, kind",
+    [("OFFLINE_MISS", hubd.OfflineMiss), ("UPSTREAM_UNAVAILABLE", hubd.UpstreamError)],
+)
+def test_without_network_it_is_else_urllibs_error(
+    request, daemon, name, ref, reason, kind
+):
+    daemon.fail("Load", _fail(reason), always=True)
+    with pytest.raises(urllib.error.URLError, match=f"because {reason}") as caught:
+        _load(request.getfixturevalue(name + "_hub"), "own/repo" + ref)
+    assert isinstance(caught.value, kind)
+
+
+def test_warnings_name_the_line_of_the_caller(hub, repo):
+    repo.warnings = ["of the daemon"]
+    with pytest.warns(UserWarning, match="of the daemon") as caught:
+        _load(hub)
+        hub.list("own/repo", trust_repo=True)
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 @pytest.mark.parametrize(

@@ -127,3 +127,17 @@ def test_a_link_to_a_tree_counts_as_the_tree(repo, home, monkeypatch):
     _imports.adopt_tree(path)
     assert _imports.call(home + "/view", "net", (), {})[0] == home + "/view"
     assert _caches(path) == []
+
+
+def test_a_tree_can_be_adopted_while_another_thread_looks_for_modules(
+    home, monkeypatch
+):
+    # A lookup that stops half way; it must not mind what is adopted meanwhile.
+    class Adopting(str):
+        def startswith(self, prefix):
+            _imports.adopt_tree(home + "/late")
+            return super().startswith(prefix)
+
+    _imports.adopt_tree(home + "/early")
+    monkeypatch.setattr(_imports.os.path, "join", lambda *parts: Adopting(home + "/"))
+    assert not _imports.in_tree(home)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import fcntl
 import os
+import pickle
 
 import pytest
 
@@ -49,3 +51,21 @@ def test_what_was_replaced_while_it_was_locked_gives_no_lease(home, monkeypatch)
 
     monkeypatch.setattr(_lease.fcntl, "flock", evict_meanwhile)
     assert _lease.take(path) is None
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_a_copy_is_the_same_lease(home, duplicate):
+    lease = _lease.take(home)
+    again = duplicate(lease)
+    del lease
+    assert not _can_evict(home)
+    again.close()
+    assert _can_evict(home)
+
+
+def test_a_lease_sent_to_another_process_closes_no_descriptor_there(home):
+    lease = _lease.take(home)
+    there = pickle.loads(pickle.dumps(lease))
+    assert there.path == home
+    there.close()
+    assert not _can_evict(home)

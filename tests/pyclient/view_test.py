@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import warnings
 
 import pytest
 
+from conftest import PYCLIENT
 from hubd import _view
 
 
@@ -175,3 +178,48 @@ def test_only_a_directory_of_the_callers_counts_as_owned(hub, monkeypatch):
     assert not _view.owned_directory(hub + "/absent")
     monkeypatch.setattr(_view.os, "geteuid", lambda: 12345)
     assert not _view.owned_directory(hub)
+
+
+_MOVES = """
+import sys
+from hubd import _view
+_, shown, *trees = sys.argv
+for tree in trees:
+    _view.place_tree(shown, tree)
+"""
+
+
+def test_processes_that_replace_it_together_keep_what_others_wrote(hub, trees):
+    shown = [trees(str(number)) for number in range(40)]
+    _view.place_tree(hub + "/v", shown[0])
+    open(hub + "/v/notes", "w").close()
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", _MOVES, hub + "/v", *shown],
+            env={**os.environ, "PYTHONPATH": PYCLIENT},
+        )
+        for _ in range(6)
+    ]
+    assert [rank.wait() for rank in ranks] == [0] * 6
+    assert _listed(hub + "/v") == ["hubconf.py", "notes"]
+    assert _listed(hub) == ["v"]
+
+
+def test_a_child_that_is_forked_meanwhile_keeps_nobody_out(hub, trees):
+    with _view._alone(hub):
+        inherited = os.dup(next(fd for fd in _descriptors() if _is(fd, hub)))
+    try:
+        _view.place_tree(hub + "/v", trees("1"))
+    finally:
+        os.close(inherited)
+
+
+def _descriptors():
+    return [int(name) for name in os.listdir("/proc/self/fd")]
+
+
+def _is(fd, path):
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except OSError:
+        return False

@@ -76,6 +76,17 @@ TEST(FsTest, RemoveAllTakesReadOnlyTreesAndFollowsNoLink) {
   EXPECT_TRUE(RemoveAll(dir.Below("tree")).ok());
 }
 
+TEST(FsTest, OnlyWhatTheKernelCallsAbsentIsNotThere) {
+  TempDir dir;
+  ASSERT_TRUE(WriteFileDurably(dir.Below("f"), "", 0600).ok());
+  std::filesystem::create_symlink("nowhere", dir.Below("dangling"));
+  EXPECT_TRUE(IsThere(dir.Below("f")));
+  EXPECT_TRUE(IsThere(dir.Below("dangling")));
+  EXPECT_TRUE(IsThere(dir.Below(std::string(300, 'x'))));  // ENAMETOOLONG
+  EXPECT_FALSE(IsThere(dir.Below("x/y")));
+  EXPECT_FALSE(IsThere(dir.Below("f/y")));
+}
+
 TEST(FsTest, RenameDurablyNamesBothPathsWhenItFails) {
   TempDir dir;
   absl::Status status = RenameDurably(dir.Below("a"), dir.Below("b"));

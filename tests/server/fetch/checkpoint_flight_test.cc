@@ -75,6 +75,16 @@ TEST_F(CheckpointFlightTest, AMissingFileIsNotFound) {
             Reason::kCheckpointNotFound);
 }
 
+TEST_F(CheckpointFlightTest, NotModifiedWithoutAConditionIsNoCheckpoint) {
+  FakeHttpTransport::Answer answer;
+  answer.response.status = 304;
+  http_.Set(kUrl, answer);
+  FreeFlight flight;
+  EXPECT_EQ(ReasonOf(FetchUrl(context(), kUrl, false, flight).status()),
+            Reason::kUpstreamUnavailable);
+  EXPECT_FALSE(store_->HasBlob(Sha256Hex("")));
+}
+
 TEST_F(CheckpointFlightTest, AHostileZipIsNotPublished) {
   http_.Serve(kUrl, Zip({{"../evil", "x"}}));
   FreeFlight flight;

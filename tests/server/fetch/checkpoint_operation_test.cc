@@ -73,6 +73,19 @@ TEST_F(CheckpointOperationTest, OneCallersWrongHashDisturbsNobody) {
   EXPECT_TRUE(right.get().ok());
 }
 
+TEST_F(CheckpointOperationTest, ADigestSettlesWhetherAnUnmarkedBodyIsWhole) {
+  FakeHttpTransport::Answer answer;
+  answer.response.status = 200;
+  answer.response.framed = false;
+  answer.body = "weights";
+  http_.Set(kUrl, answer);
+  CheckpointRequest refresh = Request();
+  refresh.refresh = true;
+  EXPECT_EQ(FetchCheckpoint(refresh)->warnings.size(), 1u);
+  refresh.sha256_prefix = Sha256Hex("weights");
+  EXPECT_TRUE(FetchCheckpoint(refresh)->warnings.empty());
+}
+
 TEST_F(CheckpointOperationTest, AHitWithAnotherHashIsNotDelivered) {
   http_.Serve(kUrl, "weights");
   ASSERT_TRUE(FetchCheckpoint(Request()).ok());

@@ -236,14 +236,17 @@ TEST_F(FlightTableTest, JudgeRefusesWhatEveryTicketRefuses) {
 
 TEST_F(FlightTableTest, NoCallbackFollowsADropOnTheCallbacksThread) {
   Gate gate;
+  std::promise<void> started, ended;
   std::atomic<bool> dropped = false, called_after = false;
   auto run = [&](FlightTable::Context& context) -> absl::StatusOr<Fetched> {
+    started.set_value();
     Progress progress;
     for (int i = 0; i < 1000 && !context.stop().stop_requested(); ++i) {
       progress.done_bytes = i;
       context.Report(progress);
     }
     gate.Wait();
+    ended.set_value();
     return Checkpoint("a");
   };
   auto ticket = std::make_shared<FlightTable::Ticket>();
@@ -251,11 +254,13 @@ TEST_F(FlightTableTest, NoCallbackFollowsADropOnTheCallbacksThread) {
       {"shared", "thing"}, run, nullptr,
       [&](const Progress&) { called_after = called_after || dropped; },
       [&](const absl::StatusOr<Fetched>&) { called_after = true; });
+  started.get_future().wait();
   callbacks_.Post([&, ticket] {
     ticket->Drop();
     dropped = true;
   });
   gate.Open();
+  ended.get_future().wait();
   DrainCallbacks();
   DrainCallbacks();
   EXPECT_TRUE(dropped);
@@ -285,26 +290,35 @@ TEST_F(FlightTableTest, ManyThreadsJoinAndDropAtOnce) {
     --running;
     return Checkpoint("a");
   };
-  std::mutex mutex;
-  std::vector<FlightTable::Ticket> tickets;
-  std::vector<std::jthread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&, t] {
-      for (int i = 0; i < 500; ++i) {
-        FlightTable::Ticket ticket =
-            table_.Join({"shared", "thing"}, run, nullptr, nullptr,
-                        [&](const absl::StatusOr<Fetched>&) { ++done; });
-        if ((i + t) % 3 == 0) continue;  // dropped
-        ++kept;
-        std::lock_guard<std::mutex> lock(mutex);
-        tickets.push_back(std::move(ticket));
-      }
-    });
+  {
+    // Ends before what its runs use.
+    FlightTable table(runners_, callbacks_);
+    std::mutex mutex;
+    std::vector<FlightTable::Ticket> tickets;
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&, t] {
+        for (int i = 0; i < 500; ++i) {
+          const bool keep = (i + t) % 3 != 0;
+          FlightTable::Ticket ticket =
+              table.Join({"shared", "thing"}, run, nullptr, nullptr,
+                         [&done, keep](const absl::StatusOr<Fetched>&) {
+                           if (keep) ++done;
+                         });
+          if (!keep) continue;
+          ++kept;
+          std::lock_guard<std::mutex> lock(mutex);
+          tickets.push_back(std::move(ticket));
+        }
+      });
+    }
+    threads.clear();
+    while (done < kept) DrainCallbacks();
+    EXPECT_EQ(table.size(), 0);
   }
-  threads.clear();
-  while (done < kept) DrainCallbacks();
+  DrainCallbacks();
+  EXPECT_EQ(done, kept);
   EXPECT_EQ(most, 1);
-  EXPECT_EQ(table_.size(), 0);
 }
 
 }  // namespace

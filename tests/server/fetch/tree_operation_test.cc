@@ -68,6 +68,15 @@ TEST_F(TreeOperationTest, AsksAgainWhenTheAnswerIsOldOrARefreshIsWanted) {
   EXPECT_EQ(git_.calls(), 3);
 }
 
+TEST_F(TreeOperationTest, AnAnswerFromBeforeTheClockWasSetBackIsNotFresh) {
+  ASSERT_TRUE(FetchTree(Request()).ok());
+  git_.Answer(Advertisement{"refs/heads/main", {{"refs/heads/main", kOther}}});
+  clock_.Advance(-absl::Hours(24));
+  EXPECT_EQ(FetchTree(Request())->tree.key.commit, kOther);
+  EXPECT_EQ(FetchTree(Request())->tree.key.commit, kOther);
+  EXPECT_EQ(git_.calls(), 2);
+}
+
 TEST_F(TreeOperationTest, ASilentHostIsAnsweredFromTheStoreAndMarkedStale) {
   ASSERT_TRUE(FetchTree(Request()).ok());
   clock_.Advance(absl::Hours(2));

@@ -107,6 +107,9 @@ TEST(ParseUrlTest, SaysWhoReadsFilesAndKeepsSecretsToItself) {
               HasSubstr("read by the client"));
   EXPECT_THAT(ParseUrl("https://u:secret@h/?token=secret").status().ToString(),
               Not(HasSubstr("secret")));
+  const std::string long_secret = "secret" + std::string(300, 'x');
+  EXPECT_THAT(ParseUrl("https://u:" + long_secret + "@h/").status().ToString(),
+              Not(HasSubstr("secret")));
 }
 
 TEST(UrlPolicyTest, TellsPublicAddressesFromAllOthers) {

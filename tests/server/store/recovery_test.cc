@@ -1,6 +1,7 @@
 #include "server/store/recovery.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <set>
@@ -113,6 +114,15 @@ TEST_F(RecoveryTest, ARecordUnderAnothersNameGivesNoRow) {
   auto store = Open();
   EXPECT_EQ(*store->catalog().LookupTree(other.key), std::nullopt);
   ExpectAllThere(*store);
+}
+
+TEST_F(RecoveryTest, WhatCannotBeLookedAtStays) {
+  // Root looks everywhere; for everyone else this is as good as a bad disk.
+  const std::string host = layout_.trees() + "/" + kSampleRepo.host;
+  ASSERT_EQ(::chmod(host.c_str(), 0), 0);
+  Open();
+  ASSERT_EQ(::chmod(host.c_str(), 0755), 0);
+  ExpectAllThere(*Open());
 }
 
 TEST_F(RecoveryTest, HalfWrittenFilesAndStagedOnesGo) {

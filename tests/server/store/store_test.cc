@@ -200,6 +200,19 @@ TEST_F(StoreTest, NoticesThatItsRootWasReplacedAndLeavesTheNewOneAlone) {
   EXPECT_EQ(*ReadFile(layout_.address()), "/other\n");
 }
 
+TEST_F(StoreTest, PublishesNothingOfTheRootThatReplacedItsOwn) {
+  auto staged = *store_->StageFile();
+  ASSERT_TRUE(RenameDurably(layout_.root(), dir_.Below("old")).ok());
+  auto other = *Open();
+  auto others = *other->StageFile();
+  EXPECT_FALSE(store_
+                   ->PublishCheckpoint(std::move(staged.staging),
+                                       SampleCheckpoint(layout_, 1))
+                   .ok());
+  EXPECT_TRUE(std::filesystem::exists(others.staging.path()));
+  EXPECT_TRUE(ListDirectory(layout_.blobs())->empty());
+}
+
 TEST_F(StoreTest, NoticesThatOnlyItsStoreWasRemoved) {
   ASSERT_TRUE(RemoveAll(layout_.store()).ok());
   EXPECT_FALSE(store_->StillThere());
