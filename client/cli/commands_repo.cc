@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "client/cli/human.h"
 #include "client/cli/json.h"
 #include "client/cli/table.h"
@@ -86,7 +86,8 @@ absl::Status RunHelp(Session& session) {
       "\n"));
   if (result.has_doc()) {
     const std::string doc = CleanText(result.doc());
-    session.Print(absl::StrCat("\n", absl::StripSuffix(doc, "\n"), "\n"));
+    session.Print(
+        absl::StrCat("\n", absl::StripTrailingAsciiWhitespace(doc), "\n"));
   } else {
     session.Note("It has no documentation.");
   }

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _LEASE_TRIES = 3
 
 # What "no ref" means: the origin's HEAD, or the rules of the hubs.
-DefaultRef = str
+DefaultRef = typing.Literal["head", "main-else-master", "master"]
 _DEFAULT_REFS = {"head": 0, "main-else-master": 1, "master": 2}
 
 

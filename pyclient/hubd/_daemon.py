@@ -18,7 +18,6 @@ import shutil
 import socket
 import stat
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -31,6 +30,7 @@ SYSTEM_SOCKET = "/run/hubd/hubd.sock"
 _SERVICE_USER = "hubd"
 _START_SECONDS = 30.0
 _HELD_SECONDS = 10.0
+_CONNECT_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 _LOG_LINES = 20
 
@@ -88,10 +88,7 @@ def _find_or_start(root: str, explicit: Optional[str], wait: Optional[float]) ->
 def _answers(path: str) -> bool:
     """Whether a daemon we believe accepts connections at a path."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-        peer.settimeout(5.0)
-        try:
-            peer.connect(path)
-        except OSError:
+        if not _connects(peer, path):
             return False
         size = struct.calcsize("3i")
         credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
@@ -103,6 +100,22 @@ def _answers(path: str) -> bool:
             metadata={"path": path},
         )
     return True
+
+
+def _connects(peer: socket.socket, path: str) -> bool:
+    peer.setblocking(False)
+    until = time.monotonic() + _CONNECT_SECONDS
+    while True:
+        try:
+            peer.connect(path)
+            return True
+        except BlockingIOError:
+            # Somebody listens there, and many wait for him.
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_POLL_SECONDS)
+        except OSError:
+            return False
 
 
 def _believed_uids() -> List[int]:
@@ -174,7 +187,8 @@ def _start_lock(path: str, deadline: float) -> Iterator[None]:
 def _program() -> str:
     named = os.environ.get("HUBD_DAEMON")
     if named:
-        return named
+        # The daemon starts in another directory.
+        return os.path.abspath(shutil.which(named) or named)
     here = os.path.dirname(os.path.abspath(__file__))
     for folder in (here, os.path.dirname(sys.executable)):
         path = os.path.join(folder, "hubd")
@@ -189,6 +203,8 @@ def _program() -> str:
 
 
 def _spawn(root: str, deadline: float) -> str:
+    import subprocess
+
     program = _program()
     ready, theirs = os.pipe()
     try:

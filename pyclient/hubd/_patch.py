@@ -90,7 +90,8 @@ def _can_import(name: str) -> bool:
 
 
 def _import(name: str) -> Any:
+    """A module, or None; hub code that needs it meets the error itself."""
     try:
         return importlib.import_module(name)
-    except ImportError:
+    except Exception:
         return None

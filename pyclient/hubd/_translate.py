@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-from email.message import Message
 from typing import Any, Optional, Tuple, Type
 from urllib.error import HTTPError, URLError
 
@@ -97,6 +96,9 @@ class UpstreamHTTPError(  # type: ignore[misc]
     """The origin's answer; `code` is the HTTP status, as in urllib."""
 
     def __init__(self, error: HubdError, url: str) -> None:
+        # It takes as long to import as all the rest.
+        from email.message import Message
+
         status, text = _HTTP_STATUS[error.reason]
         HTTPError.__init__(self, url, status, text, Message(), io.BytesIO())
         self._adopt(error, f"HTTP Error {status}: {text} ({error.message})")

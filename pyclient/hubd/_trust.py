@@ -8,7 +8,6 @@ where a line can mean one repo only.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from dataclasses import dataclass
 from typing import Iterator, List, Tuple
@@ -162,17 +161,11 @@ def _locked_list(subject: Subject) -> Iterator[Tuple[List[str], bool]]:
     Held alone, so that no other front-end sees a decision without its line.
     """
     path = _list_path(subject)
-    is_new = not os.path.exists(path)
-    if is_new:
-        with open(path, "a", encoding="utf-8"):
-            pass
-    with open(path, encoding="utf-8") as file:
-        # Some network file systems know no locks; the originals take none.
-        with contextlib.suppress(OSError):
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-        try:
-            yield [line.strip() for line in file], is_new
-        finally:
-            # Closing is not enough: a child forked meanwhile has it open, too.
-            with contextlib.suppress(OSError):
-                fcntl.flock(file.fileno(), fcntl.LOCK_UN)
+    with _view.alone(subject.hub_dir):
+        is_new = not os.path.exists(path)
+        if is_new:
+            with open(path, "a", encoding="utf-8"):
+                pass
+        with open(path, encoding="utf-8") as file:
+            lines = [line.strip() for line in file]
+        yield lines, is_new

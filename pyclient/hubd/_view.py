@@ -59,7 +59,7 @@ def place_tree(directory: str, tree: str) -> None:
         names = sorted(os.listdir(tree))
     except FileNotFoundError:
         return
-    with _alone(os.path.dirname(directory)):
+    with alone(os.path.dirname(directory)):
         if not _shows(directory, tree, names):
             fresh = _aside(directory)
             os.mkdir(fresh)
@@ -70,7 +70,7 @@ def place_tree(directory: str, tree: str) -> None:
 
 
 @contextlib.contextmanager
-def _alone(directory: str) -> Iterator[None]:
+def alone(directory: str) -> Iterator[None]:
     """Keeps other front-ends from changing a directory's entries meanwhile.
 
     The hubs that are replaced, and some network file systems, know no such lock.
@@ -141,7 +141,7 @@ def is_checkpoint_link(path: str) -> bool:
 
 def place_checkpoint(path: str, blob: str, url: str) -> None:
     """Makes `path` a link to a blob; says so when it was one to other bytes."""
-    with _alone(os.path.dirname(path)):
+    with alone(os.path.dirname(path)):
         there = _link(path)
         if there != blob:
             fresh = _aside(path)

@@ -146,8 +146,8 @@ class Weights:
     ) -> Checkpoint:
         """Asks the daemon; `path`: what to name when it downloads."""
         announcement = _Once(self._profile, url, path)
-        wanted = hash_prefix or ""
-        can_match = re.fullmatch("[0-9a-f]{0,64}", wanted) is not None
+        # What cannot match is refused below, in the originals' words.
+        wanted = re.fullmatch("[0-9a-f]{0,64}", hash_prefix or "")
         try:
             with Bar(progress) as bar:
 
@@ -158,7 +158,7 @@ class Weights:
 
                 found = self._client().fetch_state_dict(
                     url,
-                    sha256_prefix=wanted if can_match else "",
+                    sha256_prefix=wanted.group() if wanted else "",
                     refresh=refresh,
                     offline=offline,
                     unpack=unpack,

@@ -27,6 +27,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/base/executor.h"
 #include "server/base/progress.h"
@@ -42,6 +43,8 @@ struct Fetched {
   bool asked = true;
   // What the callers should be told, a sentence each.
   std::vector<std::string> warnings = {};
+  // Why an older answer stands in for the origin's; OK where none does.
+  absl::Status silence = absl::OkStatus();
 };
 
 // Names a flight: what, for whose domain. Different kinds of things have

@@ -113,15 +113,14 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
   absl::StatusOr<Advertisement> answer =
       parts.git.ListRefs(repo.Url(), flight.stop());
   if (!answer.ok()) {
-    if (!known || !IsSilence(answer.status())) {
-      return Annotate(
-          answer.status(),
-          absl::StrCat("cannot ask for the refs of ", repo.ToString()));
-    }
+    absl::Status failure =
+        Annotate(answer.status(),
+                 absl::StrCat("cannot ask for the refs of ", repo.ToString()));
+    if (!known || !IsSilence(failure)) return failure;
     HUBD_LOG(kWarning) << "event=refs_stale repo=" << repo.ToString()
                        << " why=" << LogQuote(answer.status().message());
     Fetched stale{*std::move(known)};
-    stale.asked = false;
+    stale.silence = std::move(failure);
     stale.cached = true;
     stale.warnings.push_back(absl::StrCat(
         repo.ToString(), ": the cached answer about its refs is used, since ",

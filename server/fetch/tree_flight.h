@@ -13,7 +13,7 @@ namespace hubd {
 
 // Asks the origin for the refs of `repo` and keeps the answer. An answer that
 // is not older than `since` is taken as it is. Where the origin is silent or
-// limits and an older answer is known, that one is given, with `asked` false.
+// limits and an older answer is known, that one is given, with `silence` set.
 absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
                                   const RepoId& repo, absl::Time since,
                                   FlightTable::Context& flight);

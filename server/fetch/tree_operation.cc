@@ -95,7 +95,8 @@ void TreeOperation::AskRefs() {
       [this](const absl::StatusOr<Fetched>& fetched) {
         if (!fetched.ok()) return Finish(fetched.status());
         const RefsObject& refs = std::get<RefsObject>(fetched->object);
-        if (!fetched->asked) {
+        silence_ = fetched->silence;
+        if (!silence_.ok()) {
           result_.stale_for = started_at_ - refs.asked_at;
           result_.warnings = fetched->warnings;
         }
@@ -108,7 +109,9 @@ void TreeOperation::Resolve(const RefsObject& refs) {
       ResolveRef(request_.spec, request_.default_ref, request_.skip_validation,
                  refs.advertisement);
   if (!resolved.ok()) {
-    return Finish(request_.offline ? OfflineMiss(others_) : resolved.status());
+    if (request_.offline) return Finish(OfflineMiss(others_));
+    // That an old answer lacks the ref proves nothing.
+    return Finish(silence_.ok() ? resolved.status() : silence_);
   }
   result_.ref = resolved->ref;
   for (std::string& warning : resolved->warnings) {

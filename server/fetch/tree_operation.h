@@ -48,6 +48,8 @@ class TreeOperation final : public Operation<TreeResult> {
   // Filled on the way.
   TreeResult result_;
   std::vector<TreeObject> others_;
+  // Why the refs are old ones; OK where they are not.
+  absl::Status silence_;
 };
 
 }  // namespace hubd

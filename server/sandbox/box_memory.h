@@ -11,9 +11,9 @@ namespace hubd {
 
 // Whether `root` and all its descendants together hold more than `limit` bytes
 // of anonymous and shared memory, page tables and swap; pages of files do not
-// count, nor does what the kernel keeps in pipes and sockets. False
-// when `root` is gone. Orphans in a pid namespace become children of its first
-// process, so none is missed when that is `root`.
+// count, nor does what the kernel keeps in pipes and sockets. False when `root`
+// is gone. Orphans in a pid namespace become children of its first process, so
+// none is missed when that is `root`.
 bool TreeHoldsMoreThan(pid_t root, int64_t limit);
 
 // The sockets of the network namespace of `pid`, also those in flight; 0 when

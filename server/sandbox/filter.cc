@@ -29,8 +29,8 @@
 namespace hubd {
 namespace {
 
-// Calls without rules for their arguments (fcntl and others are below). What Python, numpy, torch, sqlite,
-// asyncio and multiprocessing use, and their kin.
+// Calls without rules for their arguments (fcntl and others are below). What
+// Python, numpy, torch, sqlite, asyncio and multiprocessing use, and their kin.
 constexpr char kAllowed[] =
     // Files.
     "access chdir close close_range copy_file_range dup dup2 dup3 faccessat "

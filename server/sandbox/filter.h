@@ -15,7 +15,8 @@ struct FilterOptions {
 
 // A seccomp program, an allow list, in a sealed memfd as bubblewrap's --seccomp
 // takes it. A call that is not on the list answers ENOSYS, a dangerous one
-// EPERM, a lock on a file ENOLCK; a call of another architecture ends the process with SIGSYS.
+// EPERM, a lock on a file ENOLCK; a call of another architecture ends the
+// process with SIGSYS.
 absl::StatusOr<UniqueFd> BuildFilter(const FilterOptions& options);
 
 }  // namespace hubd

@@ -76,18 +76,24 @@ void CleanEntrypoints(InspectResult& result) {
   size_t room = kMaxDocs;
   for (auto& entrypoint : entrypoints) {
     entrypoint.set_summary(
-        CleanText(entrypoint.summary(), std::min(room, kMaxDoc)));
+        CleanLine(CleanText(entrypoint.summary(), std::min(room, kMaxDoc))));
     room -= entrypoint.summary().size();
   }
 }
 
+// What goes into a message of ours stays on its line: a line of its own could
+// pass for hubd's words.
+std::string Line(const std::string& text) {
+  return CleanLine(CleanText(text, kMaxLine));
+}
+
 void CleanLines(google::protobuf::RepeatedPtrField<std::string>& lines) {
-  for (std::string& line : lines) line = CleanText(line, kMaxLine);
+  for (std::string& line : lines) line = Line(line);
 }
 
 void CleanFailure(Failure& failure) {
-  failure.set_exception(CleanText(failure.exception(), kMaxLine));
-  failure.set_message(CleanText(failure.message(), kMaxLine));
+  failure.set_exception(Line(failure.exception()));
+  failure.set_message(Line(failure.message()));
   failure.set_traceback(CleanText(failure.traceback(), kMaxTraceback));
   CleanLines(*failure.mutable_missing());
 }

@@ -54,8 +54,7 @@ std::string Objection(const std::string& path) {
   for (absl::string_view kept : {"/proc", "/sys", "/dev", "/etc", "/run"}) {
     if (IsWithin(real.native(), kept)) return absl::StrCat("leads to ", kept);
   }
-  for (absl::string_view top :
-       {"/", "/home", "/root", "/tmp", "/var"}) {
+  for (absl::string_view top : {"/", "/home", "/root", "/tmp", "/var"}) {
     if (real == std::string(top)) return "is no installation of Python";
   }
   for (const std::string& home : Homes()) {

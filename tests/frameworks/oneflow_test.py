@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import urllib.error
 import zipfile
 from pathlib import Path
 
@@ -102,6 +103,13 @@ def test_an_unknown_repo_is_warned_about_and_run(
         model = hub.load("hubd/sample", "tiny_oneflow", verbose=False)
     assert model(oneflow.zeros(1, 64)).shape == (1, 10)
     assert (Path(hub.get_dir()) / "trusted_list").read_text() == ""
+
+
+def test_without_network_it_is_urllibs_error(in_process: Bench) -> None:
+    in_process.origin.stop()
+    for repo in ("o/absent", "o/absent:v1"):
+        with pytest.raises(urllib.error.URLError):
+            hub.load(repo, "f", trust_repo=True)
 
 
 def test_a_wrong_hash_raises_what_oneflow_raises(in_process: Bench) -> None:

@@ -90,6 +90,40 @@ def test_list_and_help_say_what_the_original_says(bench: Bench) -> None:
     assert without_announcements(ours) == without_announcements(theirs)
 
 
+WITHOUT_NETWORK = """
+import urllib.error
+import {module} as hub
+
+url = "https://models.example.org/absent.pth"
+calls = [
+    lambda: hub.load("o/absent", "f", trust_repo=True),
+    lambda: hub.load("o/absent:v1", "f", trust_repo=True),
+    lambda: hub.list("o/absent:v1", trust_repo=True),
+    lambda: hub.load_state_dict_from_url(url, progress=False),
+    lambda: hub.download_url_to_file(url, "absent.pth", progress=False),
+]
+for call in calls:
+    try:
+        call()
+    except (RuntimeError, urllib.error.URLError) as error:
+        print([isinstance(error, kind) for kind in (RuntimeError, OSError)])
+"""
+
+
+def test_without_network_errors_are_of_the_originals_types(bench: Bench) -> None:
+    bench.origin.stop()
+    ours = bench.run(WITHOUT_NETWORK.format(module="hubd.torch")).stdout
+    theirs = bench.run(
+        WITHOUT_NETWORK.format(module="torch.hub"),
+        **bench.origin.proxy_environment(),
+        TORCH_HOME=str(bench.home / "their"),
+    ).stdout
+    assert len(theirs.splitlines()) == 6
+    assert ours.splitlines() == [
+        line for line in theirs.splitlines() if not line.startswith("Downloading: ")
+    ]
+
+
 def without_announcements(output: str) -> list[str]:
     """Both name the directory that they download to."""
     return [

@@ -133,6 +133,17 @@ def test_a_started_daemon_detaches_and_says_where_it_listens(root, home, program
     assert stat.S_IMODE(os.stat(home + "/hubd").st_mode) == 0o700
 
 
+@pytest.mark.parametrize("named", ["program", "./program"])
+def test_hubd_daemon_may_be_a_path_from_here_or_a_name_in_path(
+    root, home, program, monkeypatch, named
+):
+    program(_READY)
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("PATH", home + os.pathsep + os.environ["PATH"])
+    monkeypatch.setenv("HUBD_DAEMON", named)
+    assert _find(root) == root + "/d.sock"
+
+
 def test_clients_that_come_together_start_one_daemon(root, program):
     program(_READY)
     code = (
@@ -185,6 +196,17 @@ def test_a_socket_of_a_stranger_is_refused(root, home, listen, monkeypatch):
     monkeypatch.setattr(_daemon, "_believed_uids", lambda: [os.geteuid() + 1])
     with pytest.raises(hubd.DaemonUnreachable, match="belongs to uid"):
         _find(root)
+
+
+def test_a_socket_where_many_wait_is_waited_for(root, home, monkeypatch):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(home + "/busy")
+        server.listen(0)
+        waiting = socket.socket(socket.AF_UNIX)
+        waiting.connect(home + "/busy")
+        monkeypatch.setattr(_daemon.time, "sleep", lambda _: server.accept())
+        assert _find(root, home + "/busy") == home + "/busy"
+        waiting.close()
 
 
 def test_a_socket_directory_open_to_others_is_refused(root, home, program):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import threading
 
 import pytest
 
@@ -129,15 +130,24 @@ def test_a_link_to_a_tree_counts_as_the_tree(repo, home, monkeypatch):
     assert _caches(path) == []
 
 
-def test_a_tree_can_be_adopted_while_another_thread_looks_for_modules(
-    home, monkeypatch
-):
-    # A lookup that stops half way; it must not mind what is adopted meanwhile.
-    class Adopting(str):
-        def startswith(self, prefix):
-            _imports.adopt_tree(home + "/late")
-            return super().startswith(prefix)
+def test_trees_can_be_adopted_while_another_thread_looks_for_modules(home, monkeypatch):
+    monkeypatch.setattr(_imports, "_trees", frozenset())
+    for number in range(500):
+        _imports.adopt_tree(f"{home}/early{number}")
+    done = threading.Event()
 
-    _imports.adopt_tree(home + "/early")
-    monkeypatch.setattr(_imports.os.path, "join", lambda *parts: Adopting(home + "/"))
-    assert not _imports.in_tree(home)
+    def adopt():
+        for number in range(500):
+            _imports.adopt_tree(f"{home}/late{number}")
+        done.set()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        other = threading.Thread(target=adopt)
+        other.start()
+        while not done.is_set():
+            assert not _imports.in_tree(home)
+        other.join()
+    finally:
+        sys.setswitchinterval(interval)

@@ -76,3 +76,12 @@ def test_what_hub_code_puts_there_itself_stays(framework, front_end):
 def test_without_the_framework_nothing_happens(front_end):
     with _patch.Replacement("no_such_framework", front_end).active():
         pass
+
+
+def test_a_framework_that_cannot_be_loaded_is_left_to_the_hub_code(
+    home, framework, front_end
+):
+    with open(f"{home}/{framework}/hub.py", "w") as file:
+        file.write("raise OSError('libcublas.so: no such file')\n")
+    with _patch.Replacement(framework, front_end).active():
+        pass

@@ -206,7 +206,7 @@ def test_processes_that_replace_it_together_keep_what_others_wrote(hub, trees):
 
 
 def test_a_child_that_is_forked_meanwhile_keeps_nobody_out(hub, trees):
-    with _view._alone(hub):
+    with _view.alone(hub):
         inherited = os.dup(next(fd for fd in _descriptors() if _is(fd, hub)))
     try:
         _view.place_tree(hub + "/v", trees("1"))

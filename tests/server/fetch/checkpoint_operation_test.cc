@@ -126,7 +126,7 @@ TEST_F(CheckpointOperationTest, OfflineServesOnlyWhatIsThere) {
 }
 
 TEST_F(CheckpointOperationTest, PagesAndEmptyBodiesAreRefusedIfAskedFor) {
-  http_.Serve(kUrl, "<html>", {{"content-type", "text/html; charset=utf-8"}});
+  http_.Serve(kUrl, "<html>", {{"content-type", "Text/HTML; charset=utf-8"}});
   CheckpointRequest request = Request();
   request.reject_pages = true;
   EXPECT_FALSE(FetchCheckpoint(request).ok());

@@ -87,6 +87,14 @@ TEST_F(TreeOperationTest, ASilentHostIsAnsweredFromTheStoreAndMarkedStale) {
   EXPECT_FALSE(stale->warnings.empty());
 }
 
+TEST_F(TreeOperationTest, ASilentHostIsToldWhereTheOldAnswerLacksTheRef) {
+  ASSERT_TRUE(FetchTree(Request()).ok());
+  clock_.Advance(absl::Hours(2));
+  git_.Answer(ReasonError(Reason::kUpstreamUnavailable, "silent"));
+  EXPECT_EQ(ReasonOf(FetchTree(Request("v2")).status()),
+            Reason::kUpstreamUnavailable);
+}
+
 TEST_F(TreeOperationTest, ARepoThatIsGoneIsNotAnsweredFromTheStore) {
   ASSERT_TRUE(FetchTree(Request()).ok());
   clock_.Advance(absl::Hours(2));

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,11 +65,42 @@ TEST(BoxMemoryTest, CountsSharedPagesOnce) {
   EXPECT_FALSE(TreeHoldsMoreThan(family.child(), 2 * kBlock - kBlock / 4));
 }
 
+// Where the kernel's page of zeros is mapped, the tables are all there is.
+TEST(BoxMemoryTest, CountsPageTables) {
+  constexpr int64_t kSpace = int64_t{64} << 30;
+  constexpr int64_t kTable = 2 << 20;  // What one page of table maps.
+  constexpr int64_t kTables = kSpace / kTable * 4096;
+  void* space = ::mmap(nullptr, kSpace, PROT_READ,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(space, MAP_FAILED);
+  ::madvise(space, kSpace, MADV_NOHUGEPAGE);
+  EXPECT_FALSE(TreeHoldsMoreThan(::getpid(), kTables));
+  int sum = 0;
+  for (int64_t at = 0; at < kSpace; at += kTable) {
+    sum += static_cast<volatile char*>(space)[at];
+  }
+  EXPECT_EQ(sum, 0);
+  EXPECT_TRUE(TreeHoldsMoreThan(::getpid(), kTables));
+  ::munmap(space, kSpace);
+}
+
+TEST(BoxMemoryTest, CountsSocketsOfTheNamespace) {
+  const int before = SocketsBeside(::getpid());
+  int fds[64];
+  for (int i = 0; i < 64; i += 2) {
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds + i), 0);
+  }
+  // Others' sockets come and go meanwhile.
+  EXPECT_GT(SocketsBeside(::getpid()), before + 32);
+  for (int fd : fds) ::close(fd);
+}
+
 TEST(BoxMemoryTest, AProcessThatIsGoneHoldsNothing) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(0);
   ::waitpid(child, nullptr, 0);
   EXPECT_FALSE(TreeHoldsMoreThan(child, 0));
+  EXPECT_EQ(SocketsBeside(child), 0);
 }
 
 TEST(BoxMemoryTest, ThisKernelListsChildren) { EXPECT_TRUE(CanMeasureTrees()); }

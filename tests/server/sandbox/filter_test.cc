@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -81,6 +83,48 @@ TEST(FilterTest, IpSocketsOnlyOnRequest) {
     EXPECT_EQ(Under(true, call), 0);
     EXPECT_EQ(Under(false, call), EAFNOSUPPORT);
   }
+}
+
+TEST(FilterTest, OfIpOnlyTcpAndUdp) {
+  const struct {
+    int type;
+    int protocol;
+    int expected;
+  } kSockets[] = {{SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, 0},
+                  {SOCK_STREAM, IPPROTO_TCP, 0},
+                  {SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP, 0},
+                  {SOCK_DGRAM, IPPROTO_UDPLITE, ENOSYS},
+                  {SOCK_STREAM, IPPROTO_MPTCP, ENOSYS},
+                  {SOCK_STREAM, IPPROTO_SCTP, ENOSYS},
+                  {SOCK_SEQPACKET, 0, ENOSYS},
+                  {SOCK_RAW, IPPROTO_RAW, ENOSYS}};
+  for (const auto& test : kSockets) {
+    for (int family : {AF_INET, AF_INET6}) {
+      EXPECT_EQ(
+          Under(true,
+                [&] { return ::socket(family, test.type, test.protocol); }),
+          test.expected)
+          << test.type << " " << test.protocol;
+    }
+  }
+}
+
+TEST(FilterTest, FilesCannotBeLocked) {
+  const int fd = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  struct flock record = {};
+  record.l_type = F_RDLCK;
+  EXPECT_EQ(Under(true, [&] { return ::flock(fd, LOCK_EX | LOCK_NB); }),
+            ENOLCK);
+  for (int command : {F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW}) {
+    EXPECT_EQ(Under(true, [&] { return ::fcntl(fd, command, &record); }),
+              ENOLCK);
+  }
+  EXPECT_EQ(Under(true, [&] { return ::fcntl(fd, F_SETLEASE, F_RDLCK); }),
+            ENOLCK);
+  EXPECT_EQ(Under(true, [&] { return ::fcntl(fd, F_SETPIPE_SZ, 4096); }),
+            ENOSYS);
+  EXPECT_EQ(Under(true, [&] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); }), 0);
+  ::close(fd);
 }
 
 TEST(FilterTest, OtherFamiliesNeverNotEvenInDisguise) {

@@ -25,6 +25,7 @@ LaunchOrders Full() {
   orders.policy.limits.result_bytes = 4;
   orders.policy.limits.file_bytes = 5;
   orders.policy.limits.open_files = 6;
+  orders.policy.limits.sockets = 7;
   return orders;
 }
 
@@ -44,6 +45,7 @@ TEST(OrdersTest, ComeOutAsTheyWentIn) {
   EXPECT_EQ(orders->policy.limits.time, absl::Milliseconds(1501));
   EXPECT_EQ(orders->policy.limits.file_bytes, 5);
   EXPECT_EQ(orders->policy.limits.open_files, 6);
+  EXPECT_EQ(orders->policy.limits.sockets, 7);
 }
 
 TEST(OrdersTest, RefusesDamage) {

@@ -80,6 +80,15 @@ TEST(SandboxTest, IsNobodyWithoutRights) {
             "['CUDA_VISIBLE_DEVICES', 'HOME', 'LANG']\n");
 }
 
+TEST(SandboxTest, AWordWithANulStartsNothing) {
+  SandboxPolicy policy = Shell("echo started");
+  policy.environment.push_back(
+      {"NAME", std::string("value\0--bind\0/\0/tmp/home", 24)});
+  const SandboxResult run = Sandboxed(policy);
+  EXPECT_EQ(run.end, End::kSetupFailed);
+  EXPECT_TRUE(absl::StrContains(run.output, "NUL")) << run.output;
+}
+
 TEST(SandboxTest, NothingIsWritable) {
   const SandboxResult run = Sandboxed(Python(
       "import os\n"

@@ -83,6 +83,19 @@ TEST(FrameTest, RefusesTooManyEntrypoints) {
   EXPECT_FALSE(ParseFrame(Frame(R"({"entrypoints": [)" + list + "]}")).ok());
 }
 
+TEST(FrameTest, WhatGoesIntoAMessageStaysOnItsLine) {
+  const auto result = ParseFrame(Frame(
+      R"({"failure": {"exception": "E\nhubd: all is well", "message": "a\nb",
+                      "missing": ["c\nd"]}, "dependencies": ["e\nf"],
+          "entrypoints": [{"name": "g", "summary": "h\ni"}]})"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->failure().exception(), "E hubd: all is well");
+  EXPECT_EQ(result->failure().message(), "a b");
+  EXPECT_EQ(result->failure().missing(0), "c d");
+  EXPECT_EQ(result->dependencies(0), "e f");
+  EXPECT_EQ(result->entrypoints(0).summary(), "h i");
+}
+
 TEST(FrameTest, CutsAndCleansTexts) {
   const std::string many(100000, 's');
   std::string list;

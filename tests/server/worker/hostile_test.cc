@@ -124,6 +124,8 @@ const Attack kAttacks[] = {
     {"loop", WorkerExit::LIMIT, "time"},
     {"memory", WorkerExit::LIMIT, "memory"},
     {"memory_many", WorkerExit::LIMIT, "memory"},
+    {"page_tables", WorkerExit::LIMIT, "memory"},
+    {"sockets", WorkerExit::LIMIT, "memory"},
     {"flood", WorkerExit::LIMIT, "output"},
     {"fork_bomb"},
     {"descriptor_bomb"},

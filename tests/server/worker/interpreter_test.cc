@@ -101,10 +101,20 @@ TEST_F(InterpreterTest, RefusesWhatIsNoInstallation) {
        {std::string("/"), std::string("/home"), std::string("/etc"),
         std::string("/proc/self/root"), std::string(""), std::string("usr"),
         std::string("/usr/.."), std::string("/usr/../etc"),
-        std::string("/repo/venv"), directory_.path() + "/all",
-        directory_.path() + "/missing"}) {
+        std::string("/repo/venv"), std::string("/usr\0/", 6),
+        directory_.path() + "/all", directory_.path() + "/missing"}) {
     interpreter_.set_prefix(prefix);
     EXPECT_THAT(ErrorOf(), HasSubstr("cannot show the Python")) << prefix;
+  }
+}
+
+TEST_F(InterpreterTest, RefusesLinksToTheSystemsOwnPlaces) {
+  const std::string link = directory_.path() + "/link";
+  for (const char* place : {"/etc", "/etc/ssl", "/proc", "/sys", "/run"}) {
+    std::filesystem::create_symlink(place, link);
+    interpreter_.set_prefix(link);
+    EXPECT_THAT(ErrorOf(), HasSubstr("leads to")) << place;
+    std::filesystem::remove(link);
   }
 }
 
@@ -137,8 +147,9 @@ TEST_F(InterpreterTest, LeavesOutSiteDirectoriesThatItMayNotShow) {
 }
 
 TEST_F(InterpreterTest, KeepsLibraryPathsInsideWhatIsBound) {
-  interpreter_.set_ld_library_path("/secret/lib:" + prefix_ +
-                                   "/lib::" + prefix_ + "x");
+  interpreter_.set_ld_library_path(
+      "/secret/lib:" + prefix_ + "/lib::" + prefix_ + "x:" + prefix_ +
+      "/../secret:" + prefix_ + std::string("/a\0b", 4));
   SandboxPolicy policy;
   ASSERT_TRUE(BindInterpreter(interpreter_, policy).ok());
   ASSERT_EQ(policy.environment.size(), 1u);

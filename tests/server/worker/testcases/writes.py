@@ -1,3 +1,4 @@
+import fcntl
 import os
 import sys
 
@@ -63,3 +64,7 @@ for path in [
     attempt("mkdir", os.mkdir, path + "/y")
     attempt("mkfifo", os.mkfifo, path + "/z")
     attempt("symlink", os.symlink, "/etc", path + "/s")
+for path in ["/repo", "/repo/hubconf.py", python]:
+    file = os.open(path, os.O_RDONLY)
+    attempt("lock", fcntl.flock, file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    attempt("lease", fcntl.fcntl, file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
