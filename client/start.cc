@@ -81,7 +81,14 @@ class SpawnSettings {
 std::vector<std::string> DaemonEnvironment() {
   std::vector<std::string> variables;
   for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (!absl::StartsWith(*entry, "HUBD_READY_FD=")) {
+    absl::string_view variable = *entry;
+    if (absl::StartsWith(variable, "HUBD_READY_FD=")) continue;
+    // The daemon runs in "/".
+    if (absl::ConsumePrefix(&variable, "HUBD_CONFIG=") && !variable.empty()) {
+      variables.push_back(absl::StrCat(
+          "HUBD_CONFIG=",
+          std::filesystem::absolute(std::string(variable)).native()));
+    } else {
       variables.emplace_back(*entry);
     }
   }

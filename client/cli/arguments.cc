@@ -12,11 +12,11 @@
 #include "server/base/digest.h"
 #include "server/base/status.h"
 #include "server/base/text.h"
+#include "server/base/version.h"
 
 namespace hubd {
 namespace {
 
-constexpr char kVersion[] = "hubctl 0.1.0";
 constexpr char kRepo[] =
     "owner/name[:ref], host/owner/name[:ref] or an https URL; after -- where "
     "it begins with -";
@@ -170,7 +170,7 @@ std::variant<Arguments, EarlyExit> ParseArguments(int argc,
   Raw raw;
   CLI::App app("Model hubs and checkpoints, fetched once for everybody.",
                "hubctl");
-  app.set_version_flag("--version", kVersion);
+  app.set_version_flag("--version", absl::StrCat("hubctl ", kVersion));
   app.require_subcommand(1);
   AddCommonFlags(app, arguments, raw);
   AddRepoCommands(app, arguments, raw);

@@ -21,7 +21,7 @@ import struct
 import sys
 import threading
 import time
-from typing import Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional
 
 from hubd._errors import DaemonUnreachable
 from hubd._options import is_off
@@ -202,6 +202,14 @@ def _program() -> str:
     return path
 
 
+def _environment(ready: int) -> Dict[str, str]:
+    """The daemon's; it runs in "/", so a relative path would lead nowhere."""
+    environment = dict(os.environ, HUBD_READY_FD=str(ready))
+    if environment.get("HUBD_CONFIG"):
+        environment["HUBD_CONFIG"] = os.path.abspath(environment["HUBD_CONFIG"])
+    return environment
+
+
 def _spawn(root: str, deadline: float) -> str:
     import subprocess
 
@@ -215,7 +223,7 @@ def _spawn(root: str, deadline: float) -> str:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
-                env=dict(os.environ, HUBD_READY_FD=str(theirs)),
+                env=_environment(theirs),
                 pass_fds=(theirs,),
                 start_new_session=True,
             )

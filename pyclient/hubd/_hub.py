@@ -29,6 +29,15 @@ from hubd._types import Documentation, Listing, Progress, Tree
 _RUN_HERE = ("SANDBOX_UNAVAILABLE", "ENTRYPOINT_FAILED")
 
 
+def _can_run_here(error: HubdError) -> bool:
+    """Whether this process may have an answer where the sandbox has none."""
+    if error.reason == "MISSING_DEPENDENCY":
+        # A path that the sandbox does not show may have what is missing there.
+        missing = error.metadata.get("missing", "").split(",")
+        return not _imports.missing(missing)
+    return error.reason in _RUN_HERE
+
+
 @dataclass(frozen=True)
 class Asked:
     """A repo as the user named it, and how it is wanted."""
@@ -360,7 +369,7 @@ class FrontEnd:
             with self._tree_errors(asked):
                 result = call(report)
         except HubdError as error:
-            if error.reason not in _RUN_HERE:
+            if not _can_run_here(error):
                 directory = os.path.join(asked.hub_dir, asked.directories()[0])
                 raise _translate.of_hubconf(
                     error, model=model, directory=directory

@@ -15,7 +15,7 @@ from importlib.machinery import (
     SourceFileLoader,
 )
 from types import ModuleType
-from typing import Any, Callable, FrozenSet, Iterator, List, Mapping, Sequence
+from typing import Any, Callable, FrozenSet, Iterable, Iterator, List, Mapping, Sequence
 
 MODULE_HUBCONF = "hubconf.py"
 VAR_DEPENDENCY = "dependencies"
@@ -169,10 +169,13 @@ def check_name(model: object) -> None:
 def check_dependencies(module: ModuleType) -> None:
     """Raises where a package that the module lists is not installed."""
     wanted = attribute(module, VAR_DEPENDENCY)
-    if wanted is not None:
-        missing = [name for name in wanted if importlib.util.find_spec(name) is None]
-        if missing:
-            raise RuntimeError(f"Missing dependencies: {', '.join(missing)}")
+    if wanted is not None and missing(wanted):
+        raise RuntimeError(f"Missing dependencies: {', '.join(missing(wanted))}")
+
+
+def missing(packages: Iterable[str]) -> List[str]:
+    """Those that are not installed."""
+    return [name for name in packages if importlib.util.find_spec(name) is None]
 
 
 def attribute(module: ModuleType, name: str) -> Any:

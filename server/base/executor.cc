@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <system_error>
 #include <utility>
 
 namespace hubd {
@@ -27,11 +28,21 @@ void ThreadPool::Post(std::function<void()> work) {
     // Work that waits already has claims on the idle threads.
     if (static_cast<int>(queue_.size()) > idle_ &&
         static_cast<int>(threads_.size()) < max_threads_ && !stopping_) {
-      threads_.emplace_back([this] { Run(); });
-      pthread_setname_np(threads_.back().native_handle(), name_.c_str());
+      StartThread();
     }
   }
   condition_.NotifyOne();
+}
+
+void ThreadPool::StartThread() {
+  try {
+    threads_.emplace_back([this] { Run(); });
+    pthread_setname_np(threads_.back().native_handle(), name_.c_str());
+  } catch (const std::system_error&) {
+    // The system has no thread to give. Those that run will do the work;
+    // without one it would wait for ever.
+    if (threads_.empty()) throw;
+  }
 }
 
 void ThreadPool::Run() {

@@ -35,6 +35,7 @@ class ThreadPool final : public Executor {
 
  private:
   void Run();
+  void StartThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string name_;
   const int max_threads_;

@@ -12,10 +12,10 @@
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
+#include "server/base/version.h"
 #include "server/daemon/places.h"
 #include "server/daemon/process.h"
 #include "server/daemon/root_lock.h"
-#include "server/daemon/version.h"
 #include "server/net/curl_transport.h"
 #include "server/net/net_options.h"
 

@@ -57,7 +57,8 @@ CheckpointOperation::CheckpointOperation(const FetchContext& context,
                reject_pages = request_.reject_pages](const Fetched& fetched) {
         return JudgeCheckpoint(prefix, reject_pages,
                                std::get<CheckpointObject>(fetched.object));
-      }) {}
+      }),
+      ask_(request_.refresh) {}
 
 void CheckpointOperation::Start() {
   if (absl::Status allowed = context().parts.policy.CheckUrl(request_.url);
@@ -80,8 +81,11 @@ void CheckpointOperation::Decide(
     Fetched hit{**std::move(known)};
     hit.cached = true;
     absl::Status accepted = accept_(hit);
-    if (!accepted.ok()) return Finish(accepted);
-    return Accept(hit);
+    if (accepted.ok()) return Accept(hit);
+    // A page that someone else wanted may have become a checkpoint.
+    bool is_page = ReasonOf(accepted) != Reason::kDigestMismatch;
+    if (!is_page || request_.offline) return Finish(accepted);
+    ask_ = true;
   }
   if (request_.offline) {
     std::string url = RedactUrl(request_.url);
@@ -98,14 +102,14 @@ void CheckpointOperation::Fetch() {
   Join(
       {kSharedDomain, absl::StrCat("url ", request_.url)},
       [context = context(), url = request_.url,
-       refresh = request_.refresh](FlightTable::Context& flight) {
+       refresh = ask_](FlightTable::Context& flight) {
         return FetchUrl(context, url, refresh, flight);
       },
       accept_,
       [this](const absl::StatusOr<Fetched>& fetched) {
         if (!fetched.ok()) return Finish(fetched.status());
         // The flight was someone's who took what was there.
-        if (request_.refresh && !fetched->asked) return Fetch();
+        if (ask_ && !fetched->asked) return Fetch();
         Accept(*fetched);
       });
 }

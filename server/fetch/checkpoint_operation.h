@@ -39,6 +39,8 @@ class CheckpointOperation final : public Operation<CheckpointResult> {
 
   const CheckpointRequest request_;
   const FlightTable::AcceptFn accept_;
+  // Whether the origin is to be asked even if the store has the URL.
+  bool ask_;
   CheckpointResult result_;
 };
 

@@ -16,11 +16,11 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "server/base/log.h"
+#include "server/base/version.h"
 
 namespace hubd {
 namespace {
 
-constexpr char kUserAgent[] = "hubd/0.1.0";
 constexpr int64_t kMaxHeaderBytes = 1 << 20;
 // A longer body of a redirect is not read: the connection is closed instead.
 constexpr int64_t kMaxRedirectBody = 64 << 10;
@@ -163,7 +163,7 @@ void CurlHop::SetConnection() {
 
 void CurlHop::SetRequest() {
   Set(CURLOPT_URL, url_.c_str());
-  Set(CURLOPT_USERAGENT, kUserAgent);
+  Set(CURLOPT_USERAGENT, absl::StrCat("hubd/", kVersion).c_str());
   // Sent as it is; makes curl decode an encoding that comes all the same.
   Set(CURLOPT_ACCEPT_ENCODING, "identity");
   for (const std::string& header : request_.headers) Append(headers_, header);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/digest.h"
 #include "server/base/status.h"
@@ -13,6 +14,7 @@ namespace hubd {
 namespace {
 
 constexpr int kMaxPageSize = 500;
+constexpr int kMaxSites = 64;
 
 v1::Progress::Phase PhaseOf(Progress::Phase phase) {
   switch (phase) {
@@ -89,8 +91,18 @@ absl::Status CheckInterpreter(const v1::Interpreter& interpreter) {
   HUBD_RETURN_IF_ERROR(CheckPath(interpreter.executable(), "executable"));
   HUBD_RETURN_IF_ERROR(CheckPath(interpreter.prefix(), "prefix"));
   HUBD_RETURN_IF_ERROR(CheckPath(interpreter.base_prefix(), "base_prefix"));
+  if (interpreter.site_directories_size() > kMaxSites) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("interpreter.site_directories has ",
+                     interpreter.site_directories_size(), " entries; at most ",
+                     kMaxSites, " are taken"));
+  }
   for (const std::string& directory : interpreter.site_directories()) {
     HUBD_RETURN_IF_ERROR(CheckPath(directory, "site_directories"));
+  }
+  if (absl::StrContains(interpreter.ld_library_path(), '\0')) {
+    return absl::InvalidArgumentError(
+        "interpreter.ld_library_path holds a NUL");
   }
   return absl::OkStatus();
 }

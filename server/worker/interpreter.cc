@@ -134,6 +134,13 @@ absl::Status Binds::AddProgram(const std::string& program) {
   return absl::OkStatus();
 }
 
+// Whether a directory of sys.path holds installed packages and nothing else.
+// One that PYTHONPATH names may be a project, with its secrets beside the code.
+bool IsInstallation(const std::string& site) {
+  const std::string name = fs::path(site).filename();
+  return name == "site-packages" || name == "dist-packages";
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> BindInterpreter(
@@ -153,7 +160,7 @@ absl::StatusOr<std::vector<std::string>> BindInterpreter(
   binds.Add(interpreter.prefix());
   std::vector<std::string> sites;
   for (const std::string& site : interpreter.site_directories()) {
-    if (!Objection(site).empty()) continue;
+    if (!IsInstallation(site) || !Objection(site).empty()) continue;
     binds.Add(site);
     sites.push_back(site);
   }

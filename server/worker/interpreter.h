@@ -23,7 +23,8 @@ inline constexpr char kHubdInBox[] = "/hubd";
 //
 // Paths come from a message. A prefix or program that is not there, or that
 // would show more than an installation (/, a home directory, /etc, ...), is an
-// error that says so; such a site directory is left out.
+// error that says so; such a site directory is left out, and so is one that is
+// not named site-packages or dist-packages.
 absl::StatusOr<std::vector<std::string>> BindInterpreter(
     const v1::Interpreter& interpreter, SandboxPolicy& policy);
 

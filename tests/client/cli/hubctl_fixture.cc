@@ -36,8 +36,8 @@ pid_t HubctlTest::Start(const std::vector<std::string>& arguments, int err) {
                                    0600);
   if (err >= 0) posix_spawn_file_actions_adddup2(&files, err, 2);
   std::vector<std::string> words = arguments;
-  words.insert(words.begin(), std::string(::getenv("TEST_SRCDIR")) +
-                                  "/hubd/client/hubctl");
+  words.insert(words.begin(),
+               std::string(::getenv("TEST_SRCDIR")) + "/hubd/client/hubctl");
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);

@@ -136,6 +136,16 @@ TEST_F(CheckpointOperationTest, PagesAndEmptyBodiesAreRefusedIfAskedFor) {
   EXPECT_TRUE(FetchCheckpoint(Request()).ok());
 }
 
+TEST_F(CheckpointOperationTest, APageThatSomeoneTookIsAskedForAgain) {
+  http_.Serve(kUrl, "<html>", {{"content-type", "text/html"}});
+  ASSERT_TRUE(FetchCheckpoint(Request()).ok());
+  CheckpointRequest request = Request();
+  request.reject_pages = true;
+  EXPECT_FALSE(FetchCheckpoint(request).ok());
+  http_.Serve(kUrl, "weights");
+  EXPECT_TRUE(FetchCheckpoint(request).ok());
+}
+
 TEST_F(CheckpointOperationTest, AZipIsUnpackedOnce) {
   http_.Serve(kUrl, Zip({{"d/", "", 040755}, {"d/w", "1"}}));
   CheckpointRequest request = Request();

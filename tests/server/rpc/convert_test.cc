@@ -60,6 +60,12 @@ TEST(ConvertTest, AnInterpreterIsNamedByAbsolutePaths) {
   interpreter.add_site_directories("site-packages");
   EXPECT_FALSE(CheckInterpreter(interpreter).ok());
   interpreter.clear_site_directories();
+  for (int i = 0; i < 65; ++i) interpreter.add_site_directories("/s");
+  EXPECT_FALSE(CheckInterpreter(interpreter).ok());
+  interpreter.clear_site_directories();
+  interpreter.set_ld_library_path(std::string("/a\0b", 4));
+  EXPECT_FALSE(CheckInterpreter(interpreter).ok());
+  interpreter.clear_ld_library_path();
   interpreter.clear_base_prefix();
   EXPECT_FALSE(CheckInterpreter(interpreter).ok());
 }

@@ -140,7 +140,12 @@ TEST_F(InterpreterTest, RefusesAProgramThatCannotRun) {
 
 TEST_F(InterpreterTest, LeavesOutSiteDirectoriesThatItMayNotShow) {
   interpreter_.add_site_directories("/");
-  interpreter_.add_site_directories(directory_.path() + "/missing");
+  interpreter_.add_site_directories(directory_.path() +
+                                    "/missing/site-packages");
+  // A project that PYTHONPATH names.
+  const std::string project = directory_.path() + "/project";
+  std::filesystem::create_directories(project);
+  interpreter_.add_site_directories(project);
   SandboxPolicy policy;
   EXPECT_THAT(*BindInterpreter(interpreter_, policy), IsEmpty());
   EXPECT_THAT(Targets(policy), ElementsAre(prefix_));
