@@ -151,7 +151,7 @@ def test_not_found_and_malformed(machine: Machine) -> None:
     url = f"https://{MODELS}/nothing.bin"
     assert reason("fetch", url, code=5) == "CHECKPOINT_NOT_FOUND"
     assert reason("--offline", "fetch", url, code=6) == "OFFLINE_MISS"
-    assert reason("--offline", "load", "hubd/sample", "tiny", code=6) == "OFFLINE_MISS"
+    assert reason("--offline", "load", "hubd/other", "tiny", code=6) == "OFFLINE_MISS"
 
 
 def test_a_silent_host_is_answered_from_the_cache(
