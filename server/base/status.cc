@@ -86,7 +86,10 @@ absl::StatusCode ReasonCode(Reason reason) { return RowOf(reason).code; }
 absl::Status ReasonError(Reason reason, absl::string_view message,
                          const Metadata& metadata) {
   absl::Status status(ReasonCode(reason), message);
-  status.SetPayload(kPayloadUrl, absl::Cord(EncodePayload(reason, metadata)));
+  // Through a view: clang cannot link Cord's constructor from a string, which
+  // Debian builds with gcc.
+  const std::string payload = EncodePayload(reason, metadata);
+  status.SetPayload(kPayloadUrl, absl::Cord(absl::string_view(payload)));
   return status;
 }
 

@@ -75,7 +75,8 @@ void AttachExit(v1::StatusDetails& details, const absl::Cord& payload) {
 absl::Status WithWorkerExit(const absl::Status& status,
                             const v1::WorkerExit& exit) {
   absl::Status with_exit = status;
-  with_exit.SetPayload(kExitUrl, absl::Cord(exit.SerializeAsString()));
+  const std::string bytes = exit.SerializeAsString();
+  with_exit.SetPayload(kExitUrl, absl::Cord(absl::string_view(bytes)));
   return with_exit;
 }
 
