@@ -159,6 +159,11 @@ EarlyExit FromCli(const CLI::App& app, const CLI::ParseError& error) {
   std::ostringstream out;
   std::ostringstream err;
   if (app.exit(error, out, err) == 0) return {kExitDone, out.str(), ""};
+  const std::vector<std::string> unknown = app.remaining();
+  if (app.get_subcommands().empty() && !unknown.empty()) {
+    return Misuse(
+        absl::StrCat("there is no command \"", CleanLine(unknown[0]), "\""));
+  }
   return Misuse(error.what());
 }
 

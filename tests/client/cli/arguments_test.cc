@@ -125,6 +125,12 @@ TEST(ArgumentsTest, MisuseExitsWithTwoAndAHint) {
   }
 }
 
+TEST(ArgumentsTest, NamesTheCommandThatIsNone) {
+  EnvironmentScope scope;
+  EXPECT_THAT(Bad({"lost", "a/b"}).err,
+              HasSubstr("there is no command \"lost\""));
+}
+
 TEST(ArgumentsTest, HelpAndVersionExitWithZero) {
   EnvironmentScope scope;
   EXPECT_EQ(Bad({"--version"}).out, "hubctl 0.1.0\n");
