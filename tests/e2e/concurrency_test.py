@@ -23,10 +23,13 @@ def test_sixteen_cold_processes_cost_the_origin_one_download(
     url = origin.add_file(MODELS, "/m/big.bin", data)
     with origin.hold(MODELS, "/m/big.bin", after=1 << 20) as gate:
         fetches = [
-            machine.start([machine.hubctl_path, "fetch", url], HUBD_PROGRESS="1")
-            for _ in range(RANKS)
+            machine.start([machine.hubctl_path, "fetch", url]) for _ in range(RANKS)
         ]
         gate.wait_reached()
+        # Each is told how far the one download has come.
+        for fetch in fetches:
+            assert fetch.stderr is not None
+            assert fetch.stderr.readline().startswith("downloading")
     loads = [
         machine.start([machine.hubctl_path, "load", "hubd/sample", "tiny"])
         for _ in range(RANKS)
