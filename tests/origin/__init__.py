@@ -1,6 +1,6 @@
 """A real git and HTTPS origin on loopback, for the tests and the quickstart."""
 
-from tests.origin._control import Answer, Gate, RateLimit
+from tests.origin._control import Answer, Cut, Gate, RateLimit
 from tests.origin._counters import Seen
 from tests.origin._repos import Executable, SymlinkTo
 from tests.origin.origin import DEFAULT_NAMES, Origin
@@ -9,6 +9,7 @@ from tests.origin.sample_hub import add_sample
 __all__ = [
     "DEFAULT_NAMES",
     "Answer",
+    "Cut",
     "Executable",
     "Gate",
     "Origin",

@@ -1,4 +1,4 @@
-"""What a test can do to the answers: hold them, slow them, replace them.
+"""What a test can do to the answers: hold them, slow them, cut them, replace them.
 
 A rule is for one host ("" is every host) and for the targets (path and query as
 sent) that begin with its prefix. It lasts until `remove()`. Thread-safe.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 
-from tests.origin._message import Request, Response, whole
+from tests.origin._message import Request, Response
 
 
 class Rules:
@@ -187,6 +187,22 @@ class RateLimit(Rule):
             return self._free_at - now
 
 
+class Cut(Rule):
+    """Breaks the connection after so many bytes of a body."""
+
+    def __init__(self, rules: Rules, host: str, path_prefix: str, after: int) -> None:
+        super().__init__(rules, host, path_prefix)
+        self._after = after
+
+    def shape(self, body: Iterable[bytes]) -> Iterator[bytes]:
+        left = self._after
+        for piece in body:
+            yield piece[:left]
+            left -= len(piece)
+            if left < 0:
+                raise ConnectionAbortedError("a rule cuts the answer")
+
+
 class Answer(Rule):
     """A canned answer, for the next `times` requests (None: for all)."""
 
@@ -195,7 +211,7 @@ class Answer(Rule):
         rules: Rules,
         host: str,
         path_prefix: str,
-        response: tuple[int, Mapping[str, str], bytes],
+        response: Response,
         times: int | None,
     ) -> None:
         super().__init__(rules, host, path_prefix)
@@ -209,5 +225,4 @@ class Answer(Rule):
         """REQUIRES: the rules' lock is held."""
         if self._times is not None:
             self._times -= 1
-        status, headers, body = self._response
-        return whole(status, body, headers)
+        return self._response

@@ -34,13 +34,19 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """One response. `length` None means chunks; `close` frees what body reads."""
+    """One response. `length` None means chunks; `close` frees what body reads.
+
+    A `raw` one is all in its body, from the first byte of the status line; `keep`:
+    the connection is not closed behind it.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Iterable[bytes] = ()
     length: int | None = 0
     close: Callable[[], object] = lambda: None
+    raw: bool = False
+    keep: bool = False
 
 
 def whole(status: int, data: bytes, headers: Mapping[str, str]) -> Response:

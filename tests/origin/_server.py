@@ -160,7 +160,9 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _send(self, request: Request, response: Response) -> None:
-        bodiless = request.method == "HEAD" or response.status in (204, 304)
+        bodiless = not response.raw and (
+            request.method == "HEAD" or response.status in (204, 304)
+        )
         try:
             chunked = self._send_head(response)
             if not bodiless:
@@ -172,6 +174,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send_head(self, response: Response) -> bool:
         """Sends status and headers; says whether the body goes in chunks."""
+        if response.raw:
+            self.close_connection |= not response.keep
+            return False
         given = {name.lower(): value for name, value in response.headers.items()}
         length = str(response.length)
         chunked = False

@@ -9,6 +9,8 @@ import signal
 from pathlib import Path
 from queue import SimpleQueue
 
+from tests.origin._certificates import BAD_CERTIFICATES
+from tests.origin._faults import FAULTS
 from tests.origin._repos import files_below
 from tests.origin.origin import Origin
 from tests.origin.sample_hub import add_sample
@@ -68,6 +70,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HOST",
         help="also play this host, with the files in DIR/files/HOST",
     )
+    serve.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        type=_fault,
+        metavar="HOST/PREFIX=NAME",
+        help="do one thing wrong there: NAME is an HTTP status, "
+        + ", ".join([*FAULTS, *BAD_CERTIFICATES]),
+    )
     return parser
 
 
@@ -86,6 +97,14 @@ def _repo(text: str) -> tuple[str, str, Path]:
     return owner, short, Path(path).absolute()
 
 
+def _fault(text: str) -> tuple[str, str, str]:
+    place, equals, name = text.rpartition("=")
+    host, _, prefix = place.partition("/")
+    if not (host and equals and name):
+        raise argparse.ArgumentTypeError(f"not HOST/PREFIX=NAME: {text}")
+    return name, host, f"/{prefix}"
+
+
 def _serve(origin: Origin, options: argparse.Namespace) -> None:
     url = add_sample(origin)
     served = ["https://github.com/hubd/sample   main, v1", url]
@@ -97,6 +116,8 @@ def _serve(origin: Origin, options: argparse.Namespace) -> None:
         served.append(f"https://github.com/{owner}/{name}")
     if options.rate:
         origin.limit_rate(options.rate)
+    for fault in options.fault:
+        origin.fault(*fault)
     config = origin.write_config(origin.directory / "hubd.toml")
     print(f"The origin listens on 127.0.0.1:{origin.port} and serves:")
     for line in served:

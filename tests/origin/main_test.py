@@ -79,6 +79,7 @@ def test_serve_program(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.origin.main", "serve"]
     command += ["--directory", str(tmp_path / "d"), "--ready-file", str(ready)]
     command += ["--repo", f"me/plain={plain}", "--rate", "100000000"]
+    command += ["--fault", "github.com/busy/=503"]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
         lines = iter(run.stdout.readline, "")
@@ -99,6 +100,8 @@ def test_serve_program(tmp_path: Path) -> None:
             body = response.read()
             assert response.status == 200
         assert body == sample_weights()
+        connection.request("GET", "/busy/file", headers={"Host": "github.com"})
+        assert connection.getresponse().status == 503
         connection.close()
         run.send_signal(signal.SIGTERM)
         assert run.wait(30) == 0

@@ -6,17 +6,20 @@ import json
 import os
 import shutil
 import socket
-import ssl
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from tests.origin._certificates import make_ca, make_leaf
-from tests.origin._control import Answer, Gate, RateLimit, Rules
+from tests.origin import _faults
+from tests.origin._certificates import Tls, make_ca
+from tests.origin._control import Answer, Cut, Gate, RateLimit, Rules
 from tests.origin._counters import Counters, Seen
+from tests.origin._dead import DeadEnd
 from tests.origin._files import Files
 from tests.origin._github import GitHub
+from tests.origin._message import Response, whole
 from tests.origin._repos import Content, Repos
 from tests.origin._server import Server
 
@@ -58,9 +61,7 @@ class Origin:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.names = (*DEFAULT_NAMES, *extra_names)
         self.ca_file = make_ca(self.directory)
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.load_cert_chain(*make_leaf(self.directory, self.names))
-        self._tls.set_alpn_protocols(["http/1.1"])
+        self._tls = Tls(self.directory, self.names)
         self._repos = Repos(self.directory / "repos")
         self._files = Files(self.directory / "files")
         self._github = GitHub(self._repos, self._files)
@@ -68,6 +69,7 @@ class Origin:
         self._counters = Counters()
         self._reserved = [_reserve(wanted) for wanted in [port, 0][: 1 + plain_http]]
         self._servers: list[Server] = []
+        self._dead: dict[str, DeadEnd] = {}
 
     @property
     def port(self) -> int:
@@ -86,7 +88,7 @@ class Origin:
         for reserved in self._reserved[len(self._servers) :]:
             server = Server(
                 reserved.getsockname()[1],
-                tls=self._tls,
+                tls=self._tls.context,
                 tls_first=reserved is self._reserved[0],
                 route=self._github.serve,
                 rules=self._rules,
@@ -103,6 +105,8 @@ class Origin:
         self.stop()
         for reserved in self._reserved:
             reserved.close()
+        for dead in self._dead.values():
+            dead.close()
         if self._own:
             shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -226,8 +230,66 @@ class Origin:
         A Content-Length header is sent as given: a larger one makes a body that is
         cut off. With a header `Connection: close` no length is sent.
         """
-        canned = (status, dict(headers or {}), body)
-        answer = Answer(self._rules, host, path_prefix, canned, times)
+        canned = whole(status, body, dict(headers or {}))
+        return self._answer(host, path_prefix, canned, times)
+
+    def respond_raw(
+        self,
+        host: str,
+        path_prefix: str,
+        data: bytes,
+        *,
+        times: int | None = None,
+        keep: bool = False,
+    ) -> Answer:
+        """Answers with exactly these bytes; then the connection is closed or kept.
+
+        For holds, rates and cuts they are the body.
+        """
+        raw = Response(status=0, body=(data,), raw=True, keep=keep)
+        return self._answer(host, path_prefix, raw, times)
+
+    def cut(self, host: str, path_prefix: str = "/", *, after: int) -> Cut:
+        """Breaks connections after `after` bytes of a matching answer's body.
+
+        A body that is not longer is not cut. Until the rule's `remove()`.
+        """
+        cut = Cut(self._rules, host, path_prefix, after)
+        self._rules.add(cut)
+        return cut
+
+    def fault(self, name: str, host: str, path_prefix: str = "/") -> ExitStack:
+        """Does one thing wrong until the result is closed; also a context manager.
+
+        `name` is an HTTP status, or one of the faults that `_faults.py` describes:
+        limited, busy; cut, cut-unmarked, unmarked, too-long, page, empty, gzip,
+        gzip-cut, bomb, many-headers, long-header, interim, garbage; silence, stall,
+        drip, drip-headers; loop, downgrade; and, for the whole host,
+        unknown-authority, expired, wrong-name.
+        """
+        return _faults.apply(self, name, host, path_prefix)
+
+    def show_certificate(self, host: str, kind: str) -> ExitStack:
+        """Handshakes for `host` get a bad certificate until the result is closed.
+
+        `kind` is unknown-authority, expired or wrong-name.
+        """
+        self._tls.show(host, kind)
+        stack = ExitStack()
+        stack.callback(self._tls.show_good, host)
+        return stack
+
+    def add_dead_end(self, name: str, kind: str) -> None:
+        """From now on config_toml() leads `name` to where nobody serves.
+
+        `kind` is refuses, never-accepts, never-speaks or hangs-up.
+        """
+        self._dead[name] = DeadEnd(kind)
+
+    def _answer(
+        self, host: str, path_prefix: str, response: Response, times: int | None
+    ) -> Answer:
+        answer = Answer(self._rules, host, path_prefix, response, times)
         self._rules.add(answer)
         return answer
 
@@ -238,6 +300,7 @@ class Origin:
         routes = [f"{name}:443:127.0.0.1:{self.port}" for name in self.names]
         if len(self._reserved) > 1:
             routes += [f"{name}:80:127.0.0.1:{self.http_port}" for name in self.names]
+        routes += [f"{n}:443:127.0.0.1:{d.port}" for n, d in self._dead.items()]
         lines = "".join(f"  {json.dumps(route)},\n" for route in routes)
         ca_file = json.dumps(str(self.ca_file), ensure_ascii=False)
         return (
