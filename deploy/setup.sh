@@ -4,10 +4,10 @@
 say() { printf '\n\033[1m%s\033[0m\n' "$*" | if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
-# install_packages [test]: the Debian packages of deploy/packages.txt.
+# install_packages [test|bench]: the Debian packages of deploy/packages.txt.
 install_packages() {
   local wanted missing
-  wanted=$(awk -v group="${1:-}" '/^[^#]/ && ($2 == "" || $2 == group) {print $1}' deploy/packages.txt)
+  wanted=$(awk -v group=" ${1:-} " '/^[^#]/ && (NF == 1 || index($0 " ", group)) {print $1}' deploy/packages.txt)
   missing=$(comm -23 <(sort <<<"$wanted") \
     <(dpkg-query -W -f '${Package} ${Status}\n' $wanted 2>/dev/null | awk '/ installed$/ {print $1}' | sort))
   [ -n "$missing" ] || return 0

@@ -1,0 +1,1 @@
+"""How fast hubd is, beside what people use without it."""

@@ -1,0 +1,227 @@
+"""Where a bench runs: programs, files, origins, daemons, all in one directory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.nginx import Nginx
+from tests.bench.peers import Peers
+from tests.origin import Origin
+
+Command = Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class Programs:
+    """What Bazel built."""
+
+    hubd: Path
+    hubctl: Path
+    latency: Path
+    echo_server: Path
+
+    @staticmethod
+    def below(directory: Path) -> Programs:
+        """`directory`: bazel-bin, or the runfiles of //tests/bench."""
+        return Programs(
+            directory / "server/hubd",
+            directory / "client/hubctl",
+            directory / "tests/bench/latency",
+            directory / "tests/bench/echo_server",
+        )
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured; smaller for a try of the bench itself."""
+
+    rounds: int = 7
+    big: int = 1 << 30
+    shared: int = 256 << 20
+    clients: int = 16
+    calls: int = 2000
+
+
+class Place:
+    """One directory on a real disk, and what serves from it. A context manager."""
+
+    def __init__(
+        self, directory: Path, programs: Programs, peers: Peers, sizes: Sizes
+    ) -> None:
+        shutil.rmtree(directory, ignore_errors=True)
+        self.directory = directory
+        self.programs = programs
+        self.peers = peers
+        self.sizes = sizes
+        self.files = directory / "files"
+        self.files.mkdir(parents=True)
+        self._end = contextlib.ExitStack()
+
+    def __enter__(self) -> Place:
+        self.origin = self._end.enter_context(Origin(self.directory / "origin"))
+        leaf = self.origin.directory / "leaf.pem", self.origin.directory / "leaf.key"
+        self.nginx = Nginx(self.directory / "nginx", self.files, leaf)
+        self._end.callback(self.nginx.close)
+        self.config = self.origin.write_config(
+            self.directory / "hubd.toml", '[refs]\nttl = "10h"\n'
+        )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._end.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def add_file(self, name: str, size: int) -> str:
+        """Makes a file of random bytes that nginx serves; returns its URL."""
+        with open(self.files / name, "wb") as file:
+            for start in range(0, size, 1 << 20):
+                file.write(os.urandom(min(1 << 20, size - start)))
+        return f"{self.nginx.url}/{name}"
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        """What every program gets: nothing of the caller's but PATH."""
+        home = self.directory / "home"
+        home.mkdir(exist_ok=True)
+        return {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "SSL_CERT_FILE": str(self.origin.ca_file),
+            "CURL_CA_BUNDLE": str(self.origin.ca_file),
+            **extra,
+        }
+
+    def run(
+        self, command: Command, environment: Mapping[str, str] | None = None
+    ) -> str:
+        """Runs a program to its end; returns what it said."""
+        return _finish(self.start(command, environment))
+
+    def start(
+        self, command: Command, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(word) for word in command],
+            env=self.environment() if environment is None else dict(environment),
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def seconds(
+        self, *commands: Command, environment: Mapping[str, str] | None = None
+    ) -> float:
+        """What commands take, one after another."""
+        start = time.perf_counter()
+        for command in commands:
+            self.run(command, environment)
+        return time.perf_counter() - start
+
+    def seconds_together(
+        self, commands: Sequence[Command], environment: Mapping[str, str]
+    ) -> float:
+        """What commands take that start at once."""
+        start = time.perf_counter()
+        for process in [self.start(command, environment) for command in commands]:
+            _finish(process)
+        return time.perf_counter() - start
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A directory for one measurement, with nothing left to write on the disk
+        from the one before."""
+        directory = self.directory / "scratch"
+        directory.mkdir()
+        os.sync()
+        try:
+            yield directory
+        finally:
+            subprocess.run(["chmod", "-R", "u+rwX", directory], check=False)
+            shutil.rmtree(directory)
+
+    @contextlib.contextmanager
+    def daemon(self) -> Iterator[Daemon]:
+        """A daemon with an empty cache."""
+        with self.scratch() as root:
+            daemon = Daemon(self, root)
+            try:
+                yield daemon
+            finally:
+                daemon.close()
+
+    @contextlib.contextmanager
+    def echo(self) -> Iterator[str]:
+        """A bare gRPC server; its socket."""
+        socket = str(self.directory / "echo")
+        with subprocess.Popen(
+            [self.programs.echo_server, socket],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as server:
+            assert server.stdin and server.stdout
+            assert server.stdout.readline() == b"ready\n", "no echo server"
+            yield socket
+            server.stdin.close()
+
+
+class Daemon:
+    """A hubd, and the environment that leads clients to it."""
+
+    def __init__(self, place: Place, root: Path) -> None:
+        self._place = place
+        self.environment = place.environment(
+            HUBD_HOME=str(root),
+            HUBD_CONFIG=str(place.config),
+            HUBD_DAEMON=str(place.programs.hubd),
+        )
+        self.pid = int(json.loads(self.hubctl("--json", "status"))["pid"])
+        self._handle = os.pidfd_open(self.pid)
+
+    def hubctl(self, *words: str) -> str:
+        return self._place.run([self._place.programs.hubctl, *words], self.environment)
+
+    def memory(self) -> int:
+        """Bytes that are resident."""
+        return self._status("VmRSS")
+
+    def peak_memory(self) -> int:
+        """The most bytes that were ever resident."""
+        return self._status("VmHWM")
+
+    def _status(self, key: str) -> int:
+        text = Path(f"/proc/{self.pid}/status").read_text()
+        found = re.search(rf"^{key}:\s+(\d+) kB$", text, re.MULTILINE)
+        assert found, text
+        return int(found[1]) << 10
+
+    def close(self) -> None:
+        signal.pidfd_send_signal(self._handle, signal.SIGTERM)
+        _await_end(self._handle)
+        os.close(self._handle)
+
+
+def _finish(process: subprocess.Popen[str]) -> str:
+    output, errors = process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError(f"{process.args!r}: {process.returncode}\n{output}{errors}")
+    return output
+
+
+def _await_end(pidfd: int) -> None:
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    if not poll.poll(60_000):
+        raise RuntimeError("hubd does not end")
