@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import shutil
-import uuid
 from typing import BinaryIO, Iterator, Optional
 
 # linux/fs.h: share the extents of another file.
@@ -21,7 +19,7 @@ def replacing(path: str) -> Iterator[BinaryIO]:
 
     Its mode is what the umask leaves. On failure `path` is what it was.
     """
-    partial = f"{path}.{uuid.uuid4().hex}.partial"
+    partial = f"{path}.{os.urandom(16).hex()}.partial"
     try:
         with open(partial, "w+b") as file:
             yield file
@@ -44,6 +42,7 @@ def read_url(
     url: str, file: BinaryIO, hash_prefix: Optional[str], user_agent: str
 ) -> None:
     """Fills a file from a URL that only the caller may read: file://, data:, ..."""
+    import hashlib
     from urllib.request import Request, urlopen
 
     hasher = hashlib.sha256()

@@ -7,7 +7,16 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Tuple,
+)
 
 from hubd import (
     _imports,
@@ -20,10 +29,12 @@ from hubd import (
     _warn,
     _weights,
 )
-from hubd._client import Client
 from hubd._errors import HubdError
 from hubd._profile import Profile
-from hubd._types import Documentation, Listing, Progress, Tree
+
+if TYPE_CHECKING:
+    from hubd._client import Client
+    from hubd._types import Progress, Tree
 
 # Where the sandbox cannot answer, the originals' way is open: trust is decided.
 _RUN_HERE = ("SANDBOX_UNAVAILABLE", "ENTRYPOINT_FAILED")
@@ -135,6 +146,8 @@ class FrontEnd:
 
     def client(self) -> Client:
         """A client of the daemon whose root is where the user wants the bytes."""
+        from hubd._client import Client
+
         user_chose = (
             getattr(self._module, "_hub_dir") is not None
             or os.getenv(self._profile.home_variable) is not None
@@ -164,7 +177,7 @@ class FrontEnd:
                     asked.github, progress=report, **asked.selector()
                 ),
             )
-            if isinstance(result, Listing):
+            if not isinstance(result, Place):
                 found = sorted(item.name for item in result.entrypoints)
                 return [name for name in found if not name.startswith("_")]
             place = result
@@ -191,7 +204,7 @@ class FrontEnd:
                     asked.github, model, progress=report, **asked.selector()
                 ),
             )
-            if isinstance(result, Documentation):
+            if not isinstance(result, Place):
                 return result.doc
             place = result
         with self._replacement.active():

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from hubd import _options
-from hubd._types import Progress
+
+if TYPE_CHECKING:
+    from hubd._types import Progress
 
 _QUIET_SECONDS = 0.5
 _LINE_SECONDS = 5.0

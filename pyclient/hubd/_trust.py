@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
-from typing import Iterator, List, Tuple
+from typing import TYPE_CHECKING, Iterator, List, Tuple
 
 from hubd import _view, _warn
-from hubd._client import Client
 from hubd._profile import Profile
+
+if TYPE_CHECKING:
+    from hubd._client import Client
 
 _PROMPT = (
     "The repository {} does not belong to the list of trusted repositories and as "

@@ -14,7 +14,6 @@ import fcntl
 import os
 import shutil
 import stat
-import uuid
 from typing import Iterable, Iterator, List, Optional
 
 from hubd import _warn
@@ -195,7 +194,7 @@ def forget_repo(
 
 def _aside(path: str) -> str:
     """A free name beside a path."""
-    return os.path.join(os.path.dirname(path), _ASIDE + uuid.uuid4().hex)
+    return os.path.join(os.path.dirname(path), _ASIDE + os.urandom(16).hex())
 
 
 def _link(path: str) -> Optional[str]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import re
 import sys
-import zipfile
 from dataclasses import dataclass
-from typing import Any, Callable, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Union
 from urllib.parse import urlparse
 
 from hubd import _copy, _translate, _view, _warn
-from hubd._client import Client
 from hubd._errors import HubdError, OfflineMiss
 from hubd._profile import Profile
 from hubd._progress import Bar
-from hubd._types import Checkpoint, Progress
+
+if TYPE_CHECKING:
+    from hubd._client import Client
+    from hubd._types import Checkpoint, Progress
 
 # matches bfd8deac from resnet18-bfd8deac.pth
 HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")
@@ -178,6 +179,7 @@ class Weights:
 
     def _unzipped(self, url: str, found: Checkpoint) -> StateDictFile:
         """Steps into a zip archive where the framework expects it."""
+
         if self._profile.unpacks_every_zip:
             if not found.unpacked_path:
                 return StateDictFile(found.path, found)
@@ -193,6 +195,8 @@ class Weights:
 
     def _unzip_in_place(self, path: str, directory: str) -> StateDictFile:
         """The same for the user's own file, beside which it is unpacked."""
+        import zipfile
+
         if self._profile.unpacks_every_zip:
             if not zipfile.is_zipfile(path):
                 return StateDictFile(path)
@@ -227,6 +231,8 @@ def _is_remote(url: str) -> bool:
 
 def _has_single_file(path: str) -> bool:
     """Whether it is a zip archive of the format that torch wrote before 1.6."""
+    import zipfile
+
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:

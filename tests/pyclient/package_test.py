@@ -32,6 +32,16 @@ def test_importing_brings_in_neither_grpc_nor_protobuf_nor_a_framework(module):
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.parametrize("module", ["hubd.torch", "hubd.oneflow"])
+def test_importing_costs_no_more_than_it_must(module):
+    done = _python(
+        f"import sys, {module}\n"
+        "late = {'hubd._client', 'hubd._daemon', 'hashlib', 'socket', 'zipfile'}\n"
+        "print(sorted(late & set(sys.modules)))"
+    )
+    assert done.stdout == "[]\n"
+
+
 def test_all_names_exist():
     for name in hubd.__all__:
         assert getattr(hubd, name) is not None
