@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ def main(words: Sequence[str] | None = None) -> int:
     # `bazel run` starts elsewhere; paths mean where the user is.
     os.chdir(os.environ.get("BUILD_WORKING_DIRECTORY", "."))
     options = _parser().parse_args(words)
+    # As an interrupt does: what was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sizes = _TINY if options.tiny else Sizes(rounds=options.rounds)
     python = options.python or install(_workspace(), options.state)
     figures: list[Figure] = []
