@@ -126,6 +126,12 @@ absl::StatusOr<std::string> ReadFile(const std::string& path,
     }
     return ErrnoError(errno, absl::StrCat("cannot open ", path));
   }
+  absl::Status too_long = absl::FailedPreconditionError(
+      absl::StrCat(path, " has over ", max_bytes, " bytes"));
+  struct stat info;
+  if (::fstat(fd.get(), &info) == 0 && info.st_size > max_bytes) {
+    return too_long;
+  }
   std::string content;
   char buffer[65536];
   while (true) {
@@ -134,10 +140,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path,
     if (count < 0) return ErrnoError(errno, absl::StrCat("cannot read ", path));
     if (count == 0) return content;
     content.append(buffer, count);
-    if (static_cast<int64_t>(content.size()) > max_bytes) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(path, " has over ", max_bytes, " bytes"));
-    }
+    // Of a pipe, or of a file that grows.
+    if (static_cast<int64_t>(content.size()) > max_bytes) return too_long;
   }
 }
 

@@ -111,11 +111,10 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
   HUBD_RETURN_IF_ERROR(PrepareRoot(options.config, options.root));
   auto clock = std::make_unique<RealClock>();
   HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Store> store,
-                        OpenStore({.root = options.root, .socket = ""}, *clock,
-                                  options.patience));
-  if (options.log_to_file) {
-    HUBD_RETURN_IF_ERROR(SetLogFile(store->layout().log()));
-  }
+                        OpenStore({.root = options.root,
+                                   .socket = "",
+                                   .log_to_file = options.log_to_file},
+                                  *clock, options.patience));
   HUBD_LOG(kInfo) << "event=start version=" << kVersion << " pid=" << ::getpid()
                   << " mode=" << (IsSystem(options.config) ? "system" : "user")
                   << " root=" << LogQuote(options.root);
@@ -211,6 +210,11 @@ int Daemon::Run() {
       HUBD_LOG(kError) << "event=root_gone root=" << LogQuote(options_.root);
       return 1;
     }
+    if (!store_->catalog().IsSound()) {
+      HUBD_LOG(kError) << "event=index_broken";
+      Drain(absl::ZeroDuration());
+      return 1;
+    }
     if (IsIdleForTooLong(options_.config.daemon, rpc_->open_calls(),
                          clock_->Now() - rpc_->idle_since())) {
       HUBD_LOG(kInfo) << "event=idle_exit";
@@ -225,16 +229,15 @@ int Daemon::Run() {
                        << LogQuote(last_failure);
     }
   }
-  Drain();
+  Drain(options_.config.daemon.drain_timeout);
   return 0;
 }
 
 // 1. New work is refused. 2. Calls under way may end. 3. What is left is told
 // DRAINING and cut. A second stop signal leaves step 2 and the waits of 3 out.
-void Daemon::Drain() {
+void Daemon::Drain(absl::Duration allowed) {
   HUBD_LOG(kInfo) << "event=drain open_calls=" << rpc_->open_calls();
   rpc_->BeginDrain();
-  const absl::Duration allowed = options_.config.daemon.drain_timeout;
   const absl::Duration cut = std::min(kCutTime, allowed / 2);
   const absl::Time end = clock_->Now() + allowed - cut;
   bool hurry = false;

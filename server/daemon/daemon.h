@@ -58,7 +58,8 @@ class Daemon {
   const std::string& socket() const { return socket_; }
 
   // Serves until a stop signal or the end of the idle time, then drains: 0. A
-  // root that went away ends it at once: 1.
+  // root that went away ends it at once: 1; so does an index that is no longer
+  // sound, which the next start makes anew.
   int Run();
 
  private:
@@ -66,7 +67,8 @@ class Daemon {
   absl::Status Serve();
   // Listens at the place that is right at this moment and says so in the root.
   absl::Status Listen();
-  void Drain();
+  // In `allowed` at most.
+  void Drain(absl::Duration allowed);
 
   const Options options_;
   const std::unique_ptr<RealClock> clock_;

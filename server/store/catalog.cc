@@ -144,6 +144,8 @@ class SqliteCatalog final : public Catalog {
   SqliteCatalog(Layout layout, std::unique_ptr<Connections> connections)
       : layout_(std::move(layout)), connections_(std::move(connections)) {}
 
+  bool IsSound() const override { return connections_->IsSound(); }
+
   absl::StatusOr<std::optional<TreeObject>> LookupTree(
       const TreeKey& key) override {
     static const std::string kSql = absl::StrCat(
@@ -453,7 +455,11 @@ class SqliteCatalog final : public Catalog {
 absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const Layout& layout) {
   HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Connections> connections,
                         Connections::Open(layout.index(), Migrations()));
-  return std::make_unique<SqliteCatalog>(layout, std::move(connections));
+  auto catalog =
+      std::make_unique<SqliteCatalog>(layout, std::move(connections));
+  // Recovery asks all tables but this one.
+  HUBD_RETURN_IF_ERROR(catalog->ListTrust(0, std::nullopt, 1, "").status());
+  return catalog;
 }
 
 }  // namespace hubd

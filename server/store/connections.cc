@@ -1,12 +1,22 @@
 #include "server/store/connections.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include <utility>
 
 #include "server/base/status.h"
 
 namespace hubd {
+namespace {
+
+std::pair<uint64_t, uint64_t> FileAt(const std::string& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0) return {0, 0};
+  return {info.st_dev, info.st_ino};
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Connections>> Connections::Open(
     const std::string& path, const std::vector<absl::string_view>& migrations) {
@@ -18,6 +28,7 @@ absl::StatusOr<std::unique_ptr<Connections>> Connections::Open(
 
 Connections::Connections(std::string path, std::unique_ptr<Database> writer)
     : path_(std::move(path)),
+      file_(FileAt(path_)),
       writer_(std::move(writer)),
       thread_([this] { RunWriter(); }) {
   pthread_setname_np(thread_.native_handle(), "index-writer");
@@ -45,12 +56,21 @@ absl::StatusOr<Connections::Reader> Connections::Read() {
       return Reader(*this, std::move(reader));
     }
   }
-  HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Database> reader,
-                        Database::Open(path_, Database::Mode::kReadOnly));
+  auto opened = Database::Open(path_, Database::Mode::kReadOnly);
+  if (absl::IsDataLoss(opened.status())) damaged_ = true;
+  HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Database> reader, std::move(opened));
   return Reader(*this, std::move(reader));
 }
 
+bool Connections::IsSound() const {
+  return !damaged_ && FileAt(path_) == file_;
+}
+
 void Connections::GiveBack(std::unique_ptr<Database> reader) {
+  if (reader->damaged()) {
+    damaged_ = true;
+    return;
+  }
   MutexLock lock(mutex_);
   idle_readers_.push_back(std::move(reader));
 }
@@ -75,6 +95,7 @@ void Connections::RunWriter() {
       jobs.swap(queue_);
     }
     Commit(jobs);
+    if (writer_->damaged()) damaged_ = true;
     {
       MutexLock lock(mutex_);
       for (Job* job : jobs) job->done = true;

@@ -3,6 +3,7 @@
 #ifndef HUBD_SERVER_STORE_CONNECTIONS_H_
 #define HUBD_SERVER_STORE_CONNECTIONS_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -51,6 +52,10 @@ class Connections {
   absl::StatusOr<int64_t> Write(absl::string_view sql,
                                 std::vector<SqlValue> values);
 
+  // False from the first DATA_LOSS on, and where the file that was opened is no
+  // longer at its path: what is written then is lost with this object.
+  bool IsSound() const;
+
  private:
   // One waiting Write; lives on its caller's stack.
   struct Job {
@@ -66,6 +71,9 @@ class Connections {
   void GiveBack(std::unique_ptr<Database> reader);
 
   const std::string path_;
+  // The device and inode of what was opened.
+  const std::pair<uint64_t, uint64_t> file_;
+  std::atomic<bool> damaged_ = false;
   // Used by the writer thread only, once it runs.
   const std::unique_ptr<Database> writer_;
 

@@ -39,6 +39,10 @@ std::string Layout::index() const {
   return absl::StrCat(store(), "/index.sqlite3");
 }
 
+std::string Layout::BrokenIndex(const std::string& when) const {
+  return absl::StrCat(index(), ".broken-", when);
+}
+
 std::string Layout::log() const { return absl::StrCat(store(), "/log"); }
 
 std::string Layout::blobs() const { return absl::StrCat(store(), "/blobs"); }

@@ -1,12 +1,16 @@
 // What the kinds of stored objects have in common: each has a record, and rows
 // in the catalog.
 //
-// ObjectKind<T> says for an object of type T where its record lies and which
-// calls of the catalog are its own.
+// ObjectKind<T> says for an object of type T where its record lies, whether
+// stat finds it as its record says, and which calls of the catalog are its own.
 
 #ifndef HUBD_SERVER_STORE_OBJECT_KIND_H_
 #define HUBD_SERVER_STORE_OBJECT_KIND_H_
 
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -20,6 +24,15 @@ namespace hubd {
 template <class Object>
 struct ObjectKind;
 
+// What is at `path`, be it a link; nullopt where that cannot be looked at.
+// Where nothing is there, it is of no type.
+inline std::optional<struct stat> LookAt(const std::string& path) {
+  struct stat info = {};
+  if (::lstat(path.c_str(), &info) == 0) return info;
+  if (errno == ENOENT || errno == ENOTDIR) return info;
+  return std::nullopt;
+}
+
 template <>
 struct ObjectKind<TreeObject> {
   static std::string Records(const Layout& layout) {
@@ -30,6 +43,11 @@ struct ObjectKind<TreeObject> {
   }
   static std::string Path(const Layout& layout, const TreeObject& tree) {
     return layout.Tree(tree.key);
+  }
+  // What cannot be looked at counts as whole, here and below.
+  static bool IsWhole(const TreeObject& tree) {
+    auto info = LookAt(tree.path);
+    return !info || S_ISDIR(info->st_mode);
   }
   static absl::Status Put(Catalog& catalog, const TreeObject& tree) {
     return catalog.PutTree(tree);
@@ -55,6 +73,11 @@ struct ObjectKind<CheckpointObject> {
   static std::string Path(const Layout& layout,
                           const CheckpointObject& checkpoint) {
     return layout.Blob(checkpoint.sha256);
+  }
+  static bool IsWhole(const CheckpointObject& checkpoint) {
+    auto info = LookAt(checkpoint.path);
+    return !info ||
+           (S_ISREG(info->st_mode) && info->st_size == checkpoint.size_bytes);
   }
   static absl::Status Put(Catalog& catalog,
                           const CheckpointObject& checkpoint) {
@@ -82,6 +105,10 @@ struct ObjectKind<UnpackedObject> {
   static std::string Path(const Layout& layout,
                           const UnpackedObject& unpacked) {
     return layout.Unpacked(unpacked.sha256);
+  }
+  static bool IsWhole(const UnpackedObject& unpacked) {
+    auto info = LookAt(unpacked.path);
+    return !info || S_ISDIR(info->st_mode);
   }
   static absl::Status Put(Catalog& catalog, const UnpackedObject& unpacked) {
     return catalog.PutUnpacked(unpacked);

@@ -24,9 +24,9 @@ namespace {
 constexpr int64_t kMaxRecordBytes = 256 << 20;
 
 // What cannot be looked at may be one.
-bool MayBeDirectory(const std::string& path) {
+bool MayBe(mode_t type, const std::string& path) {
   struct stat info;
-  return ::lstat(path.c_str(), &info) != 0 || S_ISDIR(info.st_mode);
+  return ::lstat(path.c_str(), &info) != 0 || (info.st_mode & S_IFMT) == type;
 }
 
 // What cannot be removed stays for the next time; it is in nobody's way.
@@ -61,6 +61,8 @@ absl::Status EmptyTmp(const Layout& layout) {
   return absl::OkStatus();
 }
 
+// DATA_LOSS where what is read is no record of that name; other errors where it
+// cannot be read.
 template <class Object>
 absl::StatusOr<Object> ReadRecord(const Layout& layout,
                                   const std::string& path) {
@@ -80,9 +82,12 @@ template <class Object>
 struct Records {
   std::map<std::string, Object> whole;
   std::set<std::string> unreadable;
+  // Whether one of these may yet name an object, at a better time.
+  bool may_name_others = false;
 };
 
-// Reads all records of a kind; those whose object is gone are removed.
+// Reads all records of a kind; those whose object is gone are removed, and so
+// is what is no file and can be none.
 template <class Object>
 absl::StatusOr<Records<Object>> ReadRecords(const Layout& layout) {
   using Kind = ObjectKind<Object>;
@@ -91,14 +96,19 @@ absl::StatusOr<Records<Object>> ReadRecords(const Layout& layout) {
                         ListDirectory(Kind::Records(layout)));
   for (const std::string& name : names) {
     std::string path = absl::StrCat(Kind::Records(layout), "/", name);
+    if (!MayBe(S_IFREG, path)) {
+      RemoveOrLog(path);
+      continue;
+    }
     absl::StatusOr<Object> object = ReadRecord<Object>(layout, path);
     if (!object.ok()) {
       LogUnreadable(path, object.status());
       records.unreadable.insert(path);
+      if (!absl::IsDataLoss(object.status())) records.may_name_others = true;
       continue;
     }
     object->path = Kind::Path(layout, *object);
-    if (IsThere(object->path)) {
+    if (Kind::IsWhole(*object)) {
       records.whole.emplace(path, *std::move(object));
     } else {
       RemoveOrLog(path);
@@ -120,61 +130,12 @@ absl::StatusOr<std::vector<Object>> AllRows(Catalog& catalog) {
   return rows;
 }
 
-// Brings the rows of a kind in line with its records. Adds the paths of the
-// objects that stay to `named`.
-template <class Object>
-absl::Status RecoverKind(const Layout& layout, Catalog& catalog,
-                         std::set<std::string>& named) {
-  using Kind = ObjectKind<Object>;
-  HUBD_ASSIGN_OR_RETURN(Records<Object> records, ReadRecords<Object>(layout));
-  for (const auto& [path, object] : records.whole) named.insert(object.path);
-  HUBD_ASSIGN_OR_RETURN(std::vector<Object> rows, AllRows<Object>(catalog));
-  for (const Object& row : rows) {
-    std::string path = Kind::Record(layout, row);
-    auto record = records.whole.find(path);
-    if (record != records.whole.end()) {
-      // What stays in the map gets its row below.
-      if (record->second == row) records.whole.erase(record);
-    } else if (records.unreadable.contains(path) && IsThere(row.path)) {
-      named.insert(row.path);
-    } else {
-      HUBD_RETURN_IF_ERROR(Kind::Remove(catalog, row));
-    }
-  }
-  for (const auto& [path, object] : records.whole) {
-    HUBD_RETURN_IF_ERROR(Kind::Put(catalog, object));
-  }
-  return absl::OkStatus();
-}
-
-// Answers about refs can be large, so only those without a row are read.
-absl::Status RecoverRefs(const Layout& layout, Catalog& catalog) {
-  std::set<std::string> known;
-  HUBD_ASSIGN_OR_RETURN(auto repos, catalog.ReposWithRefs());
-  for (const auto& [domain, repo] : repos) {
-    known.insert(layout.RefRecord(domain, repo));
-  }
-  HUBD_ASSIGN_OR_RETURN(std::vector<std::string> names,
-                        ListDirectory(layout.ref_records()));
-  for (const std::string& name : names) {
-    std::string path = absl::StrCat(layout.ref_records(), "/", name);
-    if (known.contains(path)) continue;
-    absl::StatusOr<RefsObject> refs = ReadRecord<RefsObject>(layout, path);
-    if (refs.ok()) {
-      HUBD_RETURN_IF_ERROR(catalog.PutRefs(*refs));
-    } else {
-      LogUnreadable(path, refs.status());
-    }
-  }
-  return absl::OkStatus();
-}
-
 // Removes an object that no record names. It is renamed away first: one that
 // cannot be removed whole must not stand where a publisher takes it for whole.
 void RemoveObject(const Layout& layout, const std::string& path) {
   std::string away = absl::StrCat(layout.tmp(), "/", Sha256Hex(path));
   // Only a directory that its owner can write can be moved into another one.
-  if (MayBeDirectory(path)) ::chmod(path.c_str(), 0700);
+  if (MayBe(S_IFDIR, path)) ::chmod(path.c_str(), 0700);
   if (::rename(path.c_str(), away.c_str()) == 0) {
     HUBD_LOG(kInfo) << "event=recovery unnamed=" << LogQuote(path);
     RemoveOrLog(away);
@@ -187,7 +148,7 @@ void RemoveObject(const Layout& layout, const std::string& path) {
 // the levels between that are empty then.
 void Sweep(const Layout& layout, const std::string& directory, int depth,
            const std::set<std::string>& named) {
-  if (!MayBeDirectory(directory)) return RemoveOrLog(directory);
+  if (!MayBe(S_IFDIR, directory)) return RemoveOrLog(directory);
   absl::StatusOr<std::vector<std::string>> names = ListDirectory(directory);
   if (!names.ok()) {
     // Objects that are named may lie below: nothing is removed unseen.
@@ -206,6 +167,62 @@ void Sweep(const Layout& layout, const std::string& directory, int depth,
   }
 }
 
+// Brings the rows of a kind in line with its records, then removes the objects,
+// `depth` levels below `objects`, that no record names. With a record that
+// cannot be read at this time none is removed.
+template <class Object>
+absl::Status RecoverKind(const Layout& layout, Catalog& catalog,
+                         const std::string& objects, int depth) {
+  using Kind = ObjectKind<Object>;
+  std::set<std::string> named;
+  HUBD_ASSIGN_OR_RETURN(Records<Object> records, ReadRecords<Object>(layout));
+  for (const auto& [path, object] : records.whole) named.insert(object.path);
+  HUBD_ASSIGN_OR_RETURN(std::vector<Object> rows, AllRows<Object>(catalog));
+  for (const Object& row : rows) {
+    std::string path = Kind::Record(layout, row);
+    auto record = records.whole.find(path);
+    if (record != records.whole.end()) {
+      // What stays in the map gets its row below.
+      if (record->second == row) records.whole.erase(record);
+    } else if (records.unreadable.contains(path) && Kind::IsWhole(row)) {
+      named.insert(row.path);
+    } else {
+      HUBD_RETURN_IF_ERROR(Kind::Remove(catalog, row));
+    }
+  }
+  for (const auto& [path, object] : records.whole) {
+    HUBD_RETURN_IF_ERROR(Kind::Put(catalog, object));
+  }
+  if (!records.may_name_others) Sweep(layout, objects, depth, named);
+  return absl::OkStatus();
+}
+
+// Answers about refs can be large, so only those without a row are read.
+absl::Status RecoverRefs(const Layout& layout, Catalog& catalog) {
+  std::set<std::string> known;
+  HUBD_ASSIGN_OR_RETURN(auto repos, catalog.ReposWithRefs());
+  for (const auto& [domain, repo] : repos) {
+    known.insert(layout.RefRecord(domain, repo));
+  }
+  HUBD_ASSIGN_OR_RETURN(std::vector<std::string> names,
+                        ListDirectory(layout.ref_records()));
+  for (const std::string& name : names) {
+    std::string path = absl::StrCat(layout.ref_records(), "/", name);
+    if (known.contains(path)) continue;
+    if (!MayBe(S_IFREG, path)) {
+      RemoveOrLog(path);
+      continue;
+    }
+    absl::StatusOr<RefsObject> refs = ReadRecord<RefsObject>(layout, path);
+    if (refs.ok()) {
+      HUBD_RETURN_IF_ERROR(catalog.PutRefs(*refs));
+    } else {
+      LogUnreadable(path, refs.status());
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status Recover(const Layout& layout, Catalog& catalog) {
@@ -215,15 +232,13 @@ absl::Status Recover(const Layout& layout, Catalog& catalog) {
         layout.unpacked_records(), layout.ref_records()}) {
     HUBD_RETURN_IF_ERROR(RemoveHalfWritten(directory));
   }
-  std::set<std::string> named;
-  HUBD_RETURN_IF_ERROR(RecoverKind<TreeObject>(layout, catalog, named));
-  HUBD_RETURN_IF_ERROR(RecoverKind<CheckpointObject>(layout, catalog, named));
-  HUBD_RETURN_IF_ERROR(RecoverKind<UnpackedObject>(layout, catalog, named));
-  HUBD_RETURN_IF_ERROR(RecoverRefs(layout, catalog));
-  Sweep(layout, layout.trees(), 4, named);
-  Sweep(layout, layout.blobs(), 2, named);
-  Sweep(layout, layout.unpacked(), 1, named);
-  return absl::OkStatus();
+  HUBD_RETURN_IF_ERROR(
+      RecoverKind<TreeObject>(layout, catalog, layout.trees(), 4));
+  HUBD_RETURN_IF_ERROR(
+      RecoverKind<CheckpointObject>(layout, catalog, layout.blobs(), 2));
+  HUBD_RETURN_IF_ERROR(
+      RecoverKind<UnpackedObject>(layout, catalog, layout.unpacked(), 1));
+  return RecoverRefs(layout, catalog);
 }
 
 }  // namespace hubd

@@ -11,11 +11,13 @@ namespace hubd {
 
 // Makes disk and catalog agree. The record decides: it is the commit point.
 //   - tmp/ and half-written files are removed;
-//   - a record whose object is gone is removed, and so is its row;
+//   - a record whose object is gone or not what the record says is removed, and
+//     so is its row;
 //   - a row is made, or made right, from its record; a row without one goes;
 //   - an object that no record names is removed.
-// A record that cannot be read is logged and left; the row that belongs to it,
-// and its object, stay.
+// A record that cannot be read, or not understood, is logged and left; the row
+// that belongs to it, and its object, stay. While one cannot be read, no object
+// of its kind is removed, since it may name it.
 //
 // REQUIRES: the root is locked by the caller and not yet used.
 absl::Status Recover(const Layout& layout, Catalog& catalog);

@@ -16,43 +16,20 @@ namespace {
 
 constexpr int kPatienceMillis = 5000;
 
-// What the connection says about its last call.
-absl::Status LastError(sqlite3* connection) {
-  const char* path = sqlite3_db_filename(connection, "main");
-  std::string message = absl::StrCat("index ", path == nullptr ? "" : path,
-                                     ": ", sqlite3_errmsg(connection));
-  switch (sqlite3_errcode(connection)) {
-    case SQLITE_FULL:
-      return ReasonError(Reason::kDiskFull, message,
-                         {{"path", path == nullptr ? "" : path}});
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return absl::DataLossError(absl::StrCat(
-          message,
-          "; move it away: what is stored is then indexed again from its "
-          "records, trust is asked for again"));
-    default:
-      return absl::InternalError(message);
-  }
-}
-
-absl::Status Bind(sqlite3_stmt* statement, int index, const SqlValue& value) {
-  int result;
+int Bind(sqlite3_stmt* statement, int index, const SqlValue& value) {
   if (const auto* number = std::get_if<int64_t>(&value)) {
-    result = sqlite3_bind_int64(statement, index, *number);
-  } else {
-    const auto& text = std::get<std::string>(value);
-    result = sqlite3_bind_text64(statement, index, text.data(), text.size(),
-                                 SQLITE_TRANSIENT, SQLITE_UTF8);
+    return sqlite3_bind_int64(statement, index, *number);
   }
-  if (result == SQLITE_OK) return absl::OkStatus();
-  return LastError(sqlite3_db_handle(statement));
+  const auto& text = std::get<std::string>(value);
+  return sqlite3_bind_text64(statement, index, text.data(), text.size(),
+                             SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 }  // namespace
 
 SqlRows::SqlRows(SqlRows&& other) noexcept
-    : statement_(std::exchange(other.statement_, nullptr)) {}
+    : database_(other.database_),
+      statement_(std::exchange(other.statement_, nullptr)) {}
 
 SqlRows::~SqlRows() {
   if (statement_ == nullptr) return;
@@ -68,7 +45,7 @@ absl::StatusOr<bool> SqlRows::Next() {
     case SQLITE_DONE:
       return false;
     default:
-      return LastError(sqlite3_db_handle(statement_));
+      return database_.LastError();
   }
 }
 
@@ -108,9 +85,45 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(
   int result = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   HUBD_CHECK(raw != nullptr);
   auto database = std::make_unique<Database>(raw);
-  if (result != SQLITE_OK) return LastError(raw);
+  if (result != SQLITE_OK) return database->LastError();
   HUBD_RETURN_IF_ERROR(database->Configure(mode));
   return database;
+}
+
+std::string Database::name() const {
+  const char* path = sqlite3_db_filename(connection_.get(), "main");
+  return absl::StrCat("index ", path == nullptr ? "" : path);
+}
+
+absl::Status Database::Damage(absl::string_view what) {
+  damaged_ = true;
+  return absl::DataLossError(
+      absl::StrCat(name(), ": ", what,
+                   "; hubd makes it anew from the records when it starts: send "
+                   "the request again"));
+}
+
+absl::Status Database::LastError() {
+  const std::string message =
+      absl::StrCat(name(), ": ", sqlite3_errmsg(connection_.get()));
+  switch (sqlite3_errcode(connection_.get())) {
+    case SQLITE_FULL:
+      return ReasonError(Reason::kDiskFull, message);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    // The statements are ours, so it is the tables that are not.
+    case SQLITE_ERROR:
+      return Damage(sqlite3_errmsg(connection_.get()));
+    // What the system said tells a full disk from one that cannot be read.
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+      if (int error = sqlite3_system_errno(connection_.get()); error != 0) {
+        return ErrnoError(error, message);
+      }
+      return absl::InternalError(message);
+    default:
+      return absl::InternalError(message);
+  }
 }
 
 absl::Status Database::Configure(Mode mode) {
@@ -126,13 +139,20 @@ absl::Status Database::RunScript(const std::string& sql) {
       SQLITE_OK) {
     return absl::OkStatus();
   }
-  return LastError(connection_.get());
+  return LastError();
 }
 
 absl::StatusOr<int64_t> Database::QueryInt(absl::string_view sql) {
   HUBD_ASSIGN_OR_RETURN(SqlRows rows, Query(sql));
   HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
   return there ? rows.Int(0) : 0;
+}
+
+absl::Status Database::CheckWhole() {
+  HUBD_ASSIGN_OR_RETURN(SqlRows rows, Query("PRAGMA integrity_check(1)"));
+  HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
+  if (there && rows.Text(0) == "ok") return absl::OkStatus();
+  return Damage(there ? rows.Text(0) : "it says nothing of its state");
 }
 
 absl::Status Database::Migrate(
@@ -146,10 +166,10 @@ absl::Status Database::Migrate(
   HUBD_ASSIGN_OR_RETURN(int64_t seen, QueryInt("PRAGMA user_version"));
   if (seen > known) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "index ", sqlite3_db_filename(connection_.get(), "main"),
-        " has version ", seen, " and this hubd knows versions up to ", known,
-        ": use the newer hubd that wrote it, or another root"));
+        name(), " has version ", seen, " and this hubd knows versions up to ",
+        known, ": use the newer hubd that wrote it, or another root"));
   }
+  HUBD_RETURN_IF_ERROR(CheckWhole());
   if (seen == known) return absl::OkStatus();  // Rolled back: nothing to write.
   for (int64_t i = seen; i < known; ++i) {
     HUBD_RETURN_IF_ERROR(RunScript(std::string(migrations[i])));
@@ -168,13 +188,15 @@ absl::StatusOr<SqlRows> Database::Query(absl::string_view sql,
     if (sqlite3_prepare_v3(connection_.get(), sql.data(), sql.size(),
                            SQLITE_PREPARE_PERSISTENT, &raw,
                            nullptr) != SQLITE_OK) {
-      return LastError(connection_.get());
+      return LastError();
     }
     it = statements_.emplace(std::string(sql), raw).first;
   }
-  SqlRows rows(it->second.get());
+  SqlRows rows(*this, it->second.get());
   for (size_t i = 0; i < values.size(); ++i) {
-    HUBD_RETURN_IF_ERROR(Bind(it->second.get(), i + 1, values[i]));
+    if (Bind(it->second.get(), i + 1, values[i]) != SQLITE_OK) {
+      return LastError();
+    }
   }
   return rows;
 }

@@ -22,6 +22,8 @@ namespace hubd {
 // A parameter of a statement: INTEGER or TEXT.
 using SqlValue = std::variant<int64_t, std::string>;
 
+class Database;
+
 // The rows of a query that is running. Borrows its statement from the Database:
 // ends before it, and before the same SQL is run again. Thread-compatible.
 class SqlRows {
@@ -39,16 +41,19 @@ class SqlRows {
 
  private:
   friend class Database;
-  explicit SqlRows(sqlite3_stmt* statement) : statement_(statement) {}
+  SqlRows(Database& database, sqlite3_stmt* statement)
+      : database_(database), statement_(statement) {}
 
+  Database& database_;
   sqlite3_stmt* statement_;
 };
 
 // One connection, with its prepared statements. Thread-compatible: one thread
 // at a time.
 //
-// Errors: DISK_FULL where the disk is full, DATA_LOSS where the file is no
-// whole database; all of them name the file.
+// Errors: DISK_FULL where the disk is full; DATA_LOSS where the file is no
+// database, a damaged one, or one without the tables that a statement names;
+// others where it cannot be read or written. All of them name the file.
 class Database {
  public:
   enum class Mode { kReadWriteCreate, kReadOnly };
@@ -63,9 +68,11 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  // Runs the migrations that the file has not seen, each a text of any number
-  // of SQL statements, all in one transaction together with the count of them.
-  // FAILED_PRECONDITION where the file has seen more than there are.
+  // Reads the whole file, DATA_LOSS where it is damaged; then runs the
+  // migrations that it has not seen, each a text of any number of SQL
+  // statements, all in one transaction together with the count of them.
+  // FAILED_PRECONDITION where the file has seen more than there are, be it
+  // damaged or not: it is a newer hubd's.
   absl::Status Migrate(const std::vector<absl::string_view>& migrations);
 
   // Runs one statement that gives rows; it is kept prepared for the next time.
@@ -79,7 +86,11 @@ class Database {
   // as a full disk.
   bool InTransaction() const;
 
+  // Whether a call has failed with DATA_LOSS.
+  bool damaged() const { return damaged_; }
+
  private:
+  friend class SqlRows;
   struct Close {
     void operator()(sqlite3* connection) const;
   };
@@ -87,11 +98,17 @@ class Database {
     void operator()(sqlite3_stmt* statement) const;
   };
 
+  // What the connection says about its last call.
+  absl::Status LastError();
+  absl::Status Damage(absl::string_view what);
+  std::string name() const;
   absl::Status Configure(Mode mode);
+  absl::Status CheckWhole();
   absl::Status RunScript(const std::string& sql);
   absl::StatusOr<int64_t> QueryInt(absl::string_view sql);
 
   const std::unique_ptr<sqlite3, Close> connection_;
+  bool damaged_ = false;
   // Ends before the connection.
   std::map<std::string, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
 };

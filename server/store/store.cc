@@ -16,7 +16,9 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "server/base/fs.h"
+#include "server/base/log.h"
 #include "server/base/status.h"
+#include "server/store/index_file.h"
 #include "server/store/object_kind.h"
 #include "server/store/record.h"
 #include "server/store/recovery.h"
@@ -124,11 +126,13 @@ absl::StatusOr<UniqueFd> TakeLock(const Layout& layout,
   return fd;
 }
 
-absl::Status CheckVersion(const Layout& layout) {
+// Whether the root is fresh: nothing said its version, now something does.
+absl::StatusOr<bool> CheckVersion(const Layout& layout) {
   absl::StatusOr<std::string> content = ReadFile(layout.version());
   if (absl::IsNotFound(content.status())) {
-    return WriteFileDurably(layout.version(), absl::StrCat(kVersion, "\n"),
-                            0644);
+    HUBD_RETURN_IF_ERROR(
+        WriteFileDurably(layout.version(), absl::StrCat(kVersion, "\n"), 0644));
+    return true;
   }
   HUBD_RETURN_IF_ERROR(content.status());
   int version = 0;
@@ -136,7 +140,7 @@ absl::Status CheckVersion(const Layout& layout) {
     return absl::FailedPreconditionError(absl::StrCat(
         layout.version(), " holds no version: move ", layout.store(), " away"));
   }
-  if (version <= kVersion) return absl::OkStatus();
+  if (version <= kVersion) return false;
   return absl::FailedPreconditionError(
       absl::StrCat(layout.store(), " has version ", version,
                    " and this hubd knows version ", kVersion,
@@ -156,6 +160,37 @@ absl::Status MakeFolders(const Layout& layout) {
   }
   if (IsThere(layout.cachedir_tag())) return absl::OkStatus();
   return WriteFileDurably(layout.cachedir_tag(), kCachedirTag, 0644);
+}
+
+absl::StatusOr<std::unique_ptr<Catalog>> OpenRecovered(const Layout& layout) {
+  HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
+                        Catalog::Open(layout));
+  HUBD_RETURN_IF_ERROR(Recover(layout, *catalog));
+  return catalog;
+}
+
+// The index, made anew from the records where it is broken or, in a root that
+// is not `fresh`, missing. What cannot be read is not broken: that ends the
+// start, and so does an index of a newer hubd. No trust is taken out of a
+// broken index: of a row in it nobody can say that it is what a user decided.
+absl::StatusOr<std::unique_ptr<Catalog>> OpenCatalog(const Layout& layout,
+                                                     bool fresh,
+                                                     absl::Time now) {
+  absl::Status broken;
+  if (!fresh) broken = CheckIndexIsThere(layout);
+  if (broken.ok()) {
+    absl::StatusOr<std::unique_ptr<Catalog>> catalog = OpenRecovered(layout);
+    if (!absl::IsDataLoss(catalog.status())) return catalog;
+    broken = catalog.status();
+  } else if (!absl::IsDataLoss(broken)) {
+    return broken;
+  }
+  HUBD_ASSIGN_OR_RETURN(std::string kept, SetIndexAside(layout, now));
+  HUBD_LOG(kWarning) << "event=index_made_anew why="
+                     << LogQuote(broken.message())
+                     << " kept=" << LogQuote(IsThere(kept) ? kept : "")
+                     << " lost=\"trust: it is asked for again\"";
+  return OpenRecovered(layout);
 }
 
 // Makes the missing directories between `top` and `path`, durably. `top` is
@@ -211,11 +246,11 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(Options options,
     HUBD_ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(options.root));
     HUBD_RETURN_IF_ERROR(MakeDirectories(layout.store(), 0755));
     HUBD_ASSIGN_OR_RETURN(UniqueFd lock, TakeLock(layout, options.socket));
-    HUBD_RETURN_IF_ERROR(CheckVersion(layout));
+    if (options.log_to_file) HUBD_RETURN_IF_ERROR(SetLogFile(layout.log()));
+    HUBD_ASSIGN_OR_RETURN(bool fresh, CheckVersion(layout));
     HUBD_RETURN_IF_ERROR(MakeFolders(layout));
     HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
-                          Catalog::Open(layout));
-    HUBD_RETURN_IF_ERROR(Recover(layout, *catalog));
+                          OpenCatalog(layout, fresh, clock.Now()));
     return std::make_unique<Store>(layout, clock, std::move(root),
                                    std::move(lock), std::move(catalog));
   };
@@ -273,16 +308,19 @@ absl::StatusOr<Store::StagedFile> Store::StageFile() {
       ErrnoError(errno, absl::StrCat("cannot make ", staging.path())), layout_);
 }
 
-// Where the object is there, the staged one goes: both have the same content.
-// The directory is synced then too, since who put it may not have come so far.
-absl::Status Store::MoveIn(Staging staging, const std::string& path) {
-  const std::string parent = std::filesystem::path(path).parent_path();
+// Where the object is there, whole, the staged one goes: both have the same
+// content. The directory is synced then too, since who put it may not have come
+// so far.
+template <class Object>
+absl::Status Store::MoveIn(Staging staging, const Object& object) {
+  const std::string parent = std::filesystem::path(object.path).parent_path();
   HUBD_RETURN_IF_ERROR(MakeParents(layout_.store(), parent));
   {
     MutexLock lock(move_mutex_);
-    if (!IsThere(path)) {
-      if (std::rename(staging.path().c_str(), path.c_str()) != 0) {
-        return ErrnoError(errno, absl::StrCat("cannot make ", path));
+    if (!ObjectKind<Object>::IsWhole(object)) {
+      HUBD_RETURN_IF_ERROR(ClearAway(object.path));
+      if (std::rename(staging.path().c_str(), object.path.c_str()) != 0) {
+        return ErrnoError(errno, absl::StrCat("cannot make ", object.path));
       }
       staging.path_.clear();
     }
@@ -290,10 +328,20 @@ absl::Status Store::MoveIn(Staging staging, const std::string& path) {
   return SyncDirectory(parent);
 }
 
-absl::Status Store::MoveInDirectory(Staging staging, const std::string& path) {
+// By a rename, so that who has it open keeps what he has.
+absl::Status Store::ClearAway(const std::string& path) {
+  Staging away(NextStagingPath());
+  if (std::rename(path.c_str(), away.path().c_str()) == 0 || errno == ENOENT) {
+    return absl::OkStatus();
+  }
+  return ErrnoError(errno, absl::StrCat("cannot remove ", path));
+}
+
+template <class Object>
+absl::Status Store::MoveInDirectory(Staging staging, const Object& object) {
   HUBD_RETURN_IF_ERROR(SealBelow(staging.path()));
-  HUBD_RETURN_IF_ERROR(MoveIn(std::move(staging), path));
-  return SealTop(path);
+  HUBD_RETURN_IF_ERROR(MoveIn(std::move(staging), object));
+  return SealTop(object.path);
 }
 
 // Whole microseconds, so that record, row and object say the same.
@@ -314,10 +362,9 @@ absl::StatusOr<Object> Store::Commit(Object object) {
 
 absl::StatusOr<CheckpointObject> Store::PublishCheckpoint(
     Staging staging, CheckpointObject checkpoint) {
+  checkpoint.path = layout_.Blob(checkpoint.sha256);
   absl::Status status = SealFile(staging.path());
-  if (status.ok()) {
-    status = MoveIn(std::move(staging), layout_.Blob(checkpoint.sha256));
-  }
+  if (status.ok()) status = MoveIn(std::move(staging), checkpoint);
   HUBD_RETURN_IF_ERROR(WithWayOut(status, layout_));
   return RecordCheckpoint(std::move(checkpoint));
 }
@@ -342,7 +389,7 @@ absl::StatusOr<TreeObject> Store::PublishTree(Staging staging,
   tree.path = layout_.Tree(tree.key);
   tree.created_at = Now();
   HUBD_RETURN_IF_ERROR(
-      WithWayOut(MoveInDirectory(std::move(staging), tree.path), layout_));
+      WithWayOut(MoveInDirectory(std::move(staging), tree), layout_));
   return Commit(std::move(tree));
 }
 
@@ -354,7 +401,7 @@ absl::StatusOr<UnpackedObject> Store::PublishUnpacked(Staging staging,
   unpacked.path = layout_.Unpacked(unpacked.sha256);
   unpacked.created_at = Now();
   HUBD_RETURN_IF_ERROR(
-      WithWayOut(MoveInDirectory(std::move(staging), unpacked.path), layout_));
+      WithWayOut(MoveInDirectory(std::move(staging), unpacked), layout_));
   return Commit(std::move(unpacked));
 }
 
@@ -364,10 +411,10 @@ absl::Status Store::PublishRefs(const RefsObject& refs) {
 }
 
 template <class Object>
-absl::StatusOr<std::optional<Object>> Store::IfOnDisk(
+absl::StatusOr<std::optional<Object>> Store::IfWhole(
     absl::StatusOr<std::optional<Object>> found) {
   using Kind = ObjectKind<Object>;
-  if (!found.ok() || !found->has_value() || IsThere((*found)->path)) {
+  if (!found.ok() || !found->has_value() || Kind::IsWhole(**found)) {
     return found;
   }
   HUBD_RETURN_IF_ERROR(RemoveAll(Kind::Record(layout_, **found)));
@@ -376,17 +423,17 @@ absl::StatusOr<std::optional<Object>> Store::IfOnDisk(
 }
 
 absl::StatusOr<std::optional<TreeObject>> Store::FindTree(const TreeKey& key) {
-  return IfOnDisk(catalog_->LookupTree(key));
+  return IfWhole(catalog_->LookupTree(key));
 }
 
 absl::StatusOr<std::optional<CheckpointObject>> Store::FindCheckpoint(
     const std::string& domain, const std::string& url) {
-  return IfOnDisk(catalog_->LookupCheckpoint(domain, url));
+  return IfWhole(catalog_->LookupCheckpoint(domain, url));
 }
 
 absl::StatusOr<std::optional<UnpackedObject>> Store::FindUnpacked(
     const std::string& sha256) {
-  return IfOnDisk(catalog_->LookupUnpacked(sha256));
+  return IfWhole(catalog_->LookupUnpacked(sha256));
 }
 
 bool Store::HasBlob(const std::string& sha256) const {

@@ -52,10 +52,14 @@ class Store {
     // Written into LOCK for those who come second; empty where it is not known
     // yet. Without line breaks.
     std::string socket;
+    // Log to the root's log from the moment that LOCK is held.
+    bool log_to_file = false;
   };
 
   // Makes the root where it is missing (0700), checks owner and mode, takes
-  // LOCK, checks VERSION, opens the catalog, recovers. Errors:
+  // LOCK, checks VERSION, opens the catalog, recovers. A catalog that is
+  // missing or broken is made anew from the records; a broken one is kept
+  // beside it (index_file.h), and what only it knew is logged. Errors:
   // FAILED_PRECONDITION where another daemon holds the root (HolderOf reads
   // who), where another uid owns it or others can write it (names the fix),
   // where VERSION is newer.
@@ -101,8 +105,9 @@ class Store {
   // Record and row of an answer about refs.
   absl::Status PublishRefs(const RefsObject& refs);
 
-  // Look-ups that also check that the object is on disk; a row without its
-  // object is removed and nullopt returned.
+  // Look-ups that also check what stat can tell: that the object is on disk, of
+  // the right type and, if it is a blob, of the right size. If not, its record
+  // and row are removed and nullopt returned.
   absl::StatusOr<std::optional<TreeObject>> FindTree(const TreeKey& key);
   absl::StatusOr<std::optional<CheckpointObject>> FindCheckpoint(
       const std::string& domain, const std::string& url);
@@ -114,13 +119,18 @@ class Store {
  private:
   std::string NextStagingPath();
   absl::Time Now() const;
-  absl::Status MoveIn(Staging staging, const std::string& path);
-  absl::Status MoveInDirectory(Staging staging, const std::string& path);
+  // To object.path.
+  template <class Object>
+  absl::Status MoveIn(Staging staging, const Object& object);
+  template <class Object>
+  absl::Status MoveInDirectory(Staging staging, const Object& object);
+  // Removes what is at `path`, in the way of an object.
+  absl::Status ClearAway(const std::string& path);
   // The commit point, then the row.
   template <class Object>
   absl::StatusOr<Object> Commit(Object object);
   template <class Object>
-  absl::StatusOr<std::optional<Object>> IfOnDisk(
+  absl::StatusOr<std::optional<Object>> IfWhole(
       absl::StatusOr<std::optional<Object>> found);
 
   const Layout layout_;

@@ -1,15 +1,19 @@
 #include "server/store/recovery.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <string>
 
 #include "server/base/clock.h"
 #include "server/base/fs.h"
 #include "server/store/record.h"
+#include "server/store/sqlite.h"
 #include "server/store/store.h"
 #include "tests/server/base/temp_dir.h"
 #include "tests/server/store/sample_objects.h"
@@ -17,12 +21,17 @@
 namespace hubd {
 namespace {
 
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
 // A root with one object of each kind, closed; tests damage it and open it.
 class RecoveryTest : public testing::Test {
  protected:
   RecoveryTest() : layout_(dir_.path()) {
     auto store = Open();
     auto file = *store->StageFile();
+    HUBD_CHECK(::ftruncate(file.fd.get(),
+                           SampleCheckpoint(layout_, 1).size_bytes) == 0);
     checkpoint_ = *store->PublishCheckpoint(std::move(file.staging),
                                             SampleCheckpoint(layout_, 1));
     tree_ =
@@ -30,6 +39,7 @@ class RecoveryTest : public testing::Test {
     unpacked_ = *store->PublishUnpacked(*store->StageDirectory(),
                                         SampleUnpacked(layout_, 1));
     HUBD_CHECK(store->PublishRefs(SampleRefs(2)).ok());
+    HUBD_CHECK(store->catalog().AddTrust({7, kSampleRepo, "", {}}).ok());
   }
 
   std::unique_ptr<Store> Open() {
@@ -46,6 +56,20 @@ class RecoveryTest : public testing::Test {
     EXPECT_TRUE(*store.FindUnpacked(unpacked_.sha256) == unpacked_);
     EXPECT_TRUE(*store.catalog().LookupRefs("shared", kSampleRepo) ==
                 SampleRefs(2));
+  }
+
+  bool IsTrusted(Store& store) {
+    return store.catalog().LookupTrust(7, kSampleRepo, "")->has_value();
+  }
+
+  // The names of the indexes that were set aside.
+  std::set<std::string> Aside() {
+    std::set<std::string> names;
+    std::vector<std::string> all = *ListDirectory(layout_.store());
+    for (const std::string& name : all) {
+      if (name.find(".broken-") != std::string::npos) names.insert(name);
+    }
+    return names;
   }
 
   bool Exists(const std::string& path) { return std::filesystem::exists(path); }
@@ -66,7 +90,156 @@ TEST_F(RecoveryTest, AMissingIndexIsMadeAgainFromTheRecords) {
   for (const char* suffix : {"", "-wal", "-shm"}) {
     ASSERT_TRUE(RemoveAll(layout_.index() + suffix).ok());
   }
+  auto store = Open();
+  ExpectAllThere(*store);
+  EXPECT_FALSE(IsTrusted(*store));
+  EXPECT_THAT(Aside(), IsEmpty());
+}
+
+// What may become of the bytes of an index. Pages have 4096 bytes.
+struct Damage {
+  const char* name;
+  std::function<void(std::string& bytes)> apply;
+};
+
+class BrokenIndexTest : public RecoveryTest,
+                        public testing::WithParamInterface<Damage> {};
+
+TEST_P(BrokenIndexTest, IsSetAsideAndMadeAgainFromTheRecords) {
+  std::string bytes = *ReadFile(layout_.index());
+  GetParam().apply(bytes);
+  ASSERT_TRUE(WriteFileDurably(layout_.index(), bytes, 0600).ok());
+  auto store = Open();
+  ExpectAllThere(*store);
+  EXPECT_FALSE(IsTrusted(*store));
+  ASSERT_THAT(Aside(), SizeIs(1));
+  EXPECT_EQ(*ReadFile(layout_.store() + "/" + *Aside().begin()), bytes);
+  EXPECT_TRUE(store->catalog().IsSound());
+  store.reset();
   ExpectAllThere(*Open());
+  EXPECT_THAT(Aside(), SizeIs(1));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BrokenIndexTest,
+    testing::Values(
+        Damage{"Empty", [](std::string& bytes) { bytes.clear(); }},
+        Damage{"CutInTheHeader", [](std::string& bytes) { bytes.resize(50); }},
+        Damage{"CutInTheFirstPage",
+               [](std::string& bytes) { bytes.resize(1000); }},
+        Damage{"CutAfterTheFirstPage",
+               [](std::string& bytes) { bytes.resize(4096); }},
+        Damage{"CutInAPage",
+               [](std::string& bytes) { bytes.resize(bytes.size() - 1000); }},
+        Damage{"Garbage",
+               [](std::string& bytes) { bytes.assign(bytes.size(), 'x'); }},
+        Damage{"GarbageAfterTheHeader",
+               [](std::string& bytes) {
+                 bytes.replace(100, std::string::npos, bytes.size() - 100, 'x');
+               }},
+        Damage{"APageFlipped",
+               [](std::string& bytes) {
+                 for (size_t i = 4096; i < 8192; ++i) bytes[i] ^= 0x55;
+               }},
+        Damage{"APageZeroed",
+               [](std::string& bytes) { bytes.replace(8192, 4096, 4096, 0); }}),
+    [](const auto& info) { return info.param.name; });
+
+TEST_F(RecoveryTest, AnotherProgramsDatabaseIsSetAside) {
+  for (const char* table :
+       {"CREATE TABLE tree (x)", "CREATE TABLE other (x)"}) {
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+      ASSERT_TRUE(RemoveAll(layout_.index() + suffix).ok());
+    }
+    {
+      auto database =
+          *Database::Open(layout_.index(), Database::Mode::kReadWriteCreate);
+      ASSERT_TRUE(database->Execute(table).ok());
+      ASSERT_TRUE(database->Execute("PRAGMA user_version = 1").ok());
+    }
+    ExpectAllThere(*Open());
+  }
+  EXPECT_THAT(Aside(), SizeIs(2));
+}
+
+TEST_F(RecoveryTest, TheLogOfAnIndexIsSetAsideWithIt) {
+  ASSERT_TRUE(RemoveAll(layout_.index()).ok());
+  ASSERT_TRUE(WriteFileDurably(layout_.index() + "-wal", "log", 0600).ok());
+  ExpectAllThere(*Open());
+  ASSERT_THAT(Aside(), SizeIs(1));
+  EXPECT_THAT(*Aside().begin(), testing::EndsWith("-wal"));
+}
+
+TEST_F(RecoveryTest, GarbageBesideTheIndexIsOfNoEffect) {
+  for (const char* suffix : {"-wal", "-shm", "-journal"}) {
+    ASSERT_TRUE(WriteFileDurably(layout_.index() + suffix,
+                                 std::string(40000, 'x'), 0600)
+                    .ok());
+  }
+  auto store = Open();
+  ExpectAllThere(*store);
+  EXPECT_TRUE(IsTrusted(*store));
+  EXPECT_THAT(Aside(), IsEmpty());
+}
+
+TEST_F(RecoveryTest, TheLogOfAnotherIndexLosesNoObject) {
+  TempDir other_dir;
+  const Layout other(other_dir.path());
+  {
+    auto other_store = *Store::Open({other.root(), ""}, clock_);
+    HUBD_CHECK(other_store->PublishRefs(SampleRefs(2)).ok());
+    std::filesystem::copy_file(other.index() + "-wal",
+                               layout_.index() + "-wal");
+  }
+  ExpectAllThere(*Open());
+}
+
+TEST_F(RecoveryTest, AnIndexOfANewerHubdIsRefusedAndStays) {
+  {
+    auto database =
+        *Database::Open(layout_.index(), Database::Mode::kReadWriteCreate);
+    ASSERT_TRUE(database->Execute("PRAGMA user_version = 41").ok());
+  }
+  // Damaged too: that is for the newer one to see.
+  std::string bytes = *ReadFile(layout_.index());
+  bytes.resize(bytes.size() - 1000);
+  ASSERT_TRUE(WriteFileDurably(layout_.index(), bytes, 0600).ok());
+  absl::Status status = Store::Open({dir_.path(), ""}, clock_).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_EQ(*ReadFile(layout_.index()), bytes);
+  EXPECT_THAT(Aside(), IsEmpty());
+}
+
+TEST_F(RecoveryTest, AnIndexThatCannotBeReadIsRefusedAndStays) {
+  // A directory: that fails for root too.
+  ASSERT_TRUE(RemoveAll(layout_.index()).ok());
+  ASSERT_TRUE(MakeDirectories(layout_.index() + "/x", 0700).ok());
+  absl::Status status = Store::Open({dir_.path(), ""}, clock_).status();
+  EXPECT_NE(status.message().find(layout_.index()), absl::string_view::npos)
+      << status;
+  EXPECT_TRUE(Exists(layout_.index() + "/x"));
+  EXPECT_THAT(Aside(), IsEmpty());
+}
+
+TEST_F(RecoveryTest, DamageThatIsFirstSeenWhileServingIsSaid) {
+  auto store = Open();
+  EXPECT_TRUE(store->catalog().IsSound());
+  ASSERT_EQ(::truncate(layout_.index().c_str(), 4096), 0);
+  // A reader of its own, which has no page in memory.
+  absl::Status status = store->catalog().ListTrees(0, "").status();
+  if (status.ok()) {
+    status = store->catalog().PutRefs(SampleRefs(3000));
+  }
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_FALSE(store->catalog().IsSound());
+  store.reset();
+  ExpectAllThere(*Open());
+}
+
+TEST_F(RecoveryTest, AnIndexThatIsRemovedWhileServingIsNoticed) {
+  auto store = Open();
+  ASSERT_TRUE(RemoveAll(layout_.index()).ok());
+  EXPECT_FALSE(store->catalog().IsSound());
 }
 
 TEST_F(RecoveryTest, TheRecordDecidesWhereTheRowSaysOtherwise) {
@@ -106,6 +279,43 @@ TEST_F(RecoveryTest, ARecordThatCannotBeReadKeepsItsObject) {
   ASSERT_TRUE(WriteFileDurably(TreeRecord(), "{\"comm", 0600).ok());
   ExpectAllThere(*Open());
   EXPECT_EQ(*ReadFile(TreeRecord()), "{\"comm");
+}
+
+TEST_F(RecoveryTest, WithoutARowAGarbledRecordsObjectGoes) {
+  ASSERT_TRUE(RemoveAll(layout_.index()).ok());
+  ASSERT_TRUE(WriteFileDurably(TreeRecord(), "{\"comm", 0600).ok());
+  auto store = Open();
+  EXPECT_EQ(*store->FindTree(tree_.key), std::nullopt);
+  EXPECT_FALSE(Exists(tree_.path));
+  EXPECT_TRUE(store->FindCheckpoint("shared", checkpoint_.url)->has_value());
+}
+
+TEST_F(RecoveryTest, ARecordThatCannotBeReadAtThisTimeKeepsItsObjectToo) {
+  ASSERT_TRUE(RemoveAll(layout_.index()).ok());
+  const std::string record = *ReadFile(TreeRecord());
+  // Longer than a record may be: that fails for root too.
+  ASSERT_EQ(::truncate(TreeRecord().c_str(), 300 << 20), 0);
+  EXPECT_EQ(*Open()->FindTree(tree_.key), std::nullopt);
+  ASSERT_TRUE(WriteFileDurably(TreeRecord(), record, 0600).ok());
+  ExpectAllThere(*Open());
+}
+
+TEST_F(RecoveryTest, WhatIsNoFileIsNoRecord) {
+  for (const std::string& path :
+       {TreeRecord() + "a", layout_.ref_records() + "/a",
+        layout_.unpacked_records() + "/a"}) {
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  }
+  ExpectAllThere(*Open());
+  EXPECT_FALSE(Exists(TreeRecord() + "a"));
+  EXPECT_FALSE(Exists(layout_.ref_records() + "/a"));
+}
+
+TEST_F(RecoveryTest, AnObjectThatIsNotAsItsRecordSaysGoes) {
+  ASSERT_EQ(::truncate(checkpoint_.path.c_str(), 1), 0);
+  auto store = Open();
+  EXPECT_EQ(*store->FindCheckpoint("shared", checkpoint_.url), std::nullopt);
+  EXPECT_FALSE(Exists(checkpoint_.path));
 }
 
 TEST_F(RecoveryTest, ARecordUnderAnothersNameGivesNoRow) {

@@ -38,7 +38,7 @@ inline CheckpointObject SampleCheckpoint(const Layout& layout, int number) {
   checkpoint.url = "https://h/" + std::to_string(number) + "?q=\"a\"";
   checkpoint.sha256 = Sha256Hex(std::to_string(number));
   checkpoint.path = layout.Blob(checkpoint.sha256);
-  checkpoint.size_bytes = 1LL << 40;
+  checkpoint.size_bytes = (1LL << 32) + number;
   checkpoint.etag = kOddText;
   checkpoint.last_modified = "Wed, 21 Oct 2015 07:28:00 GMT";
   checkpoint.content_type = "application/zip";

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -47,6 +48,7 @@ class StoreTest : public testing::Test {
     HUBD_CHECK(WriteAll(file.fd.get(), bytes).ok());
     CheckpointObject checkpoint = SampleCheckpoint(layout_, 1);
     checkpoint.sha256 = Sha256Hex(bytes);
+    checkpoint.size_bytes = bytes.size();
     checkpoint.url = url;
     return *store_->PublishCheckpoint(std::move(file.staging), checkpoint);
   }
@@ -142,6 +144,41 @@ TEST_F(StoreTest, WhatIsGoneFromDiskIsNotFoundAndForgotten) {
             std::nullopt);
   EXPECT_TRUE(ListDirectory(layout_.checkpoint_records())->empty());
   EXPECT_FALSE(store_->HasBlob(checkpoint.sha256));
+}
+
+TEST_F(StoreTest, WhatIsNotAsItsRecordSaysIsNotFoundAndPutAnew) {
+  const std::string path = layout_.Blob(Sha256Hex("bytes"));
+  const std::vector<std::function<bool()>> damages = {
+      [&] { return ::truncate(path.c_str(), 4) == 0; },
+      [&] {
+        return ::unlink(path.c_str()) == 0 && ::mkdir(path.c_str(), 0) == 0;
+      },
+      [&] {
+        return ::unlink(path.c_str()) == 0 && ::mkfifo(path.c_str(), 0644) == 0;
+      },
+      [&] {
+        return ::unlink(path.c_str()) == 0 &&
+               ::symlink(layout_.version().c_str(), path.c_str()) == 0;
+      }};
+  for (const auto& damage : damages) {
+    Publish("bytes", "https://h/x");
+    ASSERT_TRUE(damage());
+    EXPECT_EQ(*store_->FindCheckpoint("shared", "https://h/x"), std::nullopt);
+    EXPECT_EQ(*ReadFile(Publish("bytes", "https://h/x").path), "bytes");
+    EXPECT_TRUE(store_->FindCheckpoint("shared", "https://h/x")->has_value());
+  }
+  EXPECT_EQ(*ReadFile(layout_.version()), "1\n");
+  EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
+}
+
+TEST_F(StoreTest, ATreeThatIsNoDirectoryIsNotFoundAndPutAnew) {
+  TreeObject tree =
+      *store_->PublishTree(StageTree("first"), SampleTree(layout_, 1));
+  ASSERT_TRUE(RemoveAll(tree.path).ok());
+  ASSERT_TRUE(WriteFileDurably(tree.path, "no tree", 0644).ok());
+  EXPECT_EQ(*store_->FindTree(tree.key), std::nullopt);
+  ASSERT_TRUE(store_->PublishTree(StageTree("second"), tree).ok());
+  EXPECT_EQ(*ReadFile(tree.path + "/f"), "second");
 }
 
 TEST_F(StoreTest, RefsHaveRecordAndRow) {
