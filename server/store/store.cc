@@ -46,7 +46,8 @@ bool Names(const std::string& path, int fd) {
          SameFile(named, held);
 }
 
-// A full disk is the one failure that people can mend: tell them how.
+// A full disk is the one failure that people can mend while hubd runs: tell
+// them how.
 absl::Status WithWayOut(const absl::Status& status, const Layout& layout) {
   if (ReasonOf(status) != Reason::kDiskFull) return status;
   return ReasonError(
@@ -54,6 +55,16 @@ absl::Status WithWayOut(const absl::Status& status, const Layout& layout) {
       absl::StrCat(status.message(), "; free space on the file system of ",
                    layout.root(), " or choose another root with --dir"),
       {{"path", layout.root()}});
+}
+
+// At the start all of the root must be in order.
+absl::Status WithWayOutOfStart(const absl::Status& status,
+                               const Layout& layout) {
+  if (!absl::IsInternal(status)) return WithWayOut(status, layout);
+  return absl::InternalError(absl::StrCat(
+      "cannot open the root ", layout.root(), ": ", status.message(),
+      "; all below it must be uid ", ::geteuid(),
+      "'s to read and write: mend that or choose another root with --dir"));
 }
 
 absl::StatusOr<UniqueFd> OpenRoot(const std::string& root) {
@@ -255,7 +266,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(Options options,
                                    std::move(lock), std::move(catalog));
   };
   absl::StatusOr<std::unique_ptr<Store>> store = open();
-  if (!store.ok()) return WithWayOut(store.status(), layout);
+  if (!store.ok()) return WithWayOutOfStart(store.status(), layout);
   return store;
 }
 

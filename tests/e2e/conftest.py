@@ -26,6 +26,14 @@ def machine(origin: Origin) -> Iterator[Machine]:
     machine.close()
 
 
+@pytest.fixture
+def ordinary(origin: Origin) -> Iterator[Machine]:
+    """A machine of a user who is not root, where there is a choice."""
+    machine = Machine(origin, uid=ORDINARY_UID if os.getuid() == 0 else None)
+    yield machine
+    machine.close()
+
+
 @pytest.fixture(params=["started-by-root", "ordinary-user"])
 def any_user(origin: Origin, request: pytest.FixtureRequest) -> Iterator[Machine]:
     """A machine of root and one of an ordinary user (of the tests' user alone where

@@ -108,15 +108,19 @@ class Machine:
         """Of the daemon that serves this machine; starts one where none does."""
         return int(self.json("status")["pid"])
 
-    def kill_daemon(self) -> None:
-        """kill -9, and waits until it is gone."""
+    def kill_daemon(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """Waits until it is gone."""
         pid = self.daemon_pid()
         handle = os.pidfd_open(pid)
         try:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, how)
             wait_for_end(handle)
         finally:
             os.close(handle)
+
+    def stop_daemon(self) -> None:
+        """Ends it in order, so that its index is closed."""
+        self.kill_daemon(signal.SIGTERM)
 
     def store(self, *parts: str) -> Path:
         return self.root.joinpath("store", *parts)
