@@ -35,7 +35,12 @@ def clone(source: str, file: BinaryIO) -> None:
         try:
             fcntl.ioctl(file.fileno(), _FICLONE, origin.fileno())
         except OSError:
-            shutil.copyfileobj(origin, file, _CHUNK_BYTES)
+            pour(origin, file)
+
+
+def pour(source: BinaryIO, file: BinaryIO) -> None:
+    """Copies the rest of a stream."""
+    shutil.copyfileobj(source, file, _CHUNK_BYTES)
 
 
 def read_url(

@@ -1,4 +1,4 @@
-"""What the front-ends for torch.hub and oneflow.hub share."""
+"""What the front-ends share."""
 
 from __future__ import annotations
 
@@ -33,27 +33,19 @@ from hubd._errors import HubdError
 from hubd._profile import Profile
 
 if TYPE_CHECKING:
-    from hubd._client import Client
+    from hubd._client import Client, DefaultRef
     from hubd._types import Progress, Tree
 
 # Where the sandbox cannot answer, the originals' way is open: trust is decided.
 _RUN_HERE = ("SANDBOX_UNAVAILABLE", "ENTRYPOINT_FAILED")
 
 
-def _can_run_here(error: HubdError) -> bool:
-    """Whether this process may have an answer where the sandbox has none."""
-    if error.reason == "MISSING_DEPENDENCY":
-        # A path that the sandbox does not show may have what is missing there.
-        missing = error.metadata.get("missing", "").split(",")
-        return not _imports.missing(missing)
-    return error.reason in _RUN_HERE
-
-
 @dataclass(frozen=True)
 class Asked:
     """A repo as the user named it, and how it is wanted."""
 
-    github: str
+    # What the daemon is asked for.
+    spec: str
     owner: str
     name: str
     # None: no ref; "": `owner/name:`, which means the origin's HEAD.
@@ -61,17 +53,22 @@ class Asked:
     hub_dir: str
     force_reload: bool
     skip_validation: bool
+    default_ref: DefaultRef
     require_trust: bool = False
+
+    def shown_as(self, ref: str) -> str:
+        """The view's name for its tree at a ref."""
+        return _view.directory_name(self.owner, self.name, ref)
 
     def directories(self) -> Tuple[str, ...]:
         """The view's names for it, as far as they are known beforehand."""
         refs = ("main", "master") if self.ref is None else (self.ref,)
-        return tuple(_view.directory_name(self.owner, self.name, ref) for ref in refs)
+        return tuple(map(self.shown_as, refs))
 
     def selector(self) -> Dict[str, Any]:
         """What the client's calls take to find the tree."""
         return {
-            "default_ref": "head" if self.ref == "" else "main-else-master",
+            "default_ref": "head" if self.ref == "" else self.default_ref,
             "refresh": True if self.force_reload else None,
             "skip_validation": self.skip_validation,
         }
@@ -111,7 +108,7 @@ class FrontEnd:
         self._profile = profile
         self._module = module
         self._replacement = _patch.Replacement(profile.framework, module)
-        self._weights = _weights.Weights(profile, self.client)
+        self._weights = _weights.Weights(profile, self.client, self.checkpoint_error)
         self._own: Dict[str, Any] = {}
 
     def remember(self, name: str) -> None:
@@ -119,8 +116,16 @@ class FrontEnd:
         self._own[name] = getattr(self._module, name)
 
     def _replaced(self, name: str) -> Optional[Callable[..., Any]]:
-        current: Callable[..., Any] = getattr(self._module, name)
-        return None if current is self._own[name] else current
+        for module in (self._module, self._replacement.installed_hub()):
+            current: Callable[..., Any] = getattr(module, name, self._own[name])
+            if current is not self._own[name]:
+                return current
+        return None
+
+    @property
+    def replacement(self) -> _patch.Replacement:
+        """What puts this module's functions in the place of the original's."""
+        return self._replacement
 
     # Directories.
 
@@ -133,7 +138,7 @@ class FrontEnd:
     def get_dir(self) -> str:
         """The hub's directory."""
         old = self._profile.old_hub_variable
-        if os.getenv(old):
+        if old and os.getenv(old):
             _warn.warn(
                 f"{old} is deprecated, please use env "
                 f"{self._profile.home_variable} instead"
@@ -141,15 +146,29 @@ class FrontEnd:
         return self._directory()
 
     def _directory(self) -> str:
-        chosen: Optional[str] = getattr(self._module, "_hub_dir")
+        chosen = self._chosen_dir()
         return os.path.join(self.home(), "hub") if chosen is None else chosen
+
+    def set_dir(self, directory: _weights.Path) -> None:
+        """Sets the hub's directory; `~` is expanded."""
+        for module in (self._module, self._replacement.installed_hub()):
+            if module is not None:
+                vars(module)["_hub_dir"] = os.path.expanduser(os.fspath(directory))
+
+    def _chosen_dir(self) -> Optional[str]:
+        # While install() holds, users may set it in the original.
+        for module in (self._replacement.installed_hub(), self._module):
+            chosen: Optional[str] = getattr(module, "_hub_dir", None)
+            if chosen is not None:
+                return chosen
+        return None
 
     def client(self) -> Client:
         """A client of the daemon whose root is where the user wants the bytes."""
         from hubd._client import Client
 
         user_chose = (
-            getattr(self._module, "_hub_dir") is not None
+            self._chosen_dir() is not None
             or os.getenv(self._profile.home_variable) is not None
         )
         if os.getenv("HUBD_HOME") or not user_chose:
@@ -167,6 +186,11 @@ class FrontEnd:
         verbose: bool,
     ) -> List[str]:
         asked = self._ask(github, force_reload, skip_validation, trust_repo, "list")
+        return self.names_of(asked, verbose)
+
+    def names_of(self, asked: Asked, verbose: bool) -> List[str]:
+        """A repo's entrypoints, in alphabetical order."""
+        hidden = self._profile.hidden_prefix
         place = self._cached_by_original(asked, verbose)
         if place is None:
             result = self._inspect(
@@ -174,15 +198,14 @@ class FrontEnd:
                 "",
                 verbose,
                 lambda report: self.client().list(
-                    asked.github, progress=report, **asked.selector()
+                    asked.spec, progress=report, **asked.selector()
                 ),
             )
             if not isinstance(result, Place):
                 found = sorted(item.name for item in result.entrypoints)
-                return [name for name in found if not name.startswith("_")]
+                return [name for name in found if not name.startswith(hidden)]
             place = result
-        with self._replacement.active():
-            return _imports.names(place.run)
+        return _imports.names(self.hubconf_of(place), hidden)
 
     def help(
         self,
@@ -193,22 +216,34 @@ class FrontEnd:
         trust_repo: object,
     ) -> Any:
         asked = self._ask(github, force_reload, skip_validation, trust_repo, "help")
-        place = self._cached_by_original(asked, True)
+        return self.documentation_of(asked, model, True)
+
+    def documentation_of(self, asked: Asked, model: str, verbose: bool) -> Any:
+        """The docstring of an entrypoint."""
+        place = self._cached_by_original(asked, verbose)
         if place is None:
             _imports.check_name(model)
             result = self._inspect(
                 asked,
                 model,
-                True,
+                verbose,
                 lambda report: self.client().help(
-                    asked.github, model, progress=report, **asked.selector()
+                    asked.spec, model, progress=report, **asked.selector()
                 ),
             )
             if not isinstance(result, Place):
                 return result.doc
             place = result
+        return self.documented_entry(self.hubconf_of(place), model).__doc__
+
+    def hubconf_of(self, place: Place) -> ModuleType:
+        """A repo's hubconf.py, imported into this process."""
         with self._replacement.active():
-            return _imports.documentation(place.run, model)
+            return _imports.hubconf_of(place.run)
+
+    def documented_entry(self, module: ModuleType, model: str) -> Callable[..., Any]:
+        """The entrypoint that help() is about."""
+        return _imports.load_entry(module, model)
 
     def load(
         self,
@@ -263,7 +298,7 @@ class FrontEnd:
         if ref is None:
             asked = self._asked(github, False, False)
             with self._tree_errors(asked):
-                ref = self.client().load(github, **asked.selector()).ref
+                ref = self.client().load(asked.spec, **asked.selector()).ref
         return owner, name, ref
 
     def _asked(self, github: str, force_reload: bool, skip_validation: bool) -> Asked:
@@ -272,13 +307,14 @@ class FrontEnd:
         os.makedirs(hub_dir, exist_ok=True)
         forks_allowed = self._replaced("_validate_not_a_forked_repo") is not None
         return Asked(
-            github=github,
+            spec=github,
             owner=owner,
             name=name,
             ref=ref,
             hub_dir=hub_dir,
             force_reload=bool(force_reload),
             skip_validation=bool(skip_validation) or forks_allowed,
+            default_ref=self._profile.default_ref,
         )
 
     def _ask(
@@ -326,7 +362,7 @@ class FrontEnd:
         report = _Report(self._profile, asked)
         with self._tree_errors(asked):
             tree = self.client().load(
-                asked.github,
+                asked.spec,
                 require_trust=asked.require_trust,
                 hub_dir=os.path.abspath(asked.hub_dir),
                 progress=report,
@@ -340,17 +376,35 @@ class FrontEnd:
         try:
             yield
         except HubdError as error:
-            translated = _translate.of_repo(
-                error,
-                owner=asked.owner,
-                name=asked.name,
-                ref=asked.ref or error.metadata.get("ref", "main"),
-                hub_dir=asked.hub_dir,
-                explain=asked.ref is None and self._profile.explains_no_network,
-            )
+            translated = self.repo_error(asked, error)
             if translated is error:
                 raise
             raise translated from error
+
+    def repo_error(self, asked: Asked, error: HubdError) -> HubdError:
+        """What the original raises where a repo cannot be had."""
+        return _translate.of_repo(
+            error,
+            owner=asked.owner,
+            name=asked.name,
+            ref=asked.ref or error.metadata.get("ref", "main"),
+            hub_dir=asked.hub_dir,
+            explain=asked.ref is None and self._profile.explains_no_network,
+        )
+
+    def checkpoint_error(
+        self, error: HubdError, *, url: str, hash_prefix: Optional[str]
+    ) -> HubdError:
+        """What the original raises where a checkpoint cannot be had."""
+        return _translate.of_checkpoint(error, url=url, hash_prefix=hash_prefix)
+
+    def can_run_here(self, error: HubdError) -> bool:
+        """Whether this process may have an answer where the sandbox has none."""
+        if error.reason == "MISSING_DEPENDENCY":
+            # A path that the sandbox does not show may have what is missing there.
+            missing = error.metadata.get("missing", "").split(",")
+            return not _imports.missing(missing)
+        return error.reason in _RUN_HERE
 
     def _settle(
         self, asked: Asked, tree: Tree, report: _Report, verbose: bool
@@ -382,10 +436,12 @@ class FrontEnd:
             with self._tree_errors(asked):
                 result = call(report)
         except HubdError as error:
-            if not _can_run_here(error):
-                directory = os.path.join(asked.hub_dir, asked.directories()[0])
+            if not self.can_run_here(error):
                 raise _translate.of_hubconf(
-                    error, model=model, directory=directory
+                    error,
+                    model=model,
+                    directory=os.path.join(asked.hub_dir, asked.directories()[0]),
+                    hubconf=self._profile.hubconf,
                 ) from error
             return self._fetch(asked, verbose and not report.announced)
         self._settle(asked, result.tree, report, verbose)
@@ -406,7 +462,7 @@ class FrontEnd:
     ) -> _weights.StateDictFile:
         """What load_state_dict_from_url() hands to the framework."""
         old = self._profile.old_zoo_variable
-        if os.getenv(old):
+        if old and os.getenv(old):
             _warn.warn(
                 f"{old} is deprecated, please use env "
                 f"{self._profile.home_variable} instead"
@@ -456,5 +512,4 @@ class _Report:
         """Where the view shows a tree."""
         asked = self._asked
         ref = tree.ref if asked.ref is None else asked.ref
-        name = _view.directory_name(asked.owner, asked.name, ref)
-        return os.path.join(asked.hub_dir, name)
+        return os.path.join(asked.hub_dir, asked.shown_as(ref))

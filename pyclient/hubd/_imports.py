@@ -113,35 +113,32 @@ def call(
     directory: str, model: str, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Any:
     """Calls an entrypoint, with its directory on sys.path."""
-    with _code_of(directory):
+    with running(directory), on_path(directory):
         module = import_hubconf(MODULE_HUBCONF, os.path.join(directory, MODULE_HUBCONF))
         return load_entry(module, model)(*args, **kwargs)
 
 
-def names(directory: str) -> List[str]:
-    """The entrypoints of a directory, in alphabetical order."""
-    with _code_of(directory):
-        module = import_hubconf(MODULE_HUBCONF, os.path.join(directory, MODULE_HUBCONF))
+def hubconf_of(directory: str) -> ModuleType:
+    """A directory's hubconf.py, with the directory on sys.path for its import."""
+    with running(directory), on_path(directory):
+        return import_hubconf(MODULE_HUBCONF, os.path.join(directory, MODULE_HUBCONF))
+
+
+def names(module: ModuleType, hidden_prefix: str) -> List[str]:
+    """The entrypoints of a hubconf.py, in alphabetical order."""
     return [
         name
         for name in dir(module)
-        if callable(getattr(module, name)) and not name.startswith("_")
+        if callable(getattr(module, name)) and not name.startswith(hidden_prefix)
     ]
 
 
-def documentation(directory: str, model: str) -> Any:
-    """The docstring of an entrypoint."""
-    with _code_of(directory):
-        module = import_hubconf(MODULE_HUBCONF, os.path.join(directory, MODULE_HUBCONF))
-    return load_entry(module, model).__doc__
-
-
 @contextlib.contextmanager
-def _code_of(directory: str) -> Iterator[None]:
+def running(directory: str) -> Iterator[None]:
+    """Holds while code of a directory runs: none is written into a tree."""
     with contextlib.ExitStack() as stack:
         if in_tree(os.path.dirname(_real_hubconf(directory))):
             stack.enter_context(no_byte_code())
-        stack.enter_context(on_path(directory))
         yield
 
 

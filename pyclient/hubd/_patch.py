@@ -1,7 +1,10 @@
-"""Sends what hub code asks of its framework's own hub through hubd instead.
+"""Puts a front-end's functions in the place of its framework's.
 
-While a hubconf.py is imported and called, functions of `torch.hub` (and of its
-model_zoo) are the front-end's. Code that binds them early keeps ours.
+For a while: a hubconf.py that is imported and called then asks hubd for what it
+asks `torch.hub` (or its model_zoo) for; code that binds them early keeps ours.
+Or until further notice, for hubd.install(). What is put there are attributes of
+the framework's own modules: the functions that stay there, and those that others
+bound before, call ours.
 """
 
 from __future__ import annotations
@@ -9,76 +12,184 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import sys
 import threading
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
-_HUB_NAMES = (
-    "list",
-    "help",
-    "load",
-    "load_state_dict_from_url",
+_HUB = (
     "download_url_to_file",
     "get_dir",
+    "help",
+    "list",
+    "load",
+    "load_state_dict_from_url",
     "set_dir",
+    # What these call, and others too.
+    "_get_cache_or_reload",
+    "_import_module",
+    "_load_local",
+    "_parse_repo_info",
+    "_validate_not_a_forked_repo",
 )
-_ZOO_NAMES = ("load_url", "load_state_dict_from_url")
+_ZOO = {
+    "load_url": "load_state_dict_from_url",
+    "load_state_dict_from_url": "load_state_dict_from_url",
+}
+_MEGENGINE = (
+    "help",
+    "import_module",
+    "list",
+    "load",
+    "load_serialized_obj_from_url",
+    "pretrained",
+)
+_MEGENGINE_INNER = (*_MEGENGINE, "_get_repo", "_init_hub", "download_from_url")
+_HUB_DIR = "_hub_dir"
+_FETCHERS = ("GitHTTPSFetcher", "GitSSHFetcher")
+
+
+def _same(names: Tuple[str, ...]) -> Dict[str, str]:
+    return {name: name for name in names}
+
+
+# Framework -> its modules -> their names -> the front-end's.
+ORIGINALS: Dict[str, Dict[str, Mapping[str, str]]] = {
+    "torch": {"torch.hub": _same(_HUB), "torch.utils.model_zoo": _ZOO},
+    "oneflow": {"oneflow.hub": _same(_HUB), "oneflow.utils.model_zoo": _ZOO},
+    "megengine": {
+        "megengine.hub.fetcher": _same(_FETCHERS),
+        "megengine.hub.hub": _same(_MEGENGINE_INNER),
+        "megengine.hub": _same(_MEGENGINE),
+    },
+}
+
+
+@dataclass(frozen=True)
+class _Swapped:
+    name: str
+    theirs: Any
+    ours: Any
 
 
 class Replacement:
-    """Swaps a framework's functions for a front-end's; nests. Thread-safe."""
+    """Swaps a framework's functions for a front-end's. Thread-safe.
+
+    What a user put in the place of one before is left there; what somebody puts
+    in the place of one of ours stays, too.
+    """
 
     def __init__(self, framework: str, front_end: ModuleType) -> None:
         self._framework = framework
         self._front_end = front_end
+        self._originals = ORIGINALS[framework]
         self._lock = threading.Lock()
         self._users = 0
-        # (module, name, the framework's, ours)
-        self._swapped: List[Tuple[ModuleType, str, Any, Any]] = []
+        self._installed = False
+        self._swapped: Dict[ModuleType, List[_Swapped]] = {}
+        # What set_dir() had set in the framework's hub.
+        self._hub_dirs: Dict[ModuleType, Any] = {}
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
-        """Holds for the block, for all threads."""
-        targets = self._targets()
+        """Holds for the block, for all threads; nests. Imports the framework."""
+        modules = self._import_all()
         with self._lock:
-            if self._users == 0:
-                self._swap(targets)
             self._users += 1
+            self._cover(modules)
         try:
             yield
         finally:
             with self._lock:
                 self._users -= 1
-                if self._users == 0:
-                    self._restore()
+                self._restore_if_unused()
 
-    def _targets(self) -> Dict[ModuleType, Dict[str, Any]]:
-        """What to replace by what; nothing without the framework."""
+    def install(self) -> None:
+        """Holds until uninstall(), for what is imported and for covered()."""
+        # A module that another thread is importing is waited for.
+        modules = [
+            importlib.import_module(name)
+            for name in self._originals
+            if sys.modules.get(name) is not None
+        ]
+        with self._lock:
+            self._installed = True
+            self._cover(modules)
+
+    def uninstall(self) -> None:
+        """Ends install(); the framework's own directory is what it was, too."""
+        with self._lock:
+            self._installed = False
+            for module, hub_dir in self._hub_dirs.items():
+                setattr(module, _HUB_DIR, hub_dir)
+            self._hub_dirs.clear()
+            self._restore_if_unused()
+
+    def covered(self, module: ModuleType) -> None:
+        """Takes note of one of the framework's modules that was just executed."""
+        with self._lock:
+            if self._installed or self._users > 0:
+                self._swapped.pop(module, None)
+                self._cover([module])
+
+    def installed_hub(self) -> Optional[ModuleType]:
+        """The framework's hub, where install() holds for it."""
+        hub = sys.modules.get(self._framework + ".hub")
+        return hub if self._installed and hub in self._swapped else None
+
+    def _import_all(self) -> List[ModuleType]:
+        """Nothing without the framework."""
         if not _can_import(self._framework):
-            return {}
-        ours = self._front_end
-        targets: Dict[ModuleType, Dict[str, Any]] = {}
-        hub = _import(self._framework + ".hub")
-        if hub is not None:
-            targets[hub] = {name: getattr(ours, name) for name in _HUB_NAMES}
-        zoo = _import(self._framework + ".utils.model_zoo")
-        if zoo is not None:
-            load = getattr(ours, "load_state_dict_from_url")
-            targets[zoo] = dict.fromkeys(_ZOO_NAMES, load)
-        return targets
+            return []
+        found = [_import(name) for name in self._originals]
+        return [module for module in found if module is not None]
 
-    def _swap(self, targets: Dict[ModuleType, Dict[str, Any]]) -> None:
-        for module, functions in targets.items():
-            for name, ours in functions.items():
-                if hasattr(module, name):
-                    self._swapped.append((module, name, getattr(module, name), ours))
-                    setattr(module, name, ours)
+    def _cover(self, modules: List[ModuleType]) -> None:
+        for module in modules:
+            if self._installed and _HUB_DIR in vars(module):
+                self._hub_dirs.setdefault(module, vars(module)[_HUB_DIR])
+            if module in self._swapped:
+                continue
+            # Before the first is replaced: a module may bind another's functions.
+            swapped = [
+                _Swapped(name, theirs, ours)
+                for name, theirs, ours in self._pairs(module)
+                if self._is_original(theirs)
+            ]
+            self._swapped[module] = swapped
+            for each in swapped:
+                setattr(module, each.name, each.ours)
 
-    def _restore(self) -> None:
-        for module, name, theirs, ours in self._swapped:
-            # What hub code put there itself stays, as it would have.
-            if getattr(module, name, None) is ours:
-                setattr(module, name, theirs)
+    def _pairs(self, module: ModuleType) -> Iterator[Tuple[str, Any, Any]]:
+        """Name, theirs and ours of all that a module has."""
+        for name, our_name in self._originals[module.__name__].items():
+            if name in vars(module):
+                theirs, ours = vars(module)[name], getattr(self._front_end, our_name)
+                # Bound from a module that was covered when this one was imported.
+                yield name, self._theirs_for(ours) if theirs is ours else theirs, ours
+
+    def _theirs_for(self, ours: Any) -> Any:
+        for swapped in self._swapped.values():
+            for each in swapped:
+                if each.ours is ours:
+                    return each.theirs
+        return ours
+
+    def _is_original(self, theirs: Any) -> bool:
+        """Whether the framework itself put it there."""
+        scope = getattr(theirs, "__globals__", None)
+        home = scope.get("__name__") if isinstance(scope, dict) else None
+        home = home or getattr(theirs, "__module__", None)
+        return isinstance(home, str) and home.split(".")[0] == self._framework
+
+    def _restore_if_unused(self) -> None:
+        if self._installed or self._users > 0:
+            return
+        for module, swapped in self._swapped.items():
+            for each in swapped:
+                if vars(module).get(each.name) is each.ours:
+                    setattr(module, each.name, each.theirs)
         self._swapped.clear()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Literal, Tuple
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,8 @@ class Profile:
 
     # The framework's package: "torch".
     framework: str
-    # Environment: where its home is, and two names that it only warns about.
+    # Environment: where its home is, and two names that it only warns about
+    # (empty: none).
     home_variable: str
     old_hub_variable: str
     old_zoo_variable: str
@@ -20,12 +21,18 @@ class Profile:
     trusted_owners: Tuple[str, ...]
     # trust_repo=None: a warning, then go on (True), or the same as "check".
     none_warns: bool
-    # Where "Downloading: ..." goes: "stdout" or "stderr".
-    announce_on: str
-    # Every zip checkpoint is a zipped directory (True), or only those with a
-    # single file are of an old format.
-    unpacks_every_zip: bool
+    # Where "Downloading: ..." goes.
+    announce_on: Literal["stdout", "stderr", "nowhere"]
+    # Which checkpoints are unpacked first: a zip is a zipped directory, or an old
+    # format if it has a single file.
+    unpacks: Literal["every zip", "old zips", "nothing"]
     # Without network, ref and cached tree: an error of its own (True), or urllib's.
     explains_no_network: bool
+    # What "no ref" means.
+    default_ref: Literal["main-else-master", "master"]
+    # list() leaves out the names that begin so.
+    hidden_prefix: str
+    # What its messages call the file with the entrypoints.
+    hubconf: Literal["hubconf", "hubconf.py"]
     # Sent where the client itself reads a URL (file://, ftp://, data:).
     user_agent: str

@@ -151,8 +151,13 @@ def of_repo(
     return _of_origin(error, f"https://github.com/{owner}/{name}/zipball/{ref}")
 
 
-def of_hubconf(error: HubdError, *, model: str, directory: str) -> HubdError:
-    """What the originals raise where an entrypoint cannot be had."""
+def of_hubconf(
+    error: HubdError, *, model: str, directory: str, hubconf: str
+) -> HubdError:
+    """What the originals raise where an entrypoint cannot be had.
+
+    hubconf: what they call the file.
+    """
     if error.reason == "MISSING_DEPENDENCY":
         missing = [
             name.strip() for name in error.metadata.get("missing", "").split(",")
@@ -161,7 +166,8 @@ def of_hubconf(error: HubdError, *, model: str, directory: str) -> HubdError:
             HubconfFailed, error, f"Missing dependencies: {', '.join(missing)}"
         )
     if error.reason == "ENTRYPOINT_NOT_FOUND":
-        return _made(HubconfFailed, error, f"Cannot find callable {model} in hubconf")
+        text = f"Cannot find callable {model} in {hubconf}"
+        return _made(HubconfFailed, error, text)
     if error.reason == "HUBCONF_MISSING":
         return _made(HubconfMissing, error, os.path.join(directory, "hubconf.py"))
     return error

@@ -43,8 +43,9 @@ class StateDictFile:
 
 def announce(profile: Profile, url: str, path: str) -> None:
     """Says that something is downloaded, as and where the original says it."""
-    stream = sys.stdout if profile.announce_on == "stdout" else sys.stderr
-    stream.write(f'Downloading: "{url}" to {path}\n')
+    if profile.announce_on != "nowhere":
+        stream = sys.stdout if profile.announce_on == "stdout" else sys.stderr
+        stream.write(f'Downloading: "{url}" to {path}\n')
 
 
 def target(
@@ -68,9 +69,15 @@ def hash_in(name: str) -> Optional[str]:
 class Weights:
     """Fetches checkpoints for one front-end."""
 
-    def __init__(self, profile: Profile, client: Callable[[], Client]) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        client: Callable[[], Client],
+        translate: Callable[..., HubdError] = _translate.of_checkpoint,
+    ) -> None:
         self._profile = profile
         self._client = client
+        self._translate = translate
 
     def present(
         self,
@@ -101,7 +108,11 @@ class Weights:
                 _copy.read_url(url, file, hash_prefix, self._profile.user_agent)
             return self._unzip_in_place(path, directory)
         found = self._fetch(
-            url, path, hash_prefix, progress, unpack=self._profile.unpacks_every_zip
+            url,
+            path,
+            hash_prefix,
+            progress,
+            unpack=self._profile.unpacks == "every zip",
         )
         _view.place_checkpoint(path, found.path, url)
         return self._unzipped(url, found)
@@ -167,9 +178,7 @@ class Weights:
                     progress=report,
                 )
         except HubdError as error:
-            raise _translate.of_checkpoint(
-                error, url=url, hash_prefix=hash_prefix
-            ) from error
+            raise self._translate(error, url=url, hash_prefix=hash_prefix) from error
         if not found.cached:
             announcement.make()
         for text in found.warnings:
@@ -179,17 +188,12 @@ class Weights:
 
     def _unzipped(self, url: str, found: Checkpoint) -> StateDictFile:
         """Steps into a zip archive where the framework expects it."""
-
-        if self._profile.unpacks_every_zip:
-            if not found.unpacked_path:
-                return StateDictFile(found.path, found)
-        elif _has_single_file(found.path):
-            _warn.warn(_LEGACY_WARNING, FutureWarning)
+        if self._is_old_zip(found.path):
             # The bytes are there: only their unpacking is asked for.
             found = self._fetch(
                 url, None, found.sha256, False, refresh=False, unpack=True
             )
-        else:
+        if not found.unpacked_path:
             return StateDictFile(found.path, found)
         return StateDictFile(os.path.join(found.unpacked_path, found.members[0]), found)
 
@@ -197,17 +201,20 @@ class Weights:
         """The same for the user's own file, beside which it is unpacked."""
         import zipfile
 
-        if self._profile.unpacks_every_zip:
-            if not zipfile.is_zipfile(path):
-                return StateDictFile(path)
-        elif _has_single_file(path):
-            _warn.warn(_LEGACY_WARNING, FutureWarning)
-        else:
+        every = self._profile.unpacks == "every zip" and zipfile.is_zipfile(path)
+        if not every and not self._is_old_zip(path):
             return StateDictFile(path)
         with zipfile.ZipFile(path) as archive:
             archive.extractall(directory)
             first = archive.infolist()[0].filename
         return StateDictFile(os.path.join(directory, first))
+
+    def _is_old_zip(self, path: str) -> bool:
+        """Whether it is of a format that is unpacked, with a warning."""
+        if self._profile.unpacks != "old zips" or not _has_single_file(path):
+            return False
+        _warn.warn(_LEGACY_WARNING, FutureWarning)
+        return True
 
 
 class _Once:

@@ -44,8 +44,11 @@ _front_end = _hub.FrontEnd(
         trusted_owners=_TRUSTED_REPO_OWNERS,
         none_warns=True,
         announce_on="stderr",
-        unpacks_every_zip=True,
+        unpacks="every zip",
         explains_no_network=False,
+        default_ref="main-else-master",
+        hidden_prefix="_",
+        hubconf="hubconf",
         user_agent="oneflow.hub",
     ),
     sys.modules[__name__],
@@ -63,8 +66,7 @@ def get_dir() -> str:
 
 def set_dir(d: typing.Union[str, os.PathLike[str]]) -> None:
     """Sets the directory that get_dir() gives. `~` is expanded."""
-    global _hub_dir
-    _hub_dir = os.path.expanduser(os.fspath(d))
+    _front_end.set_dir(d)
 
 
 def list(

@@ -49,8 +49,11 @@ _front_end = _hub.FrontEnd(
         trusted_owners=_TRUSTED_REPO_OWNERS,
         none_warns=False,
         announce_on="stdout",
-        unpacks_every_zip=False,
+        unpacks="old zips",
         explains_no_network=True,
+        default_ref="main-else-master",
+        hidden_prefix="_",
+        hubconf="hubconf",
         user_agent="torch.hub",
     ),
     sys.modules[__name__],
@@ -68,8 +71,7 @@ def get_dir() -> str:
 
 def set_dir(d: typing.Union[str, os.PathLike[str]]) -> None:
     """Sets the directory that get_dir() gives. `~` is expanded."""
-    global _hub_dir
-    _hub_dir = os.path.expanduser(os.fspath(d))
+    _front_end.set_dir(d)
 
 
 def list(

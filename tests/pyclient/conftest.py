@@ -62,6 +62,14 @@ def oneflow_hub(monkeypatch):
 
 
 @pytest.fixture
+def megengine_hub():
+    """The drop-in for megengine.hub."""
+    import hubd.megengine
+
+    return hubd.megengine
+
+
+@pytest.fixture
 def answers(monkeypatch):
     """Plays the user at the prompt: a list of answers; .asked holds the texts."""
     return _Answers(monkeypatch)

@@ -260,22 +260,24 @@ class FakeDaemon(
             for update in self.progress:
                 yield response(progress=update)
         repo.cached.add(ref)
-        tree = self._tree(selector.repo.split(":")[0], repo, ref)
+        tree = self._tree(_split(selector.repo)[0], repo, ref)
         tree.cached = cached
         tree.warnings.extend(repo.warnings)
         return tree
 
     def _repo(self, name: str, context: Any) -> Repo:
-        found = self.repos.get(name.split(":")[0])
+        found = self.repos.get(_split(name)[0])
         if found is None:
             missing = grpc.StatusCode.NOT_FOUND
             _abort(context, Failure(missing, "REPO_NOT_FOUND", f"no {name}", {}))
         return found
 
     def _resolve(self, selector: Any, repo: Repo, context: Any) -> str:
-        ref = selector.repo.partition(":")[2]
+        ref = _split(selector.repo)[1]
         if not ref:
-            wanted = ("main", "master")
+            wanted = ("master", "main")
+            if selector.default_ref != hub_pb2.DEFAULT_REF_MASTER:
+                wanted = ("main", "master")
             ref = next((name for name in wanted if name in repo.refs), "")
         if ref not in repo.refs:
             missing = grpc.StatusCode.NOT_FOUND
@@ -352,7 +354,14 @@ class FakeDaemon(
 
 
 def _canonical(repo: str) -> str:
-    return "github.com/" + repo.split(":")[0]
+    return "github.com/" + _split(repo)[0]
+
+
+def _split(spec: str) -> tuple[str, str]:
+    """The repo, without the default host, and the ref."""
+    host, _, rest = spec.partition("/")
+    name, _, ref = rest.partition(":")
+    return name if host == "github.com" else f"{host}/{name}", ref
 
 
 def _abort(context: Any, failure: Failure) -> None:

@@ -68,11 +68,7 @@ def test_the_path_is_restored_when_the_entrypoint_raises(repo):
 
 
 def test_names_are_the_public_callables_in_order(repo):
-    assert _imports.names(repo[0]) == ["net"]
-
-
-def test_a_docstring_is_given_as_it_stands(repo):
-    assert _imports.documentation(repo[0], "net") == "A net."
+    assert _imports.names(_imports.hubconf_of(repo[0]), "_") == ["net"]
 
 
 def test_missing_dependencies_are_all_named(repo):
@@ -82,7 +78,7 @@ def test_missing_dependencies_are_all_named(repo):
     with pytest.raises(RuntimeError) as caught:
         _imports.call(path, "net", (), {})
     assert str(caught.value) == "Missing dependencies: no_such_a, no_such_b"
-    assert _imports.names(path) == ["net"]
+    assert _imports.names(_imports.hubconf_of(path), "_") == ["net"]
 
 
 @pytest.mark.parametrize("name", ["absent", "constant"])

@@ -22,11 +22,14 @@ def _python(code, **env):
     )
 
 
-@pytest.mark.parametrize("module", ["hubd", "hubd.torch", "hubd.oneflow"])
+@pytest.mark.parametrize(
+    "module", ["hubd", "hubd.torch", "hubd.oneflow", "hubd.megengine"]
+)
 def test_importing_brings_in_neither_grpc_nor_protobuf_nor_a_framework(module):
     done = _python(
         f"import sys, {module}\n"
-        "heavy = {'grpc', 'google.protobuf', 'tqdm', 'torch', 'oneflow', 'numpy'}\n"
+        "heavy = {'grpc', 'google.protobuf', 'tqdm', 'numpy', 'torch', 'oneflow'}\n"
+        "heavy |= {'megengine', 'megfile', 'requests'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     assert done.stdout == "[]\n"
@@ -76,6 +79,20 @@ _ONEFLOW = {
 }
 
 
+_MEGENGINE = {
+    "list": "(repo_info, git_host='github.com', use_cache=True, commit=None, "
+    "protocol='HTTPS')",
+    "load": "(repo_info, entry, *args, git_host='github.com', use_cache=True, "
+    "commit=None, protocol='HTTPS', **kwargs)",
+    "help": "(repo_info, entry, git_host='github.com', use_cache=True, commit=None, "
+    "protocol='HTTPS')",
+    "load_serialized_obj_from_url": "(url, model_dir=None)",
+    "pretrained": "(url)",
+    "import_module": "(repo_info, git_host, use_cache=True, commit=None, "
+    "protocol='HTTPS')",
+}
+
+
 def _bare(function):
     signature = inspect.signature(function)
     parameters = [
@@ -95,6 +112,12 @@ def test_torch_signatures(torch_hub, name):
 def test_oneflow_signatures(oneflow_hub, name):
     assert _bare(getattr(oneflow_hub, name)) == _ONEFLOW[name]
     assert name in oneflow_hub.__all__
+
+
+def test_megengine_signatures(megengine_hub):
+    assert sorted(megengine_hub.__all__) == sorted(_MEGENGINE)
+    for name, signature in _MEGENGINE.items():
+        assert _bare(getattr(megengine_hub, name)) == signature
 
 
 @pytest.mark.parametrize(

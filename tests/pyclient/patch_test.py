@@ -11,7 +11,7 @@ import pytest
 
 from hubd import _patch
 
-_NAMES = _patch._HUB_NAMES
+_NAMES = _patch._HUB
 
 
 @pytest.fixture
@@ -32,6 +32,9 @@ def framework(home, monkeypatch):
             file.write(text)
     monkeypatch.syspath_prepend(home)
     importlib.invalidate_caches()
+    names = {each: each for each in _NAMES}
+    originals = {f"{name}.hub": names, f"{name}.utils.model_zoo": _patch._ZOO}
+    monkeypatch.setitem(_patch.ORIGINALS, name, originals)
     yield name
     for loaded in [each for each in sys.modules if each.startswith(name)]:
         del sys.modules[loaded]
@@ -73,7 +76,18 @@ def test_what_hub_code_puts_there_itself_stays(framework, front_end):
     assert hub.load() == "the repo's"
 
 
-def test_without_the_framework_nothing_happens(front_end):
+def test_what_the_user_put_there_before_stays(framework, front_end):
+    hub = importlib.import_module(framework + ".hub")
+    hub._validate_not_a_forked_repo = users = lambda *_: True
+    with _patch.Replacement(framework, front_end).active():
+        assert hub._validate_not_a_forked_repo is users
+        assert hub.load() == "ours"
+    assert hub._validate_not_a_forked_repo is users
+
+
+def test_without_the_framework_nothing_happens(front_end, monkeypatch):
+    originals = {"no_such_framework.hub": {"load": "load"}}
+    monkeypatch.setitem(_patch.ORIGINALS, "no_such_framework", originals)
     with _patch.Replacement("no_such_framework", front_end).active():
         pass
 

@@ -49,6 +49,7 @@ def test_a_missing_file_keeps_its_name_in_another_process():
         _errors.from_status("UNKNOWN", "why", reason="HUBCONF_MISSING"),
         model="net",
         directory="/hub/o_r_main",
+        hubconf="hubconf",
     )
     again = pickle.loads(pickle.dumps(error))
     assert isinstance(again, FileNotFoundError)
