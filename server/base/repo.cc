@@ -111,6 +111,10 @@ absl::StatusOr<RepoSpec> ParseRepoSpec(absl::string_view text) {
     return Invalid(text, why);
   }
   if (absl::EndsWith(parts[2], ".git")) parts[2].resize(parts[2].size() - 4);
+  // What is left would lose its end when the repo is read again.
+  if (absl::EndsWith(parts[2], ".git")) {
+    return Invalid(text, "its name ends with \".git\" twice");
+  }
   for (int i : {1, 2}) {
     if (absl::string_view why = WhyNotPart(parts[i]); !why.empty()) {
       return Invalid(text, why);

@@ -50,10 +50,11 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values("", "/", "o", "o/", "/r", "o//r", "a/b/c/d", "../r", "o/..",
                     "o/.", "-o/r", "o/-r", "o/r s", "o/r\n", "o/\xc3\xa9",
                     "ho_st/o/r", "h:0/o/r", "h:65536/o/r", "h:x/o/r", "h:/o/r",
-                    "h:+80/o/r", "h:080/o/r", "h: 80/o/r", "h:\n80/o/r",
-                    "o/r:-x", "o/r:a..b", "o/r:a b", "o/r:a^", "o/r:a@{1}",
-                    "o/r:/a", "o/r:a/", "o/r:a.", "http://github.com/o/r",
-                    "https://github.com/o", "o/" + std::string(256, 'r'),
+                    "h:+80/o/r", "h:080/o/r", "h: 80/o/r", "o/.git",
+                    "o/r.git.git", "h:\n80/o/r", "o/r:-x", "o/r:a..b",
+                    "o/r:a b", "o/r:a^", "o/r:a@{1}", "o/r:/a", "o/r:a/",
+                    "o/r:a.", "http://github.com/o/r", "https://github.com/o",
+                    "o/" + std::string(256, 'r'),
                     "o/r:" + std::string(256, 'r'), std::string("o/r\0x", 5)));
 
 TEST(RepoTest, AnInvalidRepoIsShownEscapedAndShort) {
