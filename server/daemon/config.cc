@@ -11,6 +11,7 @@
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
+#include "server/base/text.h"
 #include "server/daemon/places.h"
 #include "server/daemon/units.h"
 #include "toml++/toml.h"
@@ -233,7 +234,7 @@ absl::StatusOr<Config> ParseConfig(absl::string_view text,
   } catch (const toml::parse_error& error) {
     return absl::InvalidArgumentError(
         absl::StrCat(file, ":", error.source().begin.line, ": ",
-                     std::string(error.description())));
+                     CleanLine(std::string(error.description()))));
   }
   HUBD_RETURN_IF_ERROR(reader.status());
   return config;

@@ -129,6 +129,13 @@ TEST(ConfigTest, ErrorsNameFileLineKeyAndTheWayOut) {
   }
 }
 
+TEST(ConfigTest, AnErrorOfTheSyntaxShowsNoControlBytes) {
+  auto config = ParseConfig("daemon=tr\x16", "f.toml");
+  ASSERT_FALSE(config.ok());
+  EXPECT_EQ(config.status().message().find('\x16'), absl::string_view::npos)
+      << config.status();
+}
+
 TEST(ConfigTest, TheFirstErrorOfTheFileIsTold) {
   auto config = ParseConfig("[tree]\nzzz = 1\n[daemon]\naaa = 1\n", "f.toml");
   EXPECT_THAT(std::string(config.status().message()), StartsWith("f.toml:2:"));
