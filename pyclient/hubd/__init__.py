@@ -2,6 +2,8 @@
 
     import hubd.torch as hub          # in place of: import torch.hub as hub
     import hubd.oneflow as hub        # in place of: import oneflow.hub as hub
+    import hubd.megengine as hub      # in place of: import megengine.hub as hub
+    hubd.install()                    # the same for code that names the originals
     hubd.Client()                     # the typed client
 
 Importing this package or a front-end imports neither gRPC nor a framework.
@@ -28,6 +30,7 @@ from hubd._errors import (
     UpstreamError,
     UpstreamForbidden,
 )
+from hubd._install import install, uninstall
 from hubd._options import options
 
 if TYPE_CHECKING:
@@ -52,7 +55,9 @@ __all__ = [
     "SandboxError",
     "UpstreamError",
     "UpstreamForbidden",
+    "install",
     "options",
+    "uninstall",
 ]
 
 

@@ -70,6 +70,42 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             os.kill(pid, signal.SIGTERM)
 
 
+# A program that names the original only; what it asks for is not to be had past hubd.
+# Where the original was imported before, its functions were bound, too.
+INSTALLED = """
+early = {early}
+if early:
+    import {module}
+    early_load = {module}.load
+import hubd
+hubd.install()
+import {module} as hub
+print("sum", hub.load("hubd/sample", "{entrypoint}", **{options}) is not None)
+if early:
+    print("early", early_load("hubd/sample", "{entrypoint}", **{options}) is not None)
+print("named", hub.load.__module__)
+hubd.uninstall()
+print("named", hub.load.__module__)
+"""
+
+
+def run_installed(
+    bench: Bench, module: str, entrypoint: str, options: dict[str, object]
+) -> None:
+    """hub.load of an unmodified program goes through hubd, before and after import."""
+    for early in (True, False):
+        program = INSTALLED.format(
+            early=early, module=module, entrypoint=entrypoint, options=options
+        )
+        lines = bench.run(program).stdout.splitlines()
+        own = [line for line in lines if line.split()[0] in ("sum", "early", "named")]
+        framework = module.partition(".")[0]
+        assert own[0] == "sum True"
+        assert own[1:-2] == ["early True"] * early
+        assert own[-2] == f"named hubd.{framework}"
+        assert own[-1].startswith(f"named {framework}.hub")
+
+
 @pytest.fixture
 def in_process(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """The same, for calls within the test's own process."""

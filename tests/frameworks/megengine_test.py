@@ -13,7 +13,7 @@ import numpy
 import pytest
 
 import hubd.megengine as hub
-from tests.frameworks.conftest import Bench
+from tests.frameworks.conftest import Bench, run_installed
 
 RELEASE = "/hubd/sample/releases/download/v1/"
 MODELS = "models.example.org"
@@ -70,6 +70,13 @@ def test_weights_asked_for_by_megengine_hub_inside_go_through_hubd(
     bench.origin.stop()
     assert "sum 50826.0" in bench.run(LOAD, HUBD_OFFLINE="1").stdout
     bench.origin.start()
+    assert bench.origin.count("github.com", RELEASE) == 1
+
+
+def test_a_program_that_names_megengine_hub_uses_hubd(
+    bench: Bench, weights: str
+) -> None:
+    run_installed(bench, "megengine.hub", "tiny_megengine", {})
     assert bench.origin.count("github.com", RELEASE) == 1
 
 

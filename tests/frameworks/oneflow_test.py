@@ -13,7 +13,7 @@ import oneflow
 import pytest
 
 import hubd.oneflow as hub
-from tests.frameworks.conftest import Bench
+from tests.frameworks.conftest import Bench, run_installed
 
 RELEASE = "/hubd/sample/releases/download/v1/"
 MODELS = "models.example.org"
@@ -68,6 +68,11 @@ def test_weights_asked_for_by_oneflow_hub_inside_go_through_hubd(
     bench.origin.stop()
     assert "sum 50826.0" in bench.run(LOAD, HUBD_OFFLINE="1").stdout
     bench.origin.start()
+    assert bench.origin.count("github.com", RELEASE) == 1
+
+
+def test_a_program_that_names_oneflow_hub_uses_hubd(bench: Bench, weights: str) -> None:
+    run_installed(bench, "oneflow.hub", "tiny_oneflow", {"trust_repo": True})
     assert bench.origin.count("github.com", RELEASE) == 1
 
 

@@ -15,7 +15,7 @@ import torch
 import torch.hub
 
 import hubd.torch as hub
-from tests.frameworks.conftest import Bench
+from tests.frameworks.conftest import Bench, run_installed
 
 RELEASE = "/hubd/sample/releases/download/v1/"
 MODELS = "models.example.org"
@@ -64,6 +64,33 @@ def test_weights_asked_for_by_torch_hub_inside_go_through_hubd(bench: Bench) -> 
     assert "sum 50826.0" in bench.run(LOAD, HUBD_OFFLINE="1").stdout
     bench.origin.start()
     assert bench.origin.count("github.com", RELEASE) == 1
+
+
+def test_a_program_that_names_torch_hub_uses_hubd(bench: Bench) -> None:
+    add_weights(bench)
+    run_installed(bench, "torch.hub", "tiny_torch", {"trust_repo": True})
+    assert bench.origin.count("github.com", RELEASE) == 1
+
+
+ZOO = """
+import {first}
+import {second}
+hubd.install()
+from torch.utils.model_zoo import load_url
+print(sorted(load_url("{url}", progress=False)))
+hubd.uninstall()
+print(torch.utils.model_zoo.load_url.__module__)
+"""
+
+
+def test_the_model_zoo_is_hubds_too(bench: Bench) -> None:
+    url = bench.origin.add_file(MODELS, "/a/ones.pth", saved({"w": torch.ones(1)}))
+    first, second = "hubd", "torch.utils.model_zoo"
+    for order in ((first, second), (second, first)):
+        program = ZOO.format(first=order[0], second=order[1], url=url)
+        lines = bench.run(program).stdout.splitlines()
+        assert lines[-2:] == ["['w']", "torch.hub"]
+    assert bench.origin.count(MODELS) == 1
 
 
 def test_eight_ranks_load_at_once(bench: Bench) -> None:
