@@ -13,13 +13,20 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/base/status.h"
+#include "server/base/text.h"
 #include "server/fetch/archive_reader.h"
 #include "server/fetch/gzip_reader.h"
 #include "server/fetch/member_path.h"
+#include "server/fetch/tar_scanner.h"
 #include "server/fetch/tree_writer.h"
 
 namespace hubd {
 namespace {
+
+// Of a zip's members together, as they are sent: a reply may have 4 MB.
+constexpr size_t kMaxZipNames = 3 << 20;
+// What each name costs beside its bytes.
+constexpr size_t kNameOverhead = 4;
 
 // Reads what is left of a member that is not written: it costs as much as one
 // that is.
@@ -107,10 +114,15 @@ absl::StatusOr<UnpackedTree> UnpackTree(const ByteSource& source,
     HUBD_RETURN_IF_ERROR(meter.CountCompressed(static_cast<int64_t>(count)));
     return count;
   });
+  TarScanner scanner;
+  const ByteSource tar = [&](char* buffer,
+                             size_t size) -> absl::StatusOr<size_t> {
+    HUBD_ASSIGN_OR_RETURN(const size_t count, gzip.Read(buffer, size));
+    HUBD_RETURN_IF_ERROR(scanner.Scan({buffer, count}));
+    return count;
+  };
   HUBD_ASSIGN_OR_RETURN(const std::unique_ptr<ArchiveReader> reader,
-                        ArchiveReader::OpenTar([&](char* buffer, size_t size) {
-                          return gzip.Read(buffer, size);
-                        }));
+                        ArchiveReader::OpenTar(tar));
   const ByteSource content = [&](char* buffer, size_t size) {
     return reader->Read(buffer, size);
   };
@@ -131,6 +143,7 @@ absl::StatusOr<UnpackedTree> UnpackTree(const ByteSource& source,
   HUBD_ASSIGN_OR_RETURN(tree.warnings, writer->Finish());
   tree.size_bytes = writer->size_bytes();
   tree.entry_count = writer->entry_count();
+  tree.commit = scanner.commit();
   return tree;
 }
 
@@ -151,6 +164,7 @@ absl::StatusOr<UnpackedZip> UnpackZip(int fd, const std::string& dir,
   HUBD_ASSIGN_OR_RETURN(const std::unique_ptr<TreeWriter> writer,
                         TreeWriter::Open(dir, &meter));
   UnpackedZip zip;
+  size_t name_bytes = 0;
   while (true) {
     HUBD_ASSIGN_OR_RETURN(const std::optional<ArchiveMember> member,
                           reader->Next());
@@ -159,6 +173,13 @@ absl::StatusOr<UnpackedZip> UnpackZip(int fd, const std::string& dir,
         const bool added,
         AddMember(*member, content, /*top=*/nullptr, *writer, meter));
     if (!added) continue;
+    name_bytes += CleanText(member->name).size() + kNameOverhead;
+    if (name_bytes > kMaxZipNames) {
+      return ReasonError(
+          Reason::kBadArchive,
+          "the names of the zip archive's members are over 3 MiB together, "
+          "more than can be told; fetch it without having it unpacked");
+    }
     zip.members.push_back(member->name);
     if (member->type == ArchiveMember::Type::kFolder &&
         !absl::EndsWith(member->name, "/")) {

@@ -5,11 +5,10 @@
 // are made; hard links become copies; ".git" members and setuid, setgid and
 // sticky bits are dropped; everything else that an archive can ask for is
 // BAD_ARCHIVE, naming the member and the reason: names with ".." or ".",
-// absolute, empty, too long or given twice, a file that is a folder too, a name
-// that leads through a link, devices, fifos, sparse files; damage, a wrong
-// checksum, over 1 MiB after the end; more than the limits allow. Names are
-// bytes, whatever the process's locale, and end at a NUL: the part before it is
-// judged like any other name.
+// absolute, empty, too long, with a NUL or given twice, a file that is a folder
+// too, a name that leads through a link, devices, fifos, sparse files; damage,
+// a wrong checksum, over 1 MiB after the end; more than the limits allow. Names
+// are bytes, whatever the process's locale. A zip's names end at a NUL.
 //
 // A symbolic link is kept where it stays inside, otherwise it becomes the small
 // text file that Python's zipfile makes of it.
@@ -36,6 +35,8 @@ struct UnpackedTree {
   int64_t size_bytes = 0;
   // Files, folders and links.
   int64_t entry_count = 0;
+  // The commit that the archive says it is of, as git writes it; else empty.
+  std::string commit;
   // A sentence each, about links that were not kept.
   std::vector<std::string> warnings;
 };
@@ -50,7 +51,7 @@ absl::StatusOr<UnpackedTree> UnpackTree(const ByteSource& source,
 
 struct UnpackedZip {
   // As the archive names them, in its order, without dropped ones; folders end
-  // with "/".
+  // with "/". At most 3 MiB together, since they go into one reply.
   std::vector<std::string> members;
   int64_t size_bytes = 0;
 };

@@ -46,6 +46,18 @@ absl::Status JudgeCheckpoint(const std::string& sha256_prefix,
       {{"url", url}, {"cause", is_page ? "page" : "empty"}});
 }
 
+// Names the URL, which the flight, shared by all URLs of the same bytes,
+// cannot.
+absl::Status UnpackError(const absl::Status& why, const std::string& url) {
+  absl::Status error =
+      ReasonOf(why) == Reason::kBadArchive
+          ? ReasonError(
+                Reason::kBadArchive,
+                absl::StrCat(why.message(), "; the file can be had as it is"))
+          : why;
+  return Annotate(error, absl::StrCat("cannot unpack ", RedactUrl(url)));
+}
+
 }  // namespace
 
 CheckpointOperation::CheckpointOperation(const FetchContext& context,
@@ -156,7 +168,9 @@ void CheckpointOperation::Unpack() {
       },
       nullptr,
       [this](const absl::StatusOr<Fetched>& fetched) {
-        if (!fetched.ok()) return Finish(fetched.status());
+        if (!fetched.ok()) {
+          return Finish(UnpackError(fetched.status(), request_.url));
+        }
         result_.unpacked = std::get<UnpackedObject>(fetched->object);
         Finish(std::move(result_));
       });

@@ -16,6 +16,8 @@ namespace {
 
 constexpr size_t kPipeBytes = 512 << 10;
 constexpr int kHttpOk = 200;
+constexpr char kWayOut[] =
+    "; nothing of it is kept. Try again later or with another ref";
 
 // Whether an older answer may stand in for this failure.
 bool IsSilence(const absl::Status& status) {
@@ -85,11 +87,22 @@ absl::StatusOr<UnpackedTree> DownloadInto(const FetchContext& context,
   pipe.CloseWriter(fetched);
   unpacker.join();
   if (!unpacked.ok()) {
-    return Annotate(
-        unpacked.status(),
-        absl::StrCat("cannot load ", key.repo.ToString(), " at ", key.commit));
+    absl::Status why = unpacked.status();
+    if (ReasonOf(why) == Reason::kBadArchive) {
+      why = ReasonError(Reason::kBadArchive,
+                        absl::StrCat(why.message(), kWayOut));
+    }
+    return Annotate(why, absl::StrCat("cannot load ", key.repo.ToString(),
+                                      " at ", key.commit));
   }
   HUBD_RETURN_IF_ERROR(fetched);
+  if (IsCommit(unpacked->commit) && unpacked->commit != key.commit) {
+    return ReasonError(
+        Reason::kBadArchive,
+        absl::StrCat("cannot load ", key.repo.ToString(), " at ", key.commit,
+                     ": the archive is of another commit, ", unpacked->commit,
+                     kWayOut));
+  }
   return unpacked;
 }
 

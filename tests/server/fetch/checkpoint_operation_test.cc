@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "gtest/gtest.h"
 #include "server/base/digest.h"
 #include "server/base/fs.h"
@@ -155,6 +156,15 @@ TEST_F(CheckpointOperationTest, AZipIsUnpackedOnce) {
   EXPECT_EQ(first->unpacked.members, (std::vector<std::string>{"d/", "d/w"}));
   EXPECT_EQ(*ReadFile(first->unpacked.path + "/d/w"), "1");
   EXPECT_EQ(FetchCheckpoint(request)->unpacked.path, first->unpacked.path);
+}
+
+TEST_F(CheckpointOperationTest, SaysWhichUrlCannotBeUnpacked) {
+  http_.Serve(kUrl, Zip({{"../evil", "1"}}));
+  CheckpointRequest request = Request();
+  request.unpack = true;
+  const absl::Status refused = FetchCheckpoint(request).status();
+  EXPECT_EQ(ReasonOf(refused), Reason::kBadArchive);
+  EXPECT_TRUE(absl::StrContains(refused.message(), kUrl)) << refused;
 }
 
 TEST_F(CheckpointOperationTest, WhatIsNoZipIsNotUnpacked) {

@@ -50,6 +50,21 @@ TEST_F(TreeFlightTest, ABadArchiveLeavesNothing) {
   EXPECT_TRUE(ListDirectory(store_->layout().tmp())->empty());
 }
 
+TEST_F(TreeFlightTest, AnArchiveOfAnotherCommitIsRefused) {
+  const std::string files =
+      TarFolder("n/") + TarFile("n/hubconf.py", "x") + TarEnd();
+  const std::string other(40, 'b');
+  ServeTar(TarExtension('g', PaxRecord("comment", other)) + files);
+  FreeFlight flight;
+  const absl::Status refused =
+      FetchTreeArchive(context(), key_, flight).status();
+  EXPECT_EQ(ReasonOf(refused), Reason::kBadArchive);
+  EXPECT_TRUE(absl::StrContains(refused.message(), other)) << refused;
+  EXPECT_TRUE(Published().empty());
+  ServeTar(TarExtension('g', PaxRecord("comment", kCommit)) + files);
+  EXPECT_TRUE(FetchTreeArchive(context(), key_, flight).ok());
+}
+
 TEST_F(TreeFlightTest, ACutTransferLeavesNothingAndSaysWhatWasCut) {
   FakeHttpTransport::Answer answer;
   answer.response.status = 200;
