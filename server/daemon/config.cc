@@ -69,6 +69,14 @@ absl::StatusOr<int64_t> ReadSize(const toml::node& node) {
   return ParseSize(WithUnitText(node));
 }
 
+// A reply must hold it beside all else.
+absl::StatusOr<int64_t> ReadOutputSize(const toml::node& node) {
+  constexpr int64_t kMaxOutput = 1 << 20;
+  HUBD_ASSIGN_OR_RETURN(const int64_t size, ReadSize(node));
+  if (size > kMaxOutput) return Expected("at most 1MiB");
+  return size;
+}
+
 absl::StatusOr<Config::Mode> ReadMode(const toml::node& node) {
   std::string mode = node.value_or(std::string());
   if (mode == "user") return Config::Mode::kUser;
@@ -113,7 +121,7 @@ constexpr Key kKeys[] = {
     {"tree.max_ratio", Set<&C::tree, &C::Tree::max_ratio, ReadCount>},
     {"sandbox.time", Set<&C::sandbox, &C::Sandbox::time, ReadDuration>},
     {"sandbox.memory", Set<&C::sandbox, &C::Sandbox::memory, ReadSize>},
-    {"sandbox.output", Set<&C::sandbox, &C::Sandbox::output, ReadSize>},
+    {"sandbox.output", Set<&C::sandbox, &C::Sandbox::output, ReadOutputSize>},
 };
 
 // "daemon" of "daemon.mode".

@@ -25,6 +25,24 @@ absl::Status CheckHubconf(const std::string& repo, const std::string& tree) {
   return ErrnoError(errno, absl::StrCat("cannot look at ", path));
 }
 
+// What the answer does not show of the code.
+std::vector<std::string> WarningsAbout(
+    const std::string& repo, const worker::v1::InspectResult& result) {
+  std::vector<std::string> warnings;
+  if (result.omitted_entrypoints() > 0) {
+    warnings.push_back(absl::StrCat(
+        result.omitted_entrypoints(), " entrypoints of ", repo,
+        " are not listed: at most 4096 are, and only names that are ASCII "
+        "identifiers of at most 128 characters"));
+  }
+  if (result.doc_is_cut()) {
+    warnings.push_back(
+        absl::StrCat("the documentation is longer than 64 KiB; the rest is in ",
+                     repo, " itself"));
+  }
+  return warnings;
+}
+
 // The caller holds it; what is posted does not, so that dropping it ends it.
 class Inspection : public std::enable_shared_from_this<Inspection> {
  public:
@@ -89,11 +107,20 @@ class Inspection : public std::enable_shared_from_this<Inspection> {
     }
     absl::StatusOr<worker::v1::InspectResult> result =
         ResultOfJob(repo_, request_.entrypoint, *job);
+    std::vector<std::string>& warnings = inspected_.tree.warnings;
     if (!result.ok()) {
-      done_(result.status());
+      // A link that is none here may be why the code fails.
+      const bool may_explain =
+          ReasonOf(result.status()) == Reason::kEntrypointFailed &&
+          !warnings.empty();
+      done_(may_explain ? Annotate(result.status(), warnings.front())
+                        : result.status());
       return;
     }
     inspected_.result = *std::move(result);
+    for (std::string& text : WarningsAbout(repo_, inspected_.result)) {
+      warnings.push_back(std::move(text));
+    }
     inspected_.output = job->output();
     done_(std::move(inspected_));
   }

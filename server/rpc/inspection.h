@@ -30,6 +30,7 @@ struct InspectionRequest {
 
 struct Inspected {
   TreeResult tree;
+  // What it does not show is among the tree's warnings.
   worker::v1::InspectResult result;
   // What the code printed.
   std::string output;

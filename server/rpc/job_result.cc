@@ -151,13 +151,14 @@ absl::Status ErrorOfExit(const std::string& repo, const Metadata& metadata,
 }  // namespace
 
 absl::Status HubconfMissing(const std::string& repo) {
-  return ReasonError(Reason::kHubconfMissing,
-                     absl::StrCat(repo,
-                                  " has no hubconf.py at this ref, so it is no "
-                                  "model hub; check the name, or name another "
-                                  "ref by ",
-                                  repo, ":REF"),
-                     {{"repo", repo}});
+  return ReasonError(
+      Reason::kHubconfMissing,
+      absl::StrCat(repo,
+                   " has no file hubconf.py at this ref, so it is no "
+                   "model hub; check the name, or name another "
+                   "ref by ",
+                   repo, ":REF"),
+      {{"repo", repo}});
 }
 
 absl::StatusOr<worker::v1::InspectResult> ResultOfJob(

@@ -22,6 +22,7 @@ using worker::v1::InspectResult;
 constexpr absl::string_view kMagic("HUBD\x01", 5);
 constexpr int kMaxEntrypoints = 4096;
 constexpr int kMaxDependencies = 256;
+constexpr int64_t kMaxOmitted = 1'000'000'000;
 constexpr size_t kMaxName = 128;
 constexpr size_t kMaxDoc = 64 << 10;
 // Of all summaries together.
@@ -62,9 +63,14 @@ absl::StatusOr<absl::string_view> Body(absl::string_view bytes) {
 void CleanEntrypoints(InspectResult& result) {
   auto& entrypoints = *result.mutable_entrypoints();
   const auto no_name = [](const auto& item) { return !IsName(item.name()); };
+  const int64_t sent = entrypoints.size();
   entrypoints.erase(
       std::remove_if(entrypoints.begin(), entrypoints.end(), no_name),
       entrypoints.end());
+  // The code's own count, if it is one.
+  result.set_omitted_entrypoints(
+      std::clamp<int64_t>(result.omitted_entrypoints(), 0, kMaxOmitted) + sent -
+      entrypoints.size());
   std::stable_sort(
       entrypoints.begin(), entrypoints.end(),
       [](const auto& a, const auto& b) { return a.name() < b.name(); });
@@ -112,11 +118,17 @@ absl::StatusOr<InspectResult> ParseFrame(absl::string_view bytes) {
       result.failure().missing_size() > kMaxDependencies) {
     return Malformed("it lists too much");
   }
+  if (result.has_failure()) {
+    InspectResult failed;
+    *failed.mutable_failure() = std::move(*result.mutable_failure());
+    CleanFailure(*failed.mutable_failure());
+    return failed;
+  }
   CleanEntrypoints(result);
   CleanLines(*result.mutable_dependencies());
+  result.set_doc_is_cut(result.has_doc() && result.doc().size() > kMaxDoc);
   if (result.has_doc()) result.set_doc(CleanText(result.doc(), kMaxDoc));
   result.set_signature(CleanText(result.signature(), kMaxDoc));
-  if (result.has_failure()) CleanFailure(*result.mutable_failure());
   return result;
 }
 

@@ -33,7 +33,7 @@ RESULT_FD = 4
 MAX_ENTRYPOINTS = 4096
 MAX_FRAME = 4 << 20
 MAX_DOC = 64 << 10
-MAX_NAME = 256
+MAX_NAME = 128
 MAX_SUMMARY = 512
 MAX_SUMMARY_SOURCE = 4096
 MAX_MESSAGE = 1024
@@ -113,7 +113,8 @@ def is_installed(name):
 
 def doc_of(function, limit=MAX_DOC):
     doc = getattr(function, "__doc__", None)
-    return None if doc is None else text(doc, limit)
+    # One more, so that the host sees that it is cut.
+    return None if doc is None else text(doc, limit + 1)
 
 
 def summary_of(function):
@@ -121,16 +122,25 @@ def summary_of(function):
     return doc.strip().split("\n")[0][:MAX_SUMMARY]
 
 
-def entrypoints_of(module):
+def is_listed(name):
+    return name.isidentifier() and name.isascii() and len(name) <= MAX_NAME
+
+
+def list_of(module):
     names = [
         name
         for name in sorted(dir(module))
         if not name.startswith("__") and callable(getattr(module, name))
     ]
-    return [
-        {"name": text(name, MAX_NAME), "summary": summary_of(getattr(module, name))}
-        for name in names[:MAX_ENTRYPOINTS]
-    ]
+    listed = list(filter(is_listed, names))[:MAX_ENTRYPOINTS]
+    return {
+        "entrypoints": [
+            {"name": name, "summary": summary_of(getattr(module, name))}
+            for name in listed
+        ],
+        "omittedEntrypoints": len(names) - len(listed),
+        "dependencies": [text(name, MAX_MESSAGE) for name in dependencies_of(module)],
+    }
 
 
 def help_of(module, name):
@@ -164,12 +174,7 @@ def answer_to(request):
         try:
             if request.get("entrypoint"):
                 return help_of(module, request["entrypoint"])
-            return {
-                "entrypoints": entrypoints_of(module),
-                "dependencies": [
-                    text(name, MAX_MESSAGE) for name in dependencies_of(module)
-                ],
-            }
+            return list_of(module)
         except Failed:
             raise
         except BaseException as error:

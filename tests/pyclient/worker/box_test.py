@@ -71,6 +71,18 @@ def test_lists_callables_but_no_dunder_names(box):
     assert answer["entrypoints"][2]["summary"] == "B."
 
 
+def test_says_how_many_entrypoints_it_leaves_out(box):
+    answer = box.run(
+        "f = len\n"
+        "globals().update({'\\x1b[%d' % i: len for i in range(10000)})\n"
+        "globals().update({'n%05d' % i: len for i in range(10000)})\n"
+        "globals()['x' * 129] = globals()['gr\u00fcn'] = len\n"
+    )
+    names = [e["name"] for e in answer["entrypoints"]]
+    assert names == ["f"] + ["n%05d" % i for i in range(4095)]
+    assert answer["omittedEntrypoints"] == 20003 - 4096
+
+
 def test_lists_what_a_lazy_module_offers(box):
     answer = box.run(
         "def __dir__(): return ['lazy']\ndef __getattr__(name): return len\n"
@@ -156,4 +168,4 @@ def test_very_long_answers_are_cut(box):
         "for i in range(5000): globals()['f%d' % i] = f\n"
     )
     assert len(answer["entrypoints"]) == 4096
-    assert len(box.run("def f(): pass\nf.__doc__ = 'd' * 99999\n", "f")["doc"]) == 65536
+    assert len(box.run("def f(): pass\nf.__doc__ = 'd' * 99999\n", "f")["doc"]) == 65537

@@ -117,6 +117,8 @@ TEST(ConfigTest, ErrorsNameFileLineKeyAndTheWayOut) {
       {"[net]\nmax_redirects = -3", "f.toml:2: ", "integer of at least 0"},
       {"[sandbox]\nmemory = \"lots\"",
        "f.toml:2: ", "sandbox.memory: expected a size such as"},
+      {"[sandbox]\noutput = \"2MiB\"",
+       "f.toml:2: ", "sandbox.output: expected at most 1MiB"},
       {"[sandbox]\nmemory = 1.5", "f.toml:2: ", "expected a size"},
       {"[net]\n[net", "f.toml:2: ", ""},
   };

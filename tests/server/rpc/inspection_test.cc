@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "tests/server/rpc/rpc_fixture.h"
 
 namespace hubd {
@@ -76,6 +77,36 @@ TEST_F(InspectionTest, RunsTheTreesHubconfAndGivesBothResults) {
   EXPECT_EQ(inspected->tree.tree.path, tree.path);
   EXPECT_EQ(inspected->result.signature(), "net()");
   EXPECT_EQ(inspected->output, "printed");
+}
+
+TEST_F(InspectionTest, SaysWhatTheResultDoesNotShow) {
+  PublishTree("hubconf.py");
+  auto result = Start();
+  worker::v1::JobDone done;
+  done.set_job_id(link_.started.get_future().get().start().job_id());
+  done.mutable_result()->set_omitted_entrypoints(3);
+  done.mutable_result()->set_doc_is_cut(true);
+  OnIo([&] { jobs_->OnJobDone(host_, done); });
+  absl::StatusOr<Inspected> inspected = result.get();
+  ASSERT_TRUE(inspected.ok()) << inspected.status();
+  const std::vector<std::string>& warnings = inspected->tree.warnings;
+  ASSERT_EQ(warnings.size(), 2);
+  EXPECT_TRUE(absl::StartsWith(warnings[0], "3 entrypoints of "))
+      << warnings[0];
+  EXPECT_TRUE(absl::StrContains(warnings[1], "64 KiB")) << warnings[1];
+}
+
+TEST_F(InspectionTest, ALinkThatIsNoneMayExplainAFailure) {
+  PublishTree("hubconf.py", {"a link leads out"});
+  auto result = Start();
+  worker::v1::JobDone done;
+  done.set_job_id(link_.started.get_future().get().start().job_id());
+  done.mutable_result()->mutable_failure()->set_exception("SyntaxError");
+  OnIo([&] { jobs_->OnJobDone(host_, done); });
+  const absl::Status failed = result.get().status();
+  EXPECT_EQ(ReasonOf(failed), Reason::kEntrypointFailed);
+  EXPECT_TRUE(absl::StartsWith(failed.message(), "a link leads out: "))
+      << failed;
 }
 
 TEST_F(InspectionTest, ATreeWithoutHubconfRunsNothing) {

@@ -46,13 +46,15 @@ class PartsFixture : public FetchFixture {
   }
 
   // Makes a tree of github.com/o/r that `main` points to.
-  TreeObject PublishTree(const std::string& hubconf) {
+  TreeObject PublishTree(const std::string& hubconf,
+                         std::vector<std::string> warnings = {}) {
     Staging staging = *store_->StageDirectory();
     HUBD_CHECK(WriteFileDurably(staging.path() + "/" + hubconf, "", 0644).ok());
     TreeObject tree;
     tree.key.repo = {"github.com", "o", "r"};
     tree.key.commit = kCommit;
     tree.key.route = "archive";
+    tree.warnings = std::move(warnings);
     Advertisement refs;
     refs.head = "refs/heads/main";
     refs.refs = {{"refs/heads/main", kCommit}};

@@ -71,6 +71,28 @@ TEST(FrameTest, DropsNamesThatAreNoIdentifiersAndDoubles) {
   EXPECT_EQ(result->entrypoints(0).name(), "_ok");
   EXPECT_EQ(result->entrypoints(0).summary(), "");
   EXPECT_EQ(result->entrypoints(1).name(), longest);
+  EXPECT_EQ(result->omitted_entrypoints(), 6);
+}
+
+TEST(FrameTest, BoundsWhatTheCodeSaysItLeavesOut) {
+  const auto omitted = [](const std::string& count) {
+    return ParseFrame(Frame(R"({"omittedEntrypoints": ")" + count +
+                            R"(", "entrypoints": [{"name": "?"}]})"))
+        ->omitted_entrypoints();
+  };
+  EXPECT_EQ(omitted("5"), 6);
+  EXPECT_EQ(omitted("-5"), 1);
+  EXPECT_EQ(omitted("9223372036854775807"), 1000000001);
+}
+
+TEST(FrameTest, BesideAFailureThereIsNothing) {
+  const auto result = ParseFrame(Frame(
+      R"({"failure": {"message": "m"}, "doc": "d", "signature": "s",
+          "entrypoints": [{"name": "f"}], "dependencies": ["x"]})"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  worker::v1::InspectResult expected;
+  expected.mutable_failure()->set_message("m");
+  EXPECT_EQ(result->SerializeAsString(), expected.SerializeAsString());
 }
 
 TEST(FrameTest, RefusesTooManyEntrypoints) {
@@ -86,14 +108,17 @@ TEST(FrameTest, RefusesTooManyEntrypoints) {
 TEST(FrameTest, WhatGoesIntoAMessageStaysOnItsLine) {
   const auto result = ParseFrame(Frame(
       R"({"failure": {"exception": "E\nhubd: all is well", "message": "a\nb",
-                      "missing": ["c\nd"]}, "dependencies": ["e\nf"],
-          "entrypoints": [{"name": "g", "summary": "h\ni"}]})"));
+                      "missing": ["c\nd"]}})"));
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->failure().exception(), "E hubd: all is well");
   EXPECT_EQ(result->failure().message(), "a b");
   EXPECT_EQ(result->failure().missing(0), "c d");
-  EXPECT_EQ(result->dependencies(0), "e f");
-  EXPECT_EQ(result->entrypoints(0).summary(), "h i");
+  const auto list = ParseFrame(Frame(
+      R"({"dependencies": ["e\nf"],
+          "entrypoints": [{"name": "g", "summary": "h\ni"}]})"));
+  ASSERT_TRUE(list.ok()) << list.status();
+  EXPECT_EQ(list->dependencies(0), "e f");
+  EXPECT_EQ(list->entrypoints(0).summary(), "h i");
 }
 
 TEST(FrameTest, CutsAndCleansTexts) {
@@ -103,21 +128,25 @@ TEST(FrameTest, CutsAndCleansTexts) {
     absl::StrAppend(&list, i ? "," : "", R"({"name": "f)", i,
                     R"(", "summary": ")", many, R"("})");
   }
-  const auto result = ParseFrame(Frame(
-      absl::StrCat(R"({"doc": "\u001b\u202e)", many.substr(0, 70000),
-                   R"(", "failure": {"exception": "\u0007", "traceback": ")",
-                   many, R"("}, "entrypoints": [)", list, "]}")));
+  const auto result = ParseFrame(
+      Frame(absl::StrCat(R"({"doc": "\u001b\u202e)", many.substr(0, 70000),
+                         R"(", "entrypoints": [)", list, "]}")));
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_TRUE(absl::StartsWith(result->doc(), "\xEF\xBF\xBD\xEF\xBF\xBDs"));
   EXPECT_EQ(result->doc().size(), 64u << 10);
-  EXPECT_EQ(result->failure().exception(), "\xEF\xBF\xBD");
-  EXPECT_EQ(result->failure().traceback().size(), 2048u);
+  EXPECT_TRUE(result->doc_is_cut());
+  EXPECT_FALSE(ParseFrame(Frame(R"({"doc": "d"})"))->doc_is_cut());
   size_t bytes = 0;
   for (const auto& entrypoint : result->entrypoints()) {
     EXPECT_LE(entrypoint.summary().size(), 64u << 10);
     bytes += entrypoint.summary().size();
   }
   EXPECT_EQ(bytes, 2u << 20);
+  const auto failed = ParseFrame(Frame(
+      absl::StrCat(R"({"failure": {"exception": "\u0007", "traceback": ")",
+                   many, R"("}})")));
+  EXPECT_EQ(failed->failure().exception(), "\xEF\xBF\xBD");
+  EXPECT_EQ(failed->failure().traceback().size(), 2048u);
 }
 
 }  // namespace
