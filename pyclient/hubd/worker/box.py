@@ -17,6 +17,7 @@ import json
 import linecache  # noqa: F401  (see main)
 import os
 import resource
+import signal
 import site
 import struct
 import sys
@@ -28,6 +29,7 @@ REPO = "/repo"
 HUBCONF = "hubconf.py"
 REQUEST_FD = 3
 RESULT_FD = 4
+SIGNAL_BASE = 128
 
 # What the host takes; more is cut here, where it can be cut with sense.
 MAX_ENTRYPOINTS = 4096
@@ -214,6 +216,28 @@ def prepare(processes, directories):
     sys.modules["__main__"] = types.ModuleType("__main__")
 
 
+def go_on_in_a_child():
+    """Returns in a child alone; the parent ends as the child does.
+
+    Whoever waits for the parent is told of its end by signal N as of exit status
+    128 + N. So that one can be told from the other, the parent gives a status that
+    looks so as 128, and says which it was.
+    """
+    child = os.fork()
+    if child == 0:
+        return
+    os.close(RESULT_FD)
+    _, end = os.waitpid(child, 0)
+    if os.WIFSIGNALED(end):
+        if os.WTERMSIG(end) != signal.SIGKILL:
+            signal.signal(os.WTERMSIG(end), signal.SIG_DFL)
+        os.kill(os.getpid(), os.WTERMSIG(end))
+    status = os.WEXITSTATUS(end)
+    if status > SIGNAL_BASE:
+        os.write(2, b"it left with exit status %d\n" % status)
+    os._exit(min(status, SIGNAL_BASE))
+
+
 def main():
     """All modules that this program needs are imported before the repo comes
     first on sys.path, so that a json.py there takes the place of none of them.
@@ -223,6 +247,7 @@ def main():
     with os.fdopen(REQUEST_FD, "rb") as stream:
         request = json.loads(stream.read().decode("utf-8"))
     prepare(int(sys.argv[1]), sys.argv[2:])
+    go_on_in_a_child()
     sys.path.insert(0, REPO)
     frame = encode(answer_to(request))
     for stream in streams:

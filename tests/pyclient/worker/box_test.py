@@ -6,6 +6,7 @@ It looks for the tree at /repo; here a copy of it has that path replaced.
 import json
 import os
 import pathlib
+import signal
 import struct
 import subprocess
 import sys
@@ -28,7 +29,7 @@ class Box:
             source.replace('REPO = "/repo"\n', "REPO = %r\n" % str(self.tree))
         )
 
-    def run(self, hubconf, entrypoint="", directories=()):
+    def run(self, hubconf, entrypoint="", directories=(), code=0):
         (self.tree / "hubconf.py").write_text(hubconf)
         read_end, write_end = os.pipe()
         request_read, request_write = os.pipe()
@@ -53,7 +54,9 @@ class Box:
         with os.fdopen(read_end, "rb") as stream:
             frame = stream.read()
         self.output = process.communicate()[0].decode("utf-8", "replace")
-        assert process.returncode == 0, self.output
+        assert process.returncode == code, self.output
+        if code != 0:
+            return None
         assert frame[:5] == b"HUBD\x01", self.output
         assert struct.unpack("<I", frame[5:9]) == (len(frame) - 9,)
         assert len(frame) - 9 <= 4 << 20
@@ -155,6 +158,24 @@ def test_failure_names_the_missing_module(box):
 )
 def test_every_exception_becomes_a_failure(box, hubconf):
     assert box.run(hubconf)["failure"]["kind"] == "IMPORT_FAILED"
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("os._exit(3)", 3),
+        ("os._exit(128)", 128),
+        ("os._exit(159)", 128),
+        ("os._exit(255)", 128),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", -signal.SIGSEGV),
+        ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+        ("signal.raise_signal(signal.SIGSYS)", -signal.SIGSYS),
+        ("os.kill(os.getppid(), signal.SIGKILL)", -signal.SIGKILL),
+    ],
+)
+def test_its_end_by_a_signal_is_no_exit_status(box, end, code):
+    box.run("import os, signal\n" + end, code=code)
+    assert ("exit status 159" in box.output) == ("159" in end)
 
 
 def test_texts_that_utf8_cannot_hold_are_replaced(box):

@@ -141,6 +141,14 @@ TEST(SandboxTest, SignalOfTheProgramIsTold) {
   EXPECT_EQ(run.signal, SIGSEGV);
 }
 
+TEST(SandboxTest, AnExitStatusIsNoTimeLimit) {
+  for (const char* script : {"exit 152", "kill -XCPU $$"}) {
+    const SandboxResult run = Sandboxed(Shell(script));
+    EXPECT_EQ(run.end, End::kSignaled) << script;
+    EXPECT_EQ(run.signal, SIGXCPU) << script;
+  }
+}
+
 TEST(SandboxTest, TimeLimitKills) {
   SandboxPolicy policy = Shell("trap '' TERM INT HUP; while :; do :; done");
   policy.limits.time = absl::Milliseconds(400);
