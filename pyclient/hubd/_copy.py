@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 from typing import BinaryIO, Iterator, Optional
 
 # linux/fs.h: share the extents of another file.
@@ -40,6 +39,8 @@ def clone(source: str, file: BinaryIO) -> None:
 
 def pour(source: BinaryIO, file: BinaryIO) -> None:
     """Copies the rest of a stream."""
+    import shutil
+
     shutil.copyfileobj(source, file, _CHUNK_BYTES)
 
 

@@ -22,12 +22,10 @@ for it ("REF_NOT_FOUND"; empty where the error arose in the client).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Dict, Mapping, Optional, Tuple, Type
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Type
 
 
-@dataclass(frozen=True)
-class WorkerExit:
+class WorkerExit(NamedTuple):
     """How the sandboxed process of a list or help ended without a result."""
 
     kind: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import (
     TYPE_CHECKING,
@@ -14,6 +13,7 @@ from typing import (
     Dict,
     Iterator,
     List,
+    NamedTuple,
     Optional,
     Tuple,
 )
@@ -23,7 +23,6 @@ from hubd import (
     _lease,
     _options,
     _patch,
-    _translate,
     _trust,
     _view,
     _warn,
@@ -33,49 +32,15 @@ from hubd._errors import HubdError
 from hubd._profile import Profile
 
 if TYPE_CHECKING:
-    from hubd._client import Client, DefaultRef
+    from hubd._asked import Asked
+    from hubd._client import Client
     from hubd._types import Progress, Tree
 
 # Where the sandbox cannot answer, the originals' way is open: trust is decided.
 _RUN_HERE = ("SANDBOX_UNAVAILABLE", "ENTRYPOINT_FAILED")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A repo as the user named it, and how it is wanted."""
-
-    # What the daemon is asked for.
-    spec: str
-    owner: str
-    name: str
-    # None: no ref; "": `owner/name:`, which means the origin's HEAD.
-    ref: Optional[str]
-    hub_dir: str
-    force_reload: bool
-    skip_validation: bool
-    default_ref: DefaultRef
-    require_trust: bool = False
-
-    def shown_as(self, ref: str) -> str:
-        """The view's name for its tree at a ref."""
-        return _view.directory_name(self.owner, self.name, ref)
-
-    def directories(self) -> Tuple[str, ...]:
-        """The view's names for it, as far as they are known beforehand."""
-        refs = ("main", "master") if self.ref is None else (self.ref,)
-        return tuple(map(self.shown_as, refs))
-
-    def selector(self) -> Dict[str, Any]:
-        """What the client's calls take to find the tree."""
-        return {
-            "default_ref": "head" if self.ref == "" else self.default_ref,
-            "refresh": True if self.force_reload else None,
-            "skip_validation": self.skip_validation,
-        }
-
-
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where code lies: `run` is imported, `shown` is named to the user."""
 
     run: str
@@ -302,6 +267,8 @@ class FrontEnd:
         return owner, name, ref
 
     def _asked(self, github: str, force_reload: bool, skip_validation: bool) -> Asked:
+        from hubd._asked import Asked
+
         owner, name, ref = split_repo(github)
         hub_dir = self.get_dir()
         os.makedirs(hub_dir, exist_ok=True)
@@ -340,7 +307,7 @@ class FrontEnd:
         recorded = _trust.decide(
             self._profile, self.client(), subject, trust_repo, calling_fn
         )
-        return replace(asked, require_trust=recorded)
+        return asked.requiring_trust(recorded)
 
     def _get(self, asked: Asked, verbose: bool) -> Place:
         place = self._cached_by_original(asked, verbose)
@@ -383,6 +350,8 @@ class FrontEnd:
 
     def repo_error(self, asked: Asked, error: HubdError) -> HubdError:
         """What the original raises where a repo cannot be had."""
+        from hubd import _translate
+
         return _translate.of_repo(
             error,
             owner=asked.owner,
@@ -396,6 +365,8 @@ class FrontEnd:
         self, error: HubdError, *, url: str, hash_prefix: Optional[str]
     ) -> HubdError:
         """What the original raises where a checkpoint cannot be had."""
+        from hubd import _translate
+
         return _translate.of_checkpoint(error, url=url, hash_prefix=hash_prefix)
 
     def can_run_here(self, error: HubdError) -> bool:
@@ -437,6 +408,8 @@ class FrontEnd:
                 result = call(report)
         except HubdError as error:
             if not self.can_run_here(error):
+                from hubd import _translate
+
                 raise _translate.of_hubconf(
                     error,
                     model=model,

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Callable, Dict, Optional, Tuple
 from urllib.parse import urlparse
 
-from hubd import _copy, _hub, _imports, _mge_errors, _view, _weights
+from hubd import _asked, _copy, _hub, _imports, _mge_errors, _view, _weights
 from hubd._errors import HubdError
 
 PROTOCOLS = ("HTTPS", "SSH")
@@ -29,7 +29,7 @@ _PORT = re.compile(r":[1-9]\d{0,4}$")
 
 
 @dataclass(frozen=True)
-class Asked(_hub.Asked):
+class Asked(_asked.Asked):
     """A repo as MegEngine's users name it."""
 
     git_host: str = ""
@@ -180,7 +180,7 @@ class FrontEnd(_hub.FrontEnd):
         return None
 
     def _cached_by_original(
-        self, asked: _hub.Asked, verbose: bool
+        self, asked: _asked.Asked, verbose: bool
     ) -> Optional[_hub.Place]:
         """Nobody is asked for trust: only what is the caller's own counts."""
         found = super()._cached_by_original(asked, verbose)
@@ -195,7 +195,7 @@ class FrontEnd(_hub.FrontEnd):
         found: Callable[..., Any] = function
         return found
 
-    def repo_error(self, asked: _hub.Asked, error: HubdError) -> HubdError:
+    def repo_error(self, asked: _asked.Asked, error: HubdError) -> HubdError:
         assert isinstance(asked, Asked)
         return _mge_errors.of_repo(error, repo_info=asked.repo_info, url=asked.url())
 

@@ -10,8 +10,7 @@ import contextlib
 import contextvars
 import os
 import re
-from dataclasses import dataclass, replace
-from typing import Iterator, Optional, Union
+from typing import Iterator, NamedTuple, Optional, Union
 
 from hubd._errors import InvalidArgument
 
@@ -20,8 +19,7 @@ Timeout = Union[float, str]
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """Choices that hold inside a `with hubd.options(...)`; None: not chosen."""
 
     offline: Optional[bool] = None
@@ -52,11 +50,11 @@ def options(
     """
     chosen = _current.get()
     if offline is not None:
-        chosen = replace(chosen, offline=offline)
+        chosen = chosen._replace(offline=offline)
     if timeout is not None:
-        chosen = replace(chosen, timeout=seconds(timeout))
+        chosen = chosen._replace(timeout=seconds(timeout))
     if refresh is not None:
-        chosen = replace(chosen, refresh=refresh)
+        chosen = chosen._replace(refresh=refresh)
     token = _current.set(chosen)
     try:
         yield

@@ -14,9 +14,8 @@ import importlib
 import importlib.util
 import sys
 import threading
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 _HUB = (
     "download_url_to_file",
@@ -66,8 +65,7 @@ ORIGINALS: Dict[str, Dict[str, Mapping[str, str]]] = {
 }
 
 
-@dataclass(frozen=True)
-class _Swapped:
+class _Swapped(NamedTuple):
     name: str
     theirs: Any
     ours: Any

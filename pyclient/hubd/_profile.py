@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Tuple
+from typing import Literal, NamedTuple, Tuple
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """Names, variables, texts and habits of the hub that is replaced."""
 
     # The framework's package: "torch".

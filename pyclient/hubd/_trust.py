@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterator, List, Tuple
+from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Tuple
 
 from hubd import _view, _warn
 from hubd._profile import Profile
@@ -35,8 +34,7 @@ _NONE_WARNING = (
 )
 
 
-@dataclass(frozen=True)
-class Subject:
+class Subject(NamedTuple):
     """The repo in question, and where."""
 
     owner: str
@@ -54,8 +52,7 @@ class Subject:
         return f"{self.owner}_{self.name}"
 
 
-@dataclass(frozen=True)
-class _Standing:
+class _Standing(NamedTuple):
     trusted: bool
     # True: by a decision that the daemon holds.
     recorded: bool

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import stat
 from typing import Iterable, Iterator, List, Optional
 
@@ -112,7 +111,7 @@ def _swap(fresh: str, directory: str) -> None:
         # Another process put its own there in between.
         if not os.path.isdir(directory):
             raise
-        shutil.rmtree(fresh, ignore_errors=True)
+        _remove_tree(fresh)
     _remove(old)
 
 
@@ -125,9 +124,15 @@ def _carry_over(old: str, fresh: str) -> None:
                 os.rename(path, target)
 
 
+def _remove_tree(path: str) -> None:
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)
+
+
 def _remove(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path, ignore_errors=True)
+        _remove_tree(path)
     else:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
@@ -162,7 +167,7 @@ def sweep(directory: str) -> None:
             if entry.is_symlink():
                 _unlink_dangling(entry.path)
             elif entry.is_dir() and _dangles(os.path.join(entry.path, "hubconf.py")):
-                shutil.rmtree(entry.path, ignore_errors=True)
+                _remove_tree(entry.path)
 
 
 def _unlink_dangling(path: str) -> None:
@@ -189,7 +194,7 @@ def forget_repo(
             parts = target.partition(_TREES)[2].lower().split("/")
             named = entry in directories and is_ours(directory)
             if named or parts[1:3] == [owner.lower(), name.lower()]:
-                shutil.rmtree(directory, ignore_errors=True)
+                _remove_tree(directory)
 
 
 def _aside(path: str) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlparse
 
-from hubd import _copy, _translate, _view, _warn
+from hubd import _copy, _view, _warn
 from hubd._errors import HubdError, OfflineMiss
 from hubd._profile import Profile
 from hubd._progress import Bar
@@ -33,8 +32,7 @@ _SILENT = ("UPSTREAM_UNAVAILABLE", "RATE_LIMITED")
 Path = Union[str, "os.PathLike[str]"]
 
 
-@dataclass(frozen=True)
-class StateDictFile:
+class StateDictFile(NamedTuple):
     """What the framework shall load, and what keeps it from being evicted."""
 
     path: str
@@ -73,7 +71,7 @@ class Weights:
         self,
         profile: Profile,
         client: Callable[[], Client],
-        translate: Callable[..., HubdError] = _translate.of_checkpoint,
+        translate: Callable[..., HubdError],
     ) -> None:
         self._profile = profile
         self._client = client
