@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,11 +39,19 @@ def main(words: Sequence[str] | None = None) -> int:
         ) as place:
             print(f"{name}: {ROWS[name].__doc__}", file=sys.stderr, flush=True)
             figures += ROWS[name](place)
+    machine = _machine(options.state)
+    print(", ".join(f"{key}: {value}" for key, value in machine.items()))
+    print()
     print(table(figures))
     print()
     print(medians(figures))
     if options.json:
-        options.json.write_text(json.dumps(_document(figures, sizes), indent=1) + "\n")
+        document = {
+            "machine": machine,
+            "sizes": vars(sizes),
+            "figures": [figure.as_json() for figure in figures],
+        }
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
     return 0 if all(figure.passed for figure in figures) else 1
 
 
@@ -115,11 +124,14 @@ def _programs() -> Programs:
     return Programs.below(top if (top / "server/hubd").exists() else top / "bazel-bin")
 
 
-def _document(figures: Sequence[Figure], sizes: Sizes) -> dict[str, object]:
+def _machine(state: Path) -> dict[str, object]:
+    """What the figures depend on."""
+    kind = ["stat", "--file-system", "--format=%T", str(state)]
     return {
-        "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
-        "sizes": vars(sizes),
-        "figures": [figure.as_json() for figure in figures],
+        "system": platform.platform(),
+        "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "files on": subprocess.check_output(kind, text=True).strip(),
     }
 
 
