@@ -217,13 +217,17 @@ def prepare(processes, directories):
 
 
 def go_on_in_a_child():
-    """Returns in a child alone; the parent ends as the child does.
+    """Returns in a child; the parent ends as that does.
 
     Whoever waits for the parent is told of its end by signal N as of exit status
     128 + N. So that one can be told from the other, the parent gives a status that
-    looks so as 128, and says which it was.
+    looks so as 128, and says which it was. Where no child can be had, it is done
+    without.
     """
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:
+        return
     if child == 0:
         return
     os.close(RESULT_FD)
@@ -246,8 +250,8 @@ def main():
     streams = (sys.stdout, sys.stderr)
     with os.fdopen(REQUEST_FD, "rb") as stream:
         request = json.loads(stream.read().decode("utf-8"))
-    prepare(int(sys.argv[1]), sys.argv[2:])
     go_on_in_a_child()
+    prepare(int(sys.argv[1]), sys.argv[2:])
     sys.path.insert(0, REPO)
     frame = encode(answer_to(request))
     for stream in streams:

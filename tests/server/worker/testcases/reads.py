@@ -53,5 +53,6 @@ for process in os.listdir("/proc"):
             print("BREACH", process, name)
 if "@SECRET@" in str(os.environ):
     print("BREACH environment")
-if len([p for p in os.listdir("/proc") if p.isdigit()]) > 2:
+# The first one, the box and its child.
+if len([p for p in os.listdir("/proc") if p.isdigit()]) > 3:
     print("BREACH sees other processes")
