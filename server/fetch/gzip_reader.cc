@@ -68,7 +68,13 @@ absl::StatusOr<size_t> GzipReader::Read(char* buffer, size_t size) {
       continue;
     }
     HUBD_RETURN_IF_ERROR(Refill());
-    if (stream_.avail_in == 0) return Damaged("it ends too early");
+    if (stream_.avail_in == 0) {
+      return Damaged(stream_.total_in == 0 ? "it is empty"
+                                           : "it ends too early");
+    }
+    if (stream_.total_in == 0 && *stream_.next_in != kGzipMagic) {
+      return Damaged("it does not begin as one");
+    }
     const int result = inflate(&stream_, Z_NO_FLUSH);
     if (result == Z_STREAM_END) {
       member_ended_ = true;

@@ -48,7 +48,8 @@ TEST(GzipReaderTest, RefusesEveryTruncation) {
     const absl::Status status =
         ReadAll(SourceOf(bytes.substr(0, size))).status();
     EXPECT_EQ(ReasonOf(status), Reason::kBadArchive) << size;
-    EXPECT_THAT(std::string(status.message()), HasSubstr("ends too early"));
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr(size == 0 ? "is empty" : "ends too early"));
   }
 }
 
@@ -65,6 +66,9 @@ TEST(GzipReaderTest, RefusesWhatIsNoGzipOrFollowsIt) {
         Gzip("x") + std::string(70000, '\0') + "y"}) {
     EXPECT_EQ(ReasonOf(ReadAll(SourceOf(bytes)).status()), Reason::kBadArchive);
   }
+  const absl::Status page =
+      ReadAll(SourceOf("<html>not found</html>")).status();
+  EXPECT_THAT(std::string(page.message()), HasSubstr("does not begin as one"));
 }
 
 TEST(GzipReaderTest, ReturnsTheSourcesErrorAsItIs) {
