@@ -64,6 +64,7 @@ absl::Status RunList(Session& session) {
     table.Add({entrypoint.name(), entrypoint.summary()});
   }
   session.Print(table.Format(session.OutputWidth()));
+  if (result.entrypoints().empty()) session.Note("It has no entrypoints.");
   return absl::OkStatus();
 }
 

@@ -31,8 +31,9 @@ std::vector<std::string> WarningsAbout(
   std::vector<std::string> warnings;
   if (result.omitted_entrypoints() > 0) {
     warnings.push_back(absl::StrCat(
-        result.omitted_entrypoints(), " entrypoints of ", repo,
-        " are not listed: at most 4096 are, and only names that are ASCII "
+        repo,
+        " has entrypoints that are not listed: ", result.omitted_entrypoints(),
+        "; a list holds at most 4096, and only names that are ASCII "
         "identifiers of at most 128 characters"));
   }
   if (result.doc_is_cut()) {

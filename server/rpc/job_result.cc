@@ -41,6 +41,21 @@ Metadata MetadataFor(const std::string& repo, const std::string& entrypoint) {
   return metadata;
 }
 
+// What to do about an exception, as far as its kind tells.
+std::string HintFor(const Failure& failure) {
+  if (!failure.missing().empty()) {
+    return absl::StrCat("; your interpreter does not have: ",
+                        absl::StrJoin(failure.missing(), ","));
+  }
+  for (const char* kind : {"SyntaxError", "IndentationError", "TabError"}) {
+    if (failure.exception() == kind) {
+      return "; it is damaged or made for another Python: try another ref, or "
+             "another interpreter";
+    }
+  }
+  return kWayOut;
+}
+
 absl::Status ErrorOfFailure(const std::string& repo,
                             const std::string& entrypoint,
                             const Failure& failure) {
@@ -70,15 +85,11 @@ absl::Status ErrorOfFailure(const std::string& repo,
     default:
       break;
   }
-  std::string import_hint =
-      missing.empty()
-          ? kWayOut
-          : absl::StrCat("; your interpreter does not have: ", missing);
   return WithWorkerExit(
       ReasonError(Reason::kEntrypointFailed,
                   absl::StrCat("cannot run hubconf.py: reported by ", repo,
                                ": ", failure.exception(), ": ",
-                               failure.message(), import_hint),
+                               failure.message(), HintFor(failure)),
                   metadata),
       ExitOf(failure));
 }

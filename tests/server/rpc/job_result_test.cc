@@ -88,6 +88,15 @@ TEST(JobResultTest, WhatTheCodeRaisedIsMarkedAsItsWords) {
   EXPECT_EQ(exit.traceback(), "Traceback");
 }
 
+TEST(JobResultTest, TheWayOutFitsTheException) {
+  JobDone done = FailureDone(Failure::IMPORT_FAILED);
+  Failure& failure = *done.mutable_result()->mutable_failure();
+  failure.set_exception("OSError");
+  EXPECT_THAT(std::string(ErrorOf(done).message()), HasSubstr("no network"));
+  failure.set_exception("SyntaxError");
+  EXPECT_THAT(std::string(ErrorOf(done).message()), HasSubstr("another ref"));
+}
+
 TEST(JobResultTest, MissingPackagesAreNamed) {
   JobDone done = FailureDone(Failure::MISSING_DEPENDENCY);
   done.mutable_result()->mutable_failure()->add_missing("a");
