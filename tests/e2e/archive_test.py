@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.machine import Machine
+from tests.e2e.machine import ORDINARY_UID, Machine
 from tests.origin import Origin
 
 PYTHON = "/usr/bin/python3"
@@ -60,6 +60,15 @@ def record(key: bytes, value: bytes) -> bytes:
     while len(str(size)) + len(key) + len(value) + 3 != size:
         size += 1
     return b"%d %s=%s\n" % (size, key, value)
+
+
+def with_field(header: bytes, at: int, field: bytes) -> bytes:
+    """A tar header with another field, and the sum that belongs to it."""
+    block = bytearray(header)
+    block[at : at + len(field)] = field
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
 
 
 HUBCONF = member(f"{TOP}/hubconf.py", b"def f(): pass\n")
@@ -139,6 +148,20 @@ def place() -> Iterator[Place]:
             machine.close()
 
 
+@pytest.fixture(scope="module", params=["started-by-root", "ordinary-user"])
+def both(request: pytest.FixtureRequest, place: Place) -> Iterator[Place]:
+    """A place of root's and one of an ordinary user's."""
+    if os.getuid() != 0 or request.param == "started-by-root":
+        yield place
+        return
+    with Origin() as origin:
+        machine = Machine(origin, uid=ORDINARY_UID)
+        try:
+            yield Place(machine)
+        finally:
+            machine.close()
+
+
 @pytest.fixture(scope="module")
 def small_place() -> Iterator[Place]:
     """One that allows little."""
@@ -151,6 +174,15 @@ def small_place() -> Iterator[Place]:
             machine.close()
 
 
+# Four bytes at 4096 of a file of 4100.
+GNU_SPARSE = member(f"{TOP}/s", b"data", kind=b"S")[:512]
+for at, field in (
+    (257, b"ustar  \0"),
+    (386, b"%011o\0%011o\0" % (4096, 4)),
+    (483, b"%011o\0" % 4100),
+):
+    GNU_SPARSE = with_field(GNU_SPARSE, at, field)
+GNU_SPARSE += b"data".ljust(512, b"\0")
 PAX_SPARSE = pax(
     record(b"GNU.sparse.map", b"4096,4") + record(b"GNU.sparse.numblocks", b"1")
 ) + member(f"{TOP}/sparse", b"data")
@@ -232,6 +264,7 @@ PAX_SPARSE = pax(
             id="nul-in-a-link",
         ),
         pytest.param(PAX_SPARSE, "sparse", id="pax-sparse"),
+        pytest.param(GNU_SPARSE, "sparse", id="gnu-sparse"),
         pytest.param(member(f"{TOP}/m", kind=b"M"), "neither file", id="multi-volume"),
         pytest.param(pax(b"999 path=a\n") + member("cut"), "pax", id="malformed-pax"),
         pytest.param(
@@ -256,8 +289,10 @@ GOOD = packed(HUBCONF)
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        pytest.param(b"", "gzip", id="empty"),
-        pytest.param(b"<html>Sorry</html>", "gzip", id="html"),
+        pytest.param(b"", "it is empty", id="empty"),
+        pytest.param(
+            b"<html>Sorry</html>", "gzip stream is damaged: it does not", id="html"
+        ),
         pytest.param(GOOD[: len(GOOD) // 2], "ends too early", id="gzip-cut"),
         pytest.param(GOOD[:-1], "ends too early", id="gzip-cut-at-the-end"),
         pytest.param(GOOD[:-8] + b"\0\0\0\0" + GOOD[-4:], "check", id="wrong-sum"),
@@ -329,7 +364,7 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_odd_names_are_kept(place: Place) -> None:
+def test_odd_names_are_kept(both: Place) -> None:
     names = [
         "Readme",
         "README",
@@ -348,7 +383,7 @@ def test_odd_names_are_kept(place: Place) -> None:
         "a:b",
     ]
     files = [member(f"{TOP}/{name}", b"%d" % i) for i, name in enumerate(names)]
-    tree, warnings = place.take(packed(HUBCONF, *files))
+    tree, warnings = both.take(packed(HUBCONF, *files))
     assert warnings == []
     assert set(os.listdir(tree)) == {"hubconf.py", *names}
     assert [(tree / name).read_text() for name in names] == [
@@ -356,8 +391,8 @@ def test_odd_names_are_kept(place: Place) -> None:
     ]
 
 
-def test_modes_and_git_members_are_dropped(place: Place) -> None:
-    tree, _ = place.take(
+def test_modes_and_git_members_are_dropped(both: Place) -> None:
+    tree, _ = both.take(
         packed(
             HUBCONF,
             member(f"{TOP}/set", b"s", mode=0o6777),
@@ -374,10 +409,10 @@ def test_modes_and_git_members_are_dropped(place: Place) -> None:
     assert mode_of(tree / "sticky") == 0o555
 
 
-def test_links_stay_inside(place: Place) -> None:
+def test_links_stay_inside(both: Place) -> None:
     outward = {"abs": "/etc/passwd", "up": "../../x", "d/up": "../../x"}
     inside = {"l": "hubconf.py", "d/l": "../hubconf.py", "loop": "loop", "no": "none"}
-    tree, warnings = place.take(
+    tree, warnings = both.take(
         packed(
             HUBCONF,
             *[link(f"{TOP}/{name}", to) for name, to in {**outward, **inside}.items()],
@@ -422,6 +457,18 @@ def test_harmless_oddities_are_taken(place: Place, body: bytes) -> None:
     assert warnings == []
     assert os.listdir(tree) == ["hubconf.py"]
     assert (tree / "hubconf.py").stat().st_uid == place.machine.uid
+
+
+def test_nothing_is_left_where_much_was_written(both: Place) -> None:
+    """Sealed folders, links and files of an archive whose end is damaged."""
+    members = [
+        folder(f"{TOP}/d{i}")
+        + member(f"{TOP}/d{i}/f", b"x")
+        + link(f"{TOP}/d{i}/l", "f")
+        for i in range(200)
+    ]
+    whole = packed(HUBCONF, *members)
+    assert "check" in both.refuse(whole[:-8] + bytes(4) + whole[-4:])
 
 
 def test_many_entries_are_taken(place: Place) -> None:
@@ -470,14 +517,14 @@ def test_many_entries_are_taken(place: Place) -> None:
     ],
 )
 def test_a_hubconf_that_is_no_plain_file(
-    place: Place, files: list[bytes], reason: str, why: str
+    both: Place, files: list[bytes], reason: str, why: str
 ) -> None:
-    repo, _ = place.add_repo()
+    repo, _ = both.add_repo()
     body = packed(member(f"{TOP}/README"), *files)
-    place.origin.respond(CODELOAD, f"/{repo}/", 200, body=body, times=1)
+    both.origin.respond(CODELOAD, f"/{repo}/", 200, body=body, times=1)
     for command in (["list", repo], ["help", repo, "g"]):
         code = 1 if reason else 0
-        answer = place.machine.json(*command, "--python", PYTHON, code=code)
+        answer = both.machine.json(*command, "--python", PYTHON, code=code)
         if reason:
             assert answer["error"]["reason"] == reason
             assert why in answer["error"]["message"]
