@@ -152,14 +152,13 @@ def latency(place: Place) -> list[Figure]:
 @row
 def cold_list(place: Place) -> list[Figure]:
     """List of code that was never run before, against an import without a sandbox."""
-    figures = _cold_list(place, "a hubconf of numpy", _SMALL)
+    figures = _cold_list(place, "numpy", _SMALL)
     if place.peers.torch:
-        figures += _cold_list(place, "a hubconf of torch", _TORCH)
+        figures += _cold_list(place, "torch", _TORCH)
     return figures
 
 
-def _cold_list(place: Place, what: str, hubconf: str) -> list[Figure]:
-    name = what.split()[-1]
+def _cold_list(place: Place, name: str, hubconf: str) -> list[Figure]:
     rounds = iter(range(place.sizes.rounds + 1))
 
     def sandboxed() -> float:
@@ -176,12 +175,10 @@ def _cold_list(place: Place, what: str, hubconf: str) -> list[Figure]:
     source = place.directory / name
     source.mkdir()
     (source / "hubconf.py").write_text(hubconf)
+    ours, theirs = f"List, hubconf with {name}", "plain import"
     with place.daemon() as daemon:
-        taken = interleave(
-            {"sandboxed List": sandboxed, f"import of {what}": plain},
-            place.sizes.rounds,
-        )
-    return [ratio("cold_list", taken, "sandboxed List", f"import of {what}", 1.5)]
+        taken = interleave({ours: sandboxed, theirs: plain}, place.sizes.rounds)
+    return [ratio("cold_list", taken, ours, theirs, bound=1.5)]
 
 
 @row
