@@ -1,10 +1,13 @@
 #include "client/cli/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstring>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/exit_code.h"
 #include "client/duration.h"
@@ -20,6 +23,9 @@ namespace {
 constexpr char kRepo[] =
     "owner/name[:ref], host/owner/name[:ref] or an https URL; after -- where "
     "it begins with -";
+
+constexpr char kRunUsage[] =
+    "name the program after --: hubctl run -- PROGRAM [ARG...]";
 
 // What CLI11 fills in and Arguments holds in another form.
 struct Raw {
@@ -123,6 +129,13 @@ void AddTrustCommands(CLI::App& app, Arguments& arguments) {
       ->required();
 }
 
+void AddRun(CLI::App& app, Arguments& arguments) {
+  AddCommand(app, "run",
+             "Run a program whose Python uses hubd in place of torch.hub, "
+             "oneflow.hub and megengine.hub: run -- PROGRAM [ARG...]",
+             arguments, Command::kRun);
+}
+
 absl::Status SetTimeout(const std::string& text, Arguments& arguments) {
   absl::Duration timeout;
   if (text.empty()) {
@@ -164,13 +177,14 @@ EarlyExit FromCli(const CLI::App& app, const CLI::ParseError& error) {
     return Misuse(
         absl::StrCat("there is no command \"", CleanLine(unknown[0]), "\""));
   }
+  if (app.got_subcommand("run") && !unknown.empty() &&
+      !absl::StartsWith(unknown[0], "-")) {
+    return Misuse(kRunUsage);
+  }
   return Misuse(error.what());
 }
 
-}  // namespace
-
-std::variant<Arguments, EarlyExit> ParseArguments(int argc,
-                                                  const char* const* argv) {
+std::variant<Arguments, EarlyExit> Parse(int argc, const char* const* argv) {
   Arguments arguments;
   Raw raw;
   CLI::App app("Model hubs and checkpoints, fetched once for everybody.",
@@ -182,6 +196,7 @@ std::variant<Arguments, EarlyExit> ParseArguments(int argc,
   AddFetch(app, arguments, raw);
   AddDaemonCommands(app, arguments);
   AddTrustCommands(app, arguments);
+  AddRun(app, arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -191,6 +206,25 @@ std::variant<Arguments, EarlyExit> ParseArguments(int argc,
     return Misuse(std::string(status.message()));
   }
   return arguments;
+}
+
+}  // namespace
+
+std::variant<Arguments, EarlyExit> ParseArguments(int argc,
+                                                  const char* const* argv) {
+  const char* const* end = argv + argc;
+  const char* const* mark = std::find_if(
+      argv, end, [](const char* word) { return std::strcmp(word, "--") == 0; });
+  // Behind the mark of `run` stands another program's command line.
+  std::variant<Arguments, EarlyExit> parsed =
+      Parse(static_cast<int>(mark - argv), argv);
+  Arguments* arguments = std::get_if<Arguments>(&parsed);
+  if (arguments == nullptr || arguments->command != Command::kRun) {
+    return mark == end ? parsed : Parse(argc, argv);
+  }
+  if (end - mark < 2) return Misuse(kRunUsage);
+  arguments->program.assign(mark + 1, end);
+  return parsed;
 }
 
 }  // namespace hubd

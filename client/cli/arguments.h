@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/time/time.h"
 
@@ -24,6 +25,7 @@ enum class Command {
   kTrustAdd,
   kTrustRm,
   kTrustCheck,
+  kRun,
 };
 
 // What the user asked for. A value.
@@ -53,6 +55,9 @@ struct Arguments {
   bool refresh = false;
   bool any = false;
   bool check_hash = true;
+
+  // Of run: the program and its arguments.
+  std::vector<std::string> program = {};
 };
 
 // Nothing is to be done but to print and to end: --help, --version, misuse.

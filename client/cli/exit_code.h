@@ -16,6 +16,9 @@ enum ExitCode {
   kExitNotFound = 5,
   kExitOfflineMiss = 6,
   kExitIntegrity = 7,
+  // Of run, as a shell has them.
+  kExitCannotRun = 126,
+  kExitNoProgram = 127,
 };
 
 // By the reason where there is one, else by the code.

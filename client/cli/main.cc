@@ -16,6 +16,7 @@
 #include "client/cli/commands_trust.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/run.h"
 #include "client/cli/session.h"
 #include "server/base/status.h"
 
@@ -47,6 +48,7 @@ absl::Status RunPlain(Session& session) {
     case Command::kTrustRm:
       return RunTrustRm(session);
     case Command::kTrustCheck:
+    case Command::kRun:
       break;
   }
   return absl::InternalError("not a plain command");
@@ -89,12 +91,22 @@ int RunSession(Session& session, const Interrupt& interrupt) {
   return ExitCodeOf(status);
 }
 
+// Before any thread and with all signals as they came: it becomes the program.
+int RunRun(Arguments arguments) {
+  const absl::Status status = BecomeProgram(arguments);
+  Session(std::move(arguments), {}).PrintError(status);
+  return absl::IsNotFound(status) ? kExitNoProgram : kExitCannotRun;
+}
+
 int Main(int argc, const char* const* argv) {
   std::variant<Arguments, EarlyExit> parsed = ParseArguments(argc, argv);
   if (const EarlyExit* early = std::get_if<EarlyExit>(&parsed)) {
     std::fputs(early->out.c_str(), stdout);
     std::fputs(early->err.c_str(), stderr);
     return early->code;
+  }
+  if (std::get<Arguments>(parsed).command == Command::kRun) {
+    return RunRun(std::get<Arguments>(std::move(parsed)));
   }
   const Interrupt interrupt;
   Session session(std::get<Arguments>(std::move(parsed)), interrupt.token());

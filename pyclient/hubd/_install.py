@@ -52,6 +52,11 @@ def uninstall() -> None:
             _replacement(framework).uninstall()
 
 
+def check_environment() -> None:
+    """Raises InvalidArgument where $HUBD_IMPORTS makes no sense."""
+    _wanted()
+
+
 def _wanted() -> FrozenSet[str]:
     text = os.environ.get("HUBD_IMPORTS", "")
     if _options.is_off("HUBD_IMPORTS"):

@@ -34,9 +34,9 @@ class Bench:
             "LANG": "C.UTF-8",
         }
 
-    def start(self, program: str, **extra: str) -> subprocess.Popen[str]:
+    def start(self, program: str, *options: str, **extra: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(program)],
+            [sys.executable, *options, "-c", textwrap.dedent(program)],
             env={**self.environment, **extra},
             cwd=self.home,
             stdin=subprocess.DEVNULL,
@@ -45,8 +45,10 @@ class Bench:
             text=True,
         )
 
-    def run(self, program: str, **extra: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(program, **extra)
+    def run(
+        self, program: str, *options: str, **extra: str
+    ) -> subprocess.CompletedProcess[str]:
+        process = self.start(program, *options, **extra)
         output, errors = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 0, f"{output}\n{errors}"
         return subprocess.CompletedProcess(process.args, 0, output, errors)
@@ -92,7 +94,7 @@ print("named", hub.load.__module__)
 def run_installed(
     bench: Bench, module: str, entrypoint: str, options: dict[str, object]
 ) -> None:
-    """hub.load of an unmodified program goes through hubd, before and after import."""
+    """hub.load goes through hubd, installed before or after import, or by -m hubd."""
     for early in (True, False):
         program = INSTALLED.format(
             early=early, module=module, entrypoint=entrypoint, options=options
@@ -104,6 +106,9 @@ def run_installed(
         assert own[1:-2] == ["early True"] * early
         assert own[-2] == f"named hubd.{framework}"
         assert own[-1].startswith(f"named {framework}.hub")
+    unmodified = f"import {module} as hub\nprint('named', hub.load.__module__)"
+    output = bench.run(unmodified, "-m", "hubd").stdout
+    assert f"named hubd.{framework}\n" in output
 
 
 @pytest.fixture

@@ -49,6 +49,32 @@ TEST(ArgumentsTest, KnowsEveryCommand) {
   EXPECT_EQ(Good({"trust", "check", "a/b"}).command, Command::kTrustCheck);
 }
 
+TEST(ArgumentsTest, RunTakesWhatStandsBehindTheMarkAsItIs) {
+  EnvironmentScope scope;
+  const Arguments run = Good({"run", "--offline", "--dir", "/d", "--", "python",
+                              "t.py", "--json", "--", "[1,2]", ""});
+  EXPECT_EQ(run.command, Command::kRun);
+  EXPECT_TRUE(run.offline);
+  EXPECT_FALSE(run.json);
+  EXPECT_EQ(run.dir, "/d");
+  EXPECT_EQ(run.program, (std::vector<std::string>{"python", "t.py", "--json",
+                                                   "--", "[1,2]", ""}));
+  // Of another command, the mark is what it was.
+  const Arguments list = Good({"--dir", "run", "list", "--", "a/b"});
+  EXPECT_EQ(list.command, Command::kList);
+  EXPECT_EQ(list.repo, "a/b");
+}
+
+TEST(ArgumentsTest, RunWithoutAProgramSaysHowToNameOne) {
+  EnvironmentScope scope;
+  for (const std::vector<const char*>& words :
+       {std::vector<const char*>{"run"}, {"run", "--"}, {"run", "python"}}) {
+    EXPECT_EQ(Bad(words).code, 2);
+    EXPECT_THAT(Bad(words).err, HasSubstr("hubctl run -- PROGRAM"));
+  }
+  EXPECT_THAT(Bad({"run", "--bogus", "--", "x"}).err, HasSubstr("--bogus"));
+}
+
 TEST(ArgumentsTest, CommonFlagsStandBeforeOrAfterTheCommand) {
   EnvironmentScope scope;
   const std::vector<const char*> flags = {
