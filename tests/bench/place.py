@@ -111,6 +111,8 @@ class Place:
     def start(
         self, command: Command, environment: Mapping[str, str] | None = None
     ) -> subprocess.Popen[str]:
+        """Starts a program in a session of its own, as hubd has one: the kernel may
+        share the processors among sessions."""
         return subprocess.Popen(
             [str(word) for word in command],
             env=self.environment() if environment is None else dict(environment),
@@ -119,6 +121,7 @@ class Place:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def seconds(
@@ -214,7 +217,11 @@ class Daemon:
 
 
 def _finish(process: subprocess.Popen[str]) -> str:
-    output, errors = process.communicate()
+    try:
+        output, errors = process.communicate()
+    except BaseException:
+        process.kill()
+        raise
     if process.returncode != 0:
         raise RuntimeError(f"{process.args!r}: {process.returncode}\n{output}{errors}")
     return output
