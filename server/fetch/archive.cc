@@ -64,6 +64,25 @@ class TopFolder {
   std::string name_;
 };
 
+// What `gzip` gives, looked at by `scanner`. Both must outlive it.
+ByteSource Scanned(GzipReader& gzip, TarScanner& scanner) {
+  return [&](char* buffer, size_t size) -> absl::StatusOr<size_t> {
+    HUBD_ASSIGN_OR_RETURN(const size_t count, gzip.Read(buffer, size));
+    HUBD_RETURN_IF_ERROR(scanner.Scan({buffer, count}));
+    return count;
+  };
+}
+
+// Adds to the bytes that the names of a zip's members take in a reply.
+absl::Status CountName(const std::string& name, size_t& bytes) {
+  bytes += CleanText(name).size() + kNameOverhead;
+  return bytes <= kMaxZipNames
+             ? absl::OkStatus()
+             : ReasonError(Reason::kBadArchive,
+                           "the names of the zip archive's members are over 3 "
+                           "MiB together, more than one reply can hold");
+}
+
 // Writes a member, below `top` if the archive has one. False where it is
 // dropped.
 absl::StatusOr<bool> AddMember(const ArchiveMember& member,
@@ -115,14 +134,8 @@ absl::StatusOr<UnpackedTree> UnpackTree(const ByteSource& source,
     return count;
   });
   TarScanner scanner;
-  const ByteSource tar = [&](char* buffer,
-                             size_t size) -> absl::StatusOr<size_t> {
-    HUBD_ASSIGN_OR_RETURN(const size_t count, gzip.Read(buffer, size));
-    HUBD_RETURN_IF_ERROR(scanner.Scan({buffer, count}));
-    return count;
-  };
   HUBD_ASSIGN_OR_RETURN(const std::unique_ptr<ArchiveReader> reader,
-                        ArchiveReader::OpenTar(tar));
+                        ArchiveReader::OpenTar(Scanned(gzip, scanner)));
   const ByteSource content = [&](char* buffer, size_t size) {
     return reader->Read(buffer, size);
   };
@@ -173,13 +186,7 @@ absl::StatusOr<UnpackedZip> UnpackZip(int fd, const std::string& dir,
         const bool added,
         AddMember(*member, content, /*top=*/nullptr, *writer, meter));
     if (!added) continue;
-    name_bytes += CleanText(member->name).size() + kNameOverhead;
-    if (name_bytes > kMaxZipNames) {
-      return ReasonError(
-          Reason::kBadArchive,
-          "the names of the zip archive's members are over 3 MiB together, "
-          "more than can be told; fetch it without having it unpacked");
-    }
+    HUBD_RETURN_IF_ERROR(CountName(member->name, name_bytes));
     zip.members.push_back(member->name);
     if (member->type == ArchiveMember::Type::kFolder &&
         !absl::EndsWith(member->name, "/")) {

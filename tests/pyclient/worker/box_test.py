@@ -170,7 +170,6 @@ def test_every_exception_becomes_a_failure(box, hubconf):
         ("os.kill(os.getpid(), signal.SIGSEGV)", -signal.SIGSEGV),
         ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
         ("signal.raise_signal(signal.SIGSYS)", -signal.SIGSYS),
-        ("os.kill(os.getppid(), signal.SIGKILL)", -signal.SIGKILL),
     ],
 )
 def test_its_end_by_a_signal_is_no_exit_status(box, end, code):
