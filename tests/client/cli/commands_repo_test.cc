@@ -34,7 +34,8 @@ TEST_F(HubctlTest, ListMarksWhatTheRepoPrintedAndSaysHowOldTheRefIs) {
             "[hubd/sample] loading\uFFFD\n"
             "hubctl: warning: the host is down\n"
             "github.com/hubd/sample at main (1a2b3c4d5e6f), as its host said 2 "
-            "hours ago\n");
+            "hours ago\n"
+            "It has no entrypoints.\n");
   EXPECT_TRUE(daemon_.last_list().tree().offline());
 }
 
