@@ -58,7 +58,52 @@ absl::Status UnpackError(const absl::Status& why, const std::string& url) {
   return Annotate(error, absl::StrCat("cannot unpack ", RedactUrl(url)));
 }
 
+// What there is to know about unpacking.
+struct Contents {
+  bool is_zip = false;
+  std::optional<UnpackedObject> unpacked;
+};
+
+absl::StatusOr<Contents> LookUpContents(const FetchContext& context,
+                                        const CheckpointObject& checkpoint) {
+  UniqueFd blob(::open(checkpoint.path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!blob.valid()) {
+    return ErrnoError(errno, absl::StrCat("cannot open ", checkpoint.path));
+  }
+  Contents contents;
+  contents.is_zip = LooksLikeZip(blob.get());
+  if (contents.is_zip) {
+    HUBD_ASSIGN_OR_RETURN(contents.unpacked,
+                          context.parts.store.FindUnpacked(checkpoint.sha256));
+  }
+  return contents;
+}
+
 }  // namespace
+
+std::optional<CheckpointResult> LookUpCheckpoint(
+    const FetchContext& context, const CheckpointRequest& request) {
+  if (request.refresh && !request.offline) return std::nullopt;
+  if (!context.parts.policy.CheckUrl(request.url).ok()) return std::nullopt;
+  absl::StatusOr<std::optional<CheckpointObject>> found =
+      context.parts.store.FindCheckpoint(kSharedDomain, request.url);
+  if (!found.ok() || !*found ||
+      !JudgeCheckpoint(request.sha256_prefix, request.reject_pages, **found)
+           .ok()) {
+    return std::nullopt;
+  }
+  CheckpointResult result;
+  result.checkpoint = **std::move(found);
+  result.cached = true;
+  if (!request.unpack) return result;
+  absl::StatusOr<Contents> contents =
+      LookUpContents(context, result.checkpoint);
+  if (!contents.ok()) return std::nullopt;
+  if (!contents->is_zip) return result;
+  if (!contents->unpacked) return std::nullopt;
+  result.unpacked = *std::move(contents->unpacked);
+  return result;
+}
 
 CheckpointOperation::CheckpointOperation(const FetchContext& context,
                                          CheckpointRequest request,
@@ -133,30 +178,15 @@ void CheckpointOperation::Accept(const Fetched& fetched) {
   if (request_.sha256_prefix.empty()) result_.warnings = fetched.warnings;
   if (!request_.unpack) return Finish(std::move(result_));
   using Found = absl::StatusOr<Contents>;
-  LookUp<Found>([this] { return LookUpContents(); },
-                [this](Found found) {
-                  if (!found.ok()) return Finish(found.status());
-                  if (!found->is_zip) return Finish(std::move(result_));
-                  if (!found->unpacked) return Unpack();
-                  result_.unpacked = *std::move(found->unpacked);
-                  Finish(std::move(result_));
-                });
-}
-
-absl::StatusOr<CheckpointOperation::Contents>
-CheckpointOperation::LookUpContents() const {
-  const std::string& path = result_.checkpoint.path;
-  UniqueFd blob(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!blob.valid()) {
-    return ErrnoError(errno, absl::StrCat("cannot open ", path));
-  }
-  Contents contents;
-  contents.is_zip = LooksLikeZip(blob.get());
-  if (contents.is_zip) {
-    HUBD_ASSIGN_OR_RETURN(contents.unpacked, context().parts.store.FindUnpacked(
-                                                 result_.checkpoint.sha256));
-  }
-  return contents;
+  LookUp<Found>(
+      [this] { return LookUpContents(context(), result_.checkpoint); },
+      [this](Found found) {
+        if (!found.ok()) return Finish(found.status());
+        if (!found->is_zip) return Finish(std::move(result_));
+        if (!found->unpacked) return Unpack();
+        result_.unpacked = *std::move(found->unpacked);
+        Finish(std::move(result_));
+      });
 }
 
 void CheckpointOperation::Unpack() {

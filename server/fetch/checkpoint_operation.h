@@ -12,6 +12,11 @@
 
 namespace hubd {
 
+// The result of a request that the store can answer alone; nullopt: ask the
+// operation, which also says why not. May wait for the disk. Thread-safe.
+std::optional<CheckpointResult> LookUpCheckpoint(
+    const FetchContext& context, const CheckpointRequest& request);
+
 // The steps:
 //   1. what the store has of the URL, unless the origin is to be asked;
 //   2. else the flight that downloads it;
@@ -24,18 +29,11 @@ class CheckpointOperation final : public Operation<CheckpointResult> {
                       ProgressFn progress, DoneFn done);
 
  private:
-  // What there is to know about unpacking.
-  struct Contents {
-    bool is_zip = false;
-    std::optional<UnpackedObject> unpacked;
-  };
-
   void Start() override;
   void Decide(absl::StatusOr<std::optional<CheckpointObject>> known);
   void Fetch();
   void Accept(const Fetched& fetched);
   void Unpack();
-  absl::StatusOr<Contents> LookUpContents() const;
 
   const CheckpointRequest request_;
   const FlightTable::AcceptFn accept_;

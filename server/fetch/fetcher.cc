@@ -3,9 +3,24 @@
 #include <utility>
 
 #include "server/fetch/checkpoint_operation.h"
+#include "server/fetch/tree_lookup.h"
 #include "server/fetch/tree_operation.h"
 
 namespace hubd {
+
+std::optional<TreeResult> Fetcher::LookUp(const TreeRequest& request) const {
+  const FetchParts& parts = context_.parts;
+  if (!parts.policy.CheckUrl(request.spec.id.Url()).ok()) return std::nullopt;
+  absl::StatusOr<KnownTree> known =
+      LookUpTree(context_, request, parts.clock.Now());
+  if (!known.ok()) return std::nullopt;
+  return std::move(known->result);
+}
+
+std::optional<CheckpointResult> Fetcher::LookUp(
+    const CheckpointRequest& request) const {
+  return LookUpCheckpoint(context_, request);
+}
 
 std::unique_ptr<FetchOperation> Fetcher::FetchTree(
     TreeRequest request, ProgressFn progress,

@@ -1,14 +1,16 @@
 // Makes trees and checkpoints present: from the store where it has them, else
 // by a flight that all who ask for the same thing share.
 //
-// Confined to the io thread: called there, calls back there, never within the
-// call. Look-ups run on the disk pool, flights on the fetch pool.
+// Confined to the io thread where not said otherwise: called there, calls back
+// there, never within the call. Look-ups run on the disk pool, flights on the
+// fetch pool.
 
 #ifndef HUBD_SERVER_FETCH_FETCHER_H_
 #define HUBD_SERVER_FETCH_FETCHER_H_
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "server/base/progress.h"
@@ -24,6 +26,13 @@ class Fetcher {
   using Parts = FetchParts;
 
   Fetcher(Options options, Parts parts) : context_{options, parts} {}
+
+  // The result of a request that the store can answer alone, as most are;
+  // nullopt: ask below, where it is also said why not. May wait for the disk.
+  // Thread-safe.
+  std::optional<TreeResult> LookUp(const TreeRequest& request) const;
+  std::optional<CheckpointResult> LookUp(
+      const CheckpointRequest& request) const;
 
   // Errors: those of GitRemote::ListRefs and HttpTransport::Fetch,
   // REF_NOT_FOUND, OFFLINE_MISS, BAD_ARCHIVE, DISK_FULL.

@@ -112,12 +112,12 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
                                   const RepoId& repo, absl::Time since,
                                   FlightTable::Context& flight) {
   const FetchParts& parts = context.parts;
-  HUBD_ASSIGN_OR_RETURN(std::optional<RefsObject> known,
+  HUBD_ASSIGN_OR_RETURN(std::shared_ptr<const RefsObject> known,
                         parts.store.catalog().LookupRefs(kSharedDomain, repo));
   // An answer from the future was kept before the clock was set back.
   if (known && known->asked_at >= since &&
       known->asked_at <= parts.clock.Now()) {
-    return Fetched{*std::move(known)};
+    return Fetched{*known};
   }
   Progress progress;
   progress.phase = Progress::Phase::kResolving;
@@ -132,7 +132,7 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
     if (!known || !IsSilence(failure)) return failure;
     HUBD_LOG(kWarning) << "event=refs_stale repo=" << repo.ToString()
                        << " why=" << LogQuote(answer.status().message());
-    Fetched stale{*std::move(known)};
+    Fetched stale{*known};
     stale.silence = std::move(failure);
     stale.cached = true;
     stale.warnings.push_back(absl::StrCat(

@@ -10,15 +10,6 @@
 #include "server/fetch/tree_flight.h"
 
 namespace hubd {
-namespace {
-
-constexpr char kArchiveRoute[] = "archive";
-
-TreeKey KeyOf(const RepoId& repo, const std::string& commit) {
-  return TreeKey{kSharedDomain, repo, commit, kArchiveRoute};
-}
-
-}  // namespace
 
 TreeOperation::TreeOperation(const FetchContext& context, TreeRequest request,
                              ProgressFn progress, DoneFn done)
@@ -32,55 +23,19 @@ void TreeOperation::Start() {
       !allowed.ok()) {
     return FinishLater(allowed);
   }
-  LookUp<absl::StatusOr<Known>>(
-      [this] { return LookUpKnown(); },
-      [this](absl::StatusOr<Known> known) { Decide(std::move(known)); });
+  LookUp<absl::StatusOr<KnownTree>>(
+      [this] { return LookUpTree(context(), request_, started_at_); },
+      [this](absl::StatusOr<KnownTree> known) { Decide(std::move(known)); });
 }
 
-absl::StatusOr<TreeOperation::Known> TreeOperation::LookUpKnown() const {
-  Store& store = context().parts.store;
-  const RepoSpec& spec = request_.spec;
-  Known known;
-  if (IsCommit(spec.ref)) {
-    HUBD_ASSIGN_OR_RETURN(known.tree, store.FindTree(KeyOf(spec.id, spec.ref)));
-  }
-  HUBD_ASSIGN_OR_RETURN(known.refs,
-                        store.catalog().LookupRefs(kSharedDomain, spec.id));
-  if (request_.offline) {
-    HUBD_ASSIGN_OR_RETURN(known.others,
-                          store.catalog().TreesOfRepo(kSharedDomain, spec.id));
-  }
-  return known;
-}
-
-void TreeOperation::Decide(absl::StatusOr<Known> known) {
+void TreeOperation::Decide(absl::StatusOr<KnownTree> known) {
   if (!known.ok()) return Finish(known.status());
-  others_ = std::move(known->others);
-  const std::string& ref = request_.spec.ref;
-  if (known->tree) {
-    result_.ref = ref;
-    return Deliver(*std::move(known->tree), /*cached=*/true);
-  }
-  if (request_.skip_validation && IsCommit(ref)) {
-    result_.ref = ref;
-    return FindTree(ref);
-  }
-  if (request_.offline) {
-    if (!known->refs) return Finish(OfflineMiss(others_));
-    return Resolve(*known->refs);
-  }
-  // Negative where the clock was set back since: an age that says nothing.
-  absl::Duration age = known->refs ? started_at_ - known->refs->asked_at
-                                   : absl::InfiniteDuration();
-  bool fresh = age >= absl::ZeroDuration() && age < context().options.ref_ttl;
-  // A ref that a fresh answer does not have may have been pushed since.
-  if (fresh && !request_.refresh &&
-      ResolveRef(request_.spec, request_.default_ref, request_.skip_validation,
-                 known->refs->advertisement)
-          .ok()) {
-    return Resolve(*known->refs);
-  }
-  AskRefs();
+  if (known->result) return Finish(*std::move(known->result));
+  if (request_.offline) return Finish(OfflineMiss(known->others));
+  if (!known->resolved) return AskRefs();
+  result_.ref = std::move(known->resolved->ref);
+  result_.warnings = std::move(known->resolved->warnings);
+  FetchTree(ArchiveKey(request_.spec.id, known->resolved->commit));
 }
 
 void TreeOperation::AskRefs() {
@@ -109,7 +64,6 @@ void TreeOperation::Resolve(const RefsObject& refs) {
       ResolveRef(request_.spec, request_.default_ref, request_.skip_validation,
                  refs.advertisement);
   if (!resolved.ok()) {
-    if (request_.offline) return Finish(OfflineMiss(others_));
     // That an old answer lacks the ref proves nothing.
     return Finish(silence_.ok() ? resolved.status() : silence_);
   }
@@ -121,14 +75,13 @@ void TreeOperation::Resolve(const RefsObject& refs) {
 }
 
 void TreeOperation::FindTree(const std::string& commit) {
-  TreeKey key = KeyOf(request_.spec.id, commit);
+  TreeKey key = ArchiveKey(request_.spec.id, commit);
   using Found = absl::StatusOr<std::optional<TreeObject>>;
   LookUp<Found>([this, key] { return context().parts.store.FindTree(key); },
                 [this, key](Found found) {
                   if (!found.ok()) return Finish(found.status());
                   if (*found)
                     return Deliver(**std::move(found), /*cached=*/true);
-                  if (request_.offline) return Finish(OfflineMiss(others_));
                   FetchTree(key);
                 });
 }
@@ -148,11 +101,8 @@ void TreeOperation::FetchTree(const TreeKey& key) {
 }
 
 void TreeOperation::Deliver(TreeObject tree, bool cached) {
-  for (const std::string& warning : tree.warnings) {
-    result_.warnings.push_back(warning);
-  }
-  result_.tree = std::move(tree);
   result_.cached = cached;
+  SetTree(std::move(tree), result_);
   Finish(std::move(result_));
 }
 

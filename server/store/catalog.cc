@@ -8,7 +8,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "server/base/status.h"
+#include "server/store/column_text.h"
 #include "server/store/connections.h"
+#include "server/store/known_refs.h"
 #include "server/store/schema.h"
 
 namespace hubd {
@@ -27,44 +29,6 @@ constexpr char kSelectUnpacked[] =
     "SELECT id, sha256, size_bytes, members, created_at FROM unpacked";
 constexpr char kSelectTrust[] =
     "SELECT id, uid, host, owner, name, hub_dir, created_at FROM trust";
-
-// A list in one column: a line each.
-std::string EncodeLines(const std::vector<std::string>& lines) {
-  std::string text;
-  for (const std::string& line : lines) {
-    absl::StrAppend(&text, absl::CEscape(line), "\n");
-  }
-  return text;
-}
-
-std::vector<std::string> DecodeLines(absl::string_view text) {
-  std::vector<std::string> lines;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    absl::CUnescape(line, &lines.emplace_back());
-  }
-  lines.pop_back();  // What follows the last line's end.
-  return lines;
-}
-
-// An advertisement in one column: head, then name and commit of each ref.
-std::string EncodeAdvertisement(const Advertisement& advertisement) {
-  std::vector<std::string> lines = {advertisement.head};
-  for (const AdvertisedRef& ref : advertisement.refs) {
-    lines.push_back(ref.name);
-    lines.push_back(ref.commit);
-  }
-  return EncodeLines(lines);
-}
-
-Advertisement DecodeAdvertisement(absl::string_view text) {
-  std::vector<std::string> lines = DecodeLines(text);
-  Advertisement advertisement;
-  if (!lines.empty()) advertisement.head = lines[0];
-  for (size_t i = 1; i + 1 < lines.size(); i += 2) {
-    advertisement.refs.push_back({lines[i], lines[i + 1]});
-  }
-  return advertisement;
-}
 
 // A token is the sort key of the last object shown.
 std::string EncodeToken(const std::vector<std::string>& fields) {
@@ -244,8 +208,10 @@ class SqliteCatalog final : public Catalog {
     return PageByAge<UnpackedObject>(kSql, page_size, token, UnpackedFromRow);
   }
 
-  absl::StatusOr<std::optional<RefsObject>> LookupRefs(
+  absl::StatusOr<std::shared_ptr<const RefsObject>> LookupRefs(
       const std::string& domain, const RepoId& repo) override {
+    if (auto known = known_refs_.Find(domain, repo)) return known;
+    const int64_t generation = known_refs_.generation();
     HUBD_ASSIGN_OR_RETURN(Connections::Reader reader, connections_->Read());
     HUBD_ASSIGN_OR_RETURN(
         SqlRows rows,
@@ -253,18 +219,23 @@ class SqliteCatalog final : public Catalog {
                       " domain = ?1 AND host = ?2 AND owner = ?3 AND name = ?4",
                       {domain, repo.host, repo.owner, repo.name}));
     HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
-    if (!there) return std::optional<RefsObject>();
-    return RefsObject{domain, repo, DecodeAdvertisement(rows.Text(1)),
-                      absl::FromUnixMicros(rows.Int(0))};
+    if (!there) return nullptr;
+    auto refs = std::make_shared<const RefsObject>(
+        RefsObject{domain, repo, DecodeAdvertisement(rows.Text(1)),
+                   absl::FromUnixMicros(rows.Int(0))});
+    known_refs_.NoteRead(refs, generation);
+    return refs;
   }
 
   absl::Status PutRefs(const RefsObject& refs) override {
-    return Write(
+    HUBD_RETURN_IF_ERROR(Write(
         "INSERT INTO refs (domain, host, owner, name, asked_at, advertisement)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
         " ON CONFLICT DO UPDATE SET asked_at = ?5, advertisement = ?6",
         {refs.domain, refs.repo.host, refs.repo.owner, refs.repo.name,
-         Micros(refs.asked_at), EncodeAdvertisement(refs.advertisement)});
+         Micros(refs.asked_at), EncodeAdvertisement(refs.advertisement)}));
+    known_refs_.NoteWritten(std::make_shared<const RefsObject>(refs));
+    return absl::OkStatus();
   }
 
   absl::StatusOr<std::vector<std::pair<std::string, RepoId>>> ReposWithRefs()
@@ -308,6 +279,30 @@ class SqliteCatalog final : public Catalog {
                       " UNION ALL SELECT size_bytes FROM unpacked)"));
     HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
     return there ? rows.Int(0) : 0;
+  }
+
+  absl::StatusOr<std::optional<std::string>> LookupJobResult(
+      uint32_t uid, const std::string& key) override {
+    HUBD_ASSIGN_OR_RETURN(Connections::Reader reader, connections_->Read());
+    HUBD_ASSIGN_OR_RETURN(
+        SqlRows rows,
+        reader->Query(
+            "SELECT result FROM job_result WHERE key = ?1 AND uid = ?2",
+            {key, uid}));
+    HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
+    if (!there) return std::nullopt;
+    return rows.Text(0);
+  }
+
+  // A value is bound as text, which SQLite keeps as the bytes that it is.
+  absl::Status PutJobResult(const JobResultObject& result) override {
+    return Write(
+        "INSERT OR REPLACE INTO job_result (key, uid, domain, host, owner,"
+        " name, commit_id, route, result)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CAST(?9 AS BLOB))",
+        {result.key, result.uid, result.tree.domain, result.tree.repo.host,
+         result.tree.repo.owner, result.tree.repo.name, result.tree.commit,
+         result.tree.route, result.result});
   }
 
   absl::StatusOr<bool> AddTrust(const TrustEntry& entry) override {
@@ -448,6 +443,7 @@ class SqliteCatalog final : public Catalog {
 
   const Layout layout_;
   const std::unique_ptr<Connections> connections_;
+  KnownRefs known_refs_;
 };
 
 }  // namespace

@@ -79,7 +79,8 @@ class Catalog {
   virtual absl::StatusOr<Page<UnpackedObject>> ListUnpacked(
       int page_size, const std::string& token) = 0;
 
-  virtual absl::StatusOr<std::optional<RefsObject>> LookupRefs(
+  // Null where there is none. Cheap when asked again and again.
+  virtual absl::StatusOr<std::shared_ptr<const RefsObject>> LookupRefs(
       const std::string& domain, const RepoId& repo) = 0;
   virtual absl::Status PutRefs(const RefsObject& refs) = 0;
   // Of whom answers are kept: domain and repo.
@@ -92,6 +93,13 @@ class Catalog {
 
   // Sum of the sizes of all objects; a blob behind several URLs counts once.
   virtual absl::StatusOr<int64_t> UsageBytes() = 0;
+
+  // What PutJobResult kept for this user under this key.
+  virtual absl::StatusOr<std::optional<std::string>> LookupJobResult(
+      uint32_t uid, const std::string& key) = 0;
+  // Replaces what the key had. Goes with its tree's row; of each user the 256
+  // put last are kept.
+  virtual absl::Status PutJobResult(const JobResultObject& result) = 0;
 
   // True where the entry was not there before; an entry that is keeps its time.
   virtual absl::StatusOr<bool> AddTrust(const TrustEntry& entry) = 0;

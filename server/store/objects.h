@@ -77,6 +77,15 @@ struct RefsObject {
   bool operator==(const RefsObject&) const = default;
 };
 
+// What a sandboxed job said about a tree's code, for one user.
+struct JobResultObject {
+  uint32_t uid = 0;
+  // Names everything else that it depends on (jobs/result_cache.h).
+  std::string key;
+  TreeKey tree;
+  std::string result;  // any bytes
+};
+
 // One decision to let a repo's code run unsandboxed.
 struct TrustEntry {
   uint32_t uid = 0;

@@ -75,7 +75,39 @@ CREATE TABLE trust (
 ) STRICT;
 )sql";
 
-inline std::vector<absl::string_view> Migrations() { return {kFirstSchema}; }
+// A result is worth nothing without its tree; of each user the last 256 stay.
+inline constexpr absl::string_view kJobResultSchema = R"sql(
+CREATE TABLE job_result (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL,
+  uid INTEGER NOT NULL,
+  domain TEXT NOT NULL,
+  host TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  name TEXT NOT NULL,
+  commit_id TEXT NOT NULL,
+  route TEXT NOT NULL,
+  result BLOB NOT NULL,
+  UNIQUE (key, uid)
+) STRICT;
+CREATE INDEX job_result_by_user ON job_result (uid, id);
+CREATE INDEX job_result_by_tree ON job_result
+  (domain, host, owner, name, commit_id, route);
+CREATE TRIGGER job_result_goes_with_tree AFTER DELETE ON tree BEGIN
+  DELETE FROM job_result WHERE domain = OLD.domain AND host = OLD.host
+    AND owner = OLD.owner AND name = OLD.name AND commit_id = OLD.commit_id
+    AND route = OLD.route;
+END;
+CREATE TRIGGER job_result_makes_room AFTER INSERT ON job_result BEGIN
+  DELETE FROM job_result WHERE uid = NEW.uid AND id <=
+    (SELECT id FROM job_result WHERE uid = NEW.uid
+     ORDER BY id DESC LIMIT 1 OFFSET 256);
+END;
+)sql";
+
+inline std::vector<absl::string_view> Migrations() {
+  return {kFirstSchema, kJobResultSchema};
+}
 
 }  // namespace hubd
 

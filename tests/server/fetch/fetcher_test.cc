@@ -58,5 +58,58 @@ TEST_F(FetcherTest, ProgressOfATransferReachesTheCaller) {
   EXPECT_TRUE(done.get_future().get().ok());
 }
 
+TEST_F(FetcherTest, LookUpGivesACheckpointThatIsThereAndFits) {
+  const std::string url = "https://models.example.org/m";
+  http_.Serve(url, "weights");
+  CheckpointRequest request;
+  request.url = url;
+  EXPECT_FALSE(fetcher_.LookUp(request).has_value());
+  ASSERT_TRUE(FetchCheckpoint(request).ok());
+  std::optional<CheckpointResult> known = fetcher_.LookUp(request);
+  ASSERT_TRUE(known.has_value());
+  EXPECT_TRUE(known->cached);
+  EXPECT_EQ(known->checkpoint.size_bytes, 7);
+  request.unpack = true;  // It is no archive: there is nothing to unpack.
+  EXPECT_TRUE(fetcher_.LookUp(request).has_value());
+  request.refresh = true;
+  EXPECT_FALSE(fetcher_.LookUp(request).has_value());
+  request.offline = true;
+  EXPECT_TRUE(fetcher_.LookUp(request).has_value());
+  // The operation says why not.
+  request.sha256_prefix = "00000000";
+  EXPECT_FALSE(fetcher_.LookUp(request).has_value());
+}
+
+TEST_F(FetcherTest, LookUpGivesAnArchiveOnlyWithItsUnpackedFiles) {
+  const std::string url = "https://models.example.org/m.zip";
+  http_.Serve(url, Zip({{"model/w", "weights"}}));
+  CheckpointRequest request;
+  request.url = url;
+  ASSERT_TRUE(FetchCheckpoint(request).ok());
+  request.unpack = true;
+  EXPECT_FALSE(fetcher_.LookUp(request).has_value());
+  absl::StatusOr<CheckpointResult> unpacked = FetchCheckpoint(request);
+  ASSERT_TRUE(unpacked.ok()) << unpacked.status();
+  std::optional<CheckpointResult> known = fetcher_.LookUp(request);
+  ASSERT_TRUE(known.has_value());
+  EXPECT_EQ(known->unpacked.path, unpacked->unpacked.path);
+  EXPECT_EQ(known->unpacked.members, unpacked->unpacked.members);
+}
+
+TEST_F(FetcherTest, LookUpGivesATreeThatIsThereUnlessThePolicyForbidsIt) {
+  const std::string commit(40, 'a');
+  git_.Answer(Advertisement{"refs/heads/main", {{"refs/heads/main", commit}}});
+  http_.Serve(
+      "https://github.com/o/n/archive/" + commit + ".tar.gz",
+      Gzip(TarFolder("n-1/") + TarFile("n-1/hubconf.py", "") + TarEnd()));
+  TreeRequest request;
+  request.spec.id = {"github.com", "o", "n"};
+  EXPECT_FALSE(fetcher_.LookUp(request).has_value());
+  ASSERT_TRUE(FetchTree(request).ok());
+  EXPECT_EQ(fetcher_.LookUp(request)->ref, "main");
+  request.spec.id.host = "bad host";
+  EXPECT_FALSE(fetcher_.LookUp(request).has_value());
+}
+
 }  // namespace
 }  // namespace hubd

@@ -38,7 +38,7 @@ TEST_F(CatalogTest, WhatIsNotThereIsNoError) {
   EXPECT_EQ(*catalog_->LookupTree(SampleTree(layout_, 1).key), std::nullopt);
   EXPECT_EQ(*catalog_->LookupCheckpoint("shared", "https://h/"), std::nullopt);
   EXPECT_EQ(*catalog_->LookupUnpacked("x"), std::nullopt);
-  EXPECT_EQ(*catalog_->LookupRefs("shared", kSampleRepo), std::nullopt);
+  EXPECT_EQ(*catalog_->LookupRefs("shared", kSampleRepo), nullptr);
   EXPECT_EQ(*catalog_->LookupTrust(1, kSampleRepo, ""), std::nullopt);
   EXPECT_TRUE(catalog_->RemoveTree(SampleTree(layout_, 1).key).ok());
   EXPECT_EQ(*catalog_->UsageBytes(), 0);
@@ -58,7 +58,7 @@ TEST_F(CatalogTest, EveryKindComesBackWholeAfterReopening) {
   EXPECT_TRUE(*catalog_->LookupCheckpoint("shared", checkpoint.url) ==
               checkpoint);
   EXPECT_TRUE(*catalog_->LookupUnpacked(unpacked.sha256) == unpacked);
-  EXPECT_TRUE(*catalog_->LookupRefs("shared", kSampleRepo) == refs);
+  EXPECT_TRUE(**catalog_->LookupRefs("shared", kSampleRepo) == refs);
   EXPECT_EQ(catalog_->ReposWithRefs()->size(), 1u);
 }
 
@@ -228,6 +228,50 @@ TEST_F(CatalogTest, RefusesTheIndexOfANewerHubd) {
     ASSERT_TRUE(database->Execute("PRAGMA user_version = 99").ok());
   }
   EXPECT_TRUE(absl::IsFailedPrecondition(Catalog::Open(layout_).status()));
+}
+
+TEST_F(CatalogTest, ARefsAnswerIsReplacedForWhoHasReadIt) {
+  RefsObject refs = SampleRefs(2);
+  ASSERT_TRUE(catalog_->PutRefs(refs).ok());
+  Reopen();
+  auto before = *catalog_->LookupRefs("shared", kSampleRepo);
+  EXPECT_EQ(*catalog_->LookupRefs("shared", kSampleRepo), before);
+  RefsObject newer = SampleRefs(3);
+  ASSERT_TRUE(catalog_->PutRefs(newer).ok());
+  EXPECT_TRUE(**catalog_->LookupRefs("shared", kSampleRepo) == newer);
+  EXPECT_TRUE(*before == refs);
+}
+
+TEST_F(CatalogTest, AJobResultIsItsUsersAloneAndGoesWithItsTree) {
+  TreeObject tree = SampleTree(layout_, 1);
+  TreeObject other = SampleTree(layout_, 2);
+  ASSERT_TRUE(catalog_->PutTree(tree).ok());
+  ASSERT_TRUE(catalog_->PutTree(other).ok());
+  const std::string bytes("\0\xff{}\n", 6);
+  ASSERT_TRUE(catalog_->PutJobResult({1, "k1", tree.key, "old"}).ok());
+  ASSERT_TRUE(catalog_->PutJobResult({1, "k1", tree.key, bytes}).ok());
+  ASSERT_TRUE(catalog_->PutJobResult({2, "k1", tree.key, "two's"}).ok());
+  ASSERT_TRUE(catalog_->PutJobResult({1, "k2", other.key, "other"}).ok());
+  Reopen();
+  EXPECT_EQ(*catalog_->LookupJobResult(1, "k1"), bytes);
+  EXPECT_EQ(*catalog_->LookupJobResult(2, "k1"), "two's");
+  EXPECT_EQ(*catalog_->LookupJobResult(3, "k1"), std::nullopt);
+  ASSERT_TRUE(catalog_->RemoveTree(tree.key).ok());
+  EXPECT_EQ(*catalog_->LookupJobResult(1, "k1"), std::nullopt);
+  EXPECT_EQ(*catalog_->LookupJobResult(2, "k1"), std::nullopt);
+  EXPECT_EQ(*catalog_->LookupJobResult(1, "k2"), "other");
+}
+
+TEST_F(CatalogTest, OfAUsersJobResultsTheLatestAreKept) {
+  TreeKey tree = SampleTree(layout_, 1).key;
+  ASSERT_TRUE(catalog_->PutJobResult({2, "k", tree, "another's"}).ok());
+  for (int i = 0; i < 258; ++i) {
+    ASSERT_TRUE(catalog_->PutJobResult({1, std::to_string(i), tree, "r"}).ok());
+  }
+  EXPECT_EQ(*catalog_->LookupJobResult(1, "1"), std::nullopt);
+  EXPECT_EQ(*catalog_->LookupJobResult(1, "2"), "r");
+  EXPECT_EQ(*catalog_->LookupJobResult(1, "257"), "r");
+  EXPECT_EQ(*catalog_->LookupJobResult(2, "k"), "another's");
 }
 
 }  // namespace

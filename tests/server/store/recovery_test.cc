@@ -54,7 +54,7 @@ class RecoveryTest : public testing::Test {
     EXPECT_TRUE(*store.FindCheckpoint("shared", checkpoint_.url) ==
                 checkpoint_);
     EXPECT_TRUE(*store.FindUnpacked(unpacked_.sha256) == unpacked_);
-    EXPECT_TRUE(*store.catalog().LookupRefs("shared", kSampleRepo) ==
+    EXPECT_TRUE(**store.catalog().LookupRefs("shared", kSampleRepo) ==
                 SampleRefs(2));
   }
 

@@ -183,7 +183,7 @@ TEST_F(StoreTest, ATreeThatIsNoDirectoryIsNotFoundAndPutAnew) {
 
 TEST_F(StoreTest, RefsHaveRecordAndRow) {
   ASSERT_TRUE(store_->PublishRefs(SampleRefs(3)).ok());
-  EXPECT_TRUE(*store_->catalog().LookupRefs("shared", kSampleRepo) ==
+  EXPECT_TRUE(**store_->catalog().LookupRefs("shared", kSampleRepo) ==
               SampleRefs(3));
   EXPECT_TRUE(ReadFile(layout_.RefRecord("shared", kSampleRepo)).ok());
 }

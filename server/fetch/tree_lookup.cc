@@ -1,0 +1,81 @@
+#include "server/fetch/tree_lookup.h"
+
+#include <memory>
+#include <utility>
+
+#include "server/base/status.h"
+
+namespace hubd {
+namespace {
+
+constexpr char kArchiveRoute[] = "archive";
+
+// Which commit is wanted, as far as the store may say; nullopt: the origin is
+// to be asked.
+absl::StatusOr<std::optional<ResolvedRef>> ResolveKnown(
+    const FetchContext& context, const TreeRequest& request, absl::Time now) {
+  if (request.skip_validation && IsCommit(request.spec.ref)) {
+    return ResolvedRef{request.spec.ref, request.spec.ref, {}};
+  }
+  if (request.refresh && !request.offline) return std::nullopt;
+  HUBD_ASSIGN_OR_RETURN(
+      std::shared_ptr<const RefsObject> refs,
+      context.parts.store.catalog().LookupRefs(kSharedDomain, request.spec.id));
+  if (refs == nullptr) return std::nullopt;
+  // Negative where the clock was set back since: an age that says nothing.
+  const absl::Duration age = now - refs->asked_at;
+  const bool fresh =
+      age >= absl::ZeroDuration() && age < context.options.ref_ttl;
+  if (!fresh && !request.offline) return std::nullopt;
+  absl::StatusOr<ResolvedRef> resolved =
+      ResolveRef(request.spec, request.default_ref, request.skip_validation,
+                 refs->advertisement);
+  // A ref that a fresh answer does not have may have been pushed since.
+  if (!resolved.ok()) return std::nullopt;
+  return *std::move(resolved);
+}
+
+}  // namespace
+
+absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
+                                     const TreeRequest& request,
+                                     absl::Time now) {
+  Store& store = context.parts.store;
+  const RepoSpec& spec = request.spec;
+  KnownTree known;
+  std::optional<TreeObject> tree;
+  if (IsCommit(spec.ref)) {
+    HUBD_ASSIGN_OR_RETURN(tree, store.FindTree(ArchiveKey(spec.id, spec.ref)));
+    if (tree) known.resolved = ResolvedRef{spec.ref, spec.ref, {}};
+  }
+  if (!tree) {
+    HUBD_ASSIGN_OR_RETURN(known.resolved, ResolveKnown(context, request, now));
+    if (known.resolved) {
+      HUBD_ASSIGN_OR_RETURN(
+          tree, store.FindTree(ArchiveKey(spec.id, known.resolved->commit)));
+    }
+  }
+  if (tree) {
+    TreeResult& result = known.result.emplace();
+    result.ref = known.resolved->ref;
+    result.warnings = known.resolved->warnings;
+    result.cached = true;
+    SetTree(*std::move(tree), result);
+  } else if (request.offline) {
+    HUBD_ASSIGN_OR_RETURN(known.others,
+                          store.catalog().TreesOfRepo(kSharedDomain, spec.id));
+  }
+  return known;
+}
+
+TreeKey ArchiveKey(const RepoId& repo, const std::string& commit) {
+  return TreeKey{kSharedDomain, repo, commit, kArchiveRoute};
+}
+
+void SetTree(TreeObject tree, TreeResult& result) {
+  result.warnings.insert(result.warnings.end(), tree.warnings.begin(),
+                         tree.warnings.end());
+  result.tree = std::move(tree);
+}
+
+}  // namespace hubd

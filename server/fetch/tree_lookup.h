@@ -1,0 +1,44 @@
+// What the store knows about a tree that is asked for.
+
+#ifndef HUBD_SERVER_FETCH_TREE_LOOKUP_H_
+#define HUBD_SERVER_FETCH_TREE_LOOKUP_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/fetch/fetch_context.h"
+#include "server/fetch/ref_rules.h"
+#include "server/fetch/requests.h"
+
+namespace hubd {
+
+struct KnownTree {
+  // The answer, where it needs no network.
+  std::optional<TreeResult> result;
+  // Else which commit is wanted, where the store may say so.
+  std::optional<ResolvedRef> resolved;
+  // Else, offline, what there is of the repo.
+  std::vector<TreeObject> others;
+};
+
+// Looks at the store only:
+//   - a full commit whose tree is there needs no answer about refs;
+//   - else the known refs say the commit, if they are young enough at `now`, or
+//     no more are to be had (offline).
+// May wait for the disk. Thread-safe.
+absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
+                                     const TreeRequest& request,
+                                     absl::Time now);
+
+// The key of a tree that comes as an archive.
+TreeKey ArchiveKey(const RepoId& repo, const std::string& commit);
+
+// Puts the tree, and what is to be said of it, into the result.
+void SetTree(TreeObject tree, TreeResult& result);
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_FETCH_TREE_LOOKUP_H_

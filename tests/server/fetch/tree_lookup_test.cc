@@ -1,0 +1,113 @@
+#include "server/fetch/tree_lookup.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+#include "server/base/status.h"
+#include "tests/server/fetch/fetch_fixture.h"
+
+namespace hubd {
+namespace {
+
+const std::string kCommit(40, 'a');
+const std::string kOther(40, 'b');
+
+class TreeLookupTest : public FetchFixture {
+ protected:
+  static TreeRequest Request(const std::string& ref = "") {
+    TreeRequest request;
+    request.spec = {{"github.com", "o", "n"}, ref};
+    return request;
+  }
+
+  void PublishTree(const std::string& commit) {
+    TreeObject tree;
+    tree.key = ArchiveKey(Request().spec.id, commit);
+    tree.warnings = {"a link was cut"};
+    HUBD_CHECK(store_->PublishTree(*store_->StageDirectory(), tree).ok());
+  }
+
+  void PublishRefs() {
+    RefsObject refs;
+    refs.repo = Request().spec.id;
+    refs.advertisement = {
+        "refs/heads/main",
+        {{"refs/heads/main", kCommit}, {"refs/heads/other", kOther}}};
+    refs.asked_at = clock_.Now();
+    HUBD_CHECK(store_->PublishRefs(refs).ok());
+  }
+
+  KnownTree LookUp(const TreeRequest& request) {
+    absl::StatusOr<KnownTree> known =
+        LookUpTree(context(), request, clock_.Now());
+    HUBD_CHECK(known.ok());
+    return *std::move(known);
+  }
+};
+
+TEST_F(TreeLookupTest, KnowsNothingOfAnEmptyStore) {
+  KnownTree known = LookUp(Request());
+  EXPECT_FALSE(known.result || known.resolved);
+  EXPECT_TRUE(known.others.empty());
+}
+
+TEST_F(TreeLookupTest, YoungRefsAndTheirTreeAreTheAnswer) {
+  PublishRefs();
+  KnownTree resolved = LookUp(Request());
+  EXPECT_FALSE(resolved.result.has_value());
+  EXPECT_EQ(resolved.resolved->commit, kCommit);
+  PublishTree(kCommit);
+  KnownTree known = LookUp(Request());
+  ASSERT_TRUE(known.result.has_value());
+  EXPECT_EQ(known.result->ref, "main");
+  EXPECT_EQ(known.result->tree.key.commit, kCommit);
+  EXPECT_TRUE(known.result->cached);
+  EXPECT_EQ(known.result->warnings, std::vector<std::string>{"a link was cut"});
+}
+
+TEST_F(TreeLookupTest, WhereTheOriginIsToBeAskedNothingIsResolved) {
+  PublishRefs();
+  PublishTree(kCommit);
+  TreeRequest refresh = Request();
+  refresh.refresh = true;
+  EXPECT_FALSE(LookUp(refresh).resolved.has_value());
+  EXPECT_FALSE(LookUp(Request("pushed-since")).resolved.has_value());
+  clock_.Advance(absl::Minutes(6));
+  EXPECT_FALSE(LookUp(Request()).resolved.has_value());
+  // An age that says nothing.
+  clock_.Advance(-absl::Hours(1));
+  EXPECT_FALSE(LookUp(Request()).resolved.has_value());
+}
+
+TEST_F(TreeLookupTest, OfflineOldRefsCountAndOtherTreesAreNamed) {
+  PublishRefs();
+  PublishTree(kCommit);
+  clock_.Advance(absl::Hours(2));
+  TreeRequest offline = Request();
+  offline.offline = true;
+  EXPECT_TRUE(LookUp(offline).result.has_value());
+  offline.refresh = true;
+  EXPECT_TRUE(LookUp(offline).result.has_value());
+  offline.spec.ref = "other";
+  KnownTree known = LookUp(offline);
+  EXPECT_FALSE(known.result.has_value());
+  ASSERT_EQ(known.others.size(), 1u);
+  EXPECT_EQ(known.others[0].key.commit, kCommit);
+}
+
+TEST_F(TreeLookupTest, AFullCommitThatIsThereNeedsNoRefs) {
+  PublishTree(kCommit);
+  TreeRequest pinned = Request(kCommit);
+  EXPECT_EQ(LookUp(pinned).result->ref, kCommit);
+  pinned.refresh = true;
+  EXPECT_TRUE(LookUp(pinned).result.has_value());
+  EXPECT_FALSE(LookUp(Request(kOther)).resolved.has_value());
+  TreeRequest unseen = Request(kOther);
+  unseen.skip_validation = true;
+  KnownTree known = LookUp(unseen);
+  EXPECT_FALSE(known.result.has_value());
+  EXPECT_EQ(known.resolved->commit, kOther);
+}
+
+}  // namespace
+}  // namespace hubd
