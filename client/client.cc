@@ -6,6 +6,7 @@
 #include "client/daemon.h"
 #include "client/environment.h"
 #include "client/interpreter.h"
+#include "client/known_interpreter.h"
 #include "client/root.h"
 #include "hubd/v1/cache.grpc.pb.h"
 #include "hubd/v1/hub.grpc.pb.h"
@@ -39,7 +40,8 @@ absl::StatusOr<std::vector<Item>> AllPages(Request request, GetPage get_page,
 
 Client::Client(ClientOptions options)
     : options_(std::move(options)),
-      connection_(std::make_unique<Connection>()) {}
+      connection_(std::make_unique<Connection>()),
+      interpreter_(std::make_unique<KnownInterpreter>()) {}
 
 Client::~Client() = default;
 
@@ -70,7 +72,7 @@ v1::TreeSelector Client::Selector(const RepoOptions& repo) const {
 
 absl::StatusOr<v1::Interpreter> Client::Interpreter(
     const CallLimit& limit) const {
-  return DescribeInterpreter(FindInterpreter(options_.python), limit);
+  return interpreter_->Describe(FindInterpreter(options_.python), limit);
 }
 
 absl::StatusOr<v1::ListResult> Client::List(const RepoOptions& repo,

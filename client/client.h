@@ -30,6 +30,7 @@ namespace hubd {
 
 class CallLimit;
 class Connection;
+class KnownInterpreter;
 struct CallTarget;
 
 // What holds for all calls of a client. What is left out is read from the
@@ -156,6 +157,7 @@ class Client {
 
   const ClientOptions options_;
   const std::unique_ptr<Connection> connection_;
+  const std::unique_ptr<KnownInterpreter> interpreter_;
 };
 
 }  // namespace hubd
