@@ -34,6 +34,11 @@ void TellAbout(const Session& session, const v1::Tree& tree) {
   session.Note(Describe(tree));
 }
 
+void TellOfRun(const Session& session, bool cached) {
+  session.Detail(cached ? "From the cache: no code was run."
+                        : "Its hubconf.py was run in a sandbox.");
+}
+
 // Takes out what the hubconf.py keeps for itself, as torch.hub's list does.
 void DropHelpers(v1::ListResult& result) {
   auto* entrypoints = result.mutable_entrypoints();
@@ -59,6 +64,7 @@ absl::Status RunList(Session& session) {
     return absl::OkStatus();
   }
   TellAbout(session, result.tree());
+  TellOfRun(session, result.cached());
   Table table;
   for (const v1::Entrypoint& entrypoint : result.entrypoints()) {
     table.Add({entrypoint.name(), entrypoint.summary()});
@@ -82,6 +88,7 @@ absl::Status RunHelp(Session& session) {
     return absl::OkStatus();
   }
   TellAbout(session, result.tree());
+  TellOfRun(session, result.cached());
   session.Print(absl::StrCat(
       CleanLine(result.signature().empty() ? entrypoint : result.signature()),
       "\n"));

@@ -81,6 +81,7 @@ class Client:
             ),
             dependencies=tuple(result.dependencies),
             output=result.output,
+            cached=result.cached,
         )
 
     def help(
@@ -110,6 +111,7 @@ class Client:
             doc=result.doc if result.HasField("doc") else None,
             signature=result.signature,
             output=result.output,
+            cached=result.cached,
         )
 
     def load(

@@ -80,8 +80,10 @@ class Listing:
     tree: Tree
     entrypoints: Tuple[Entrypoint, ...]
     dependencies: Tuple[str, ...]
-    # What hubconf.py printed.
+    # What hubconf.py printed; empty when cached.
     output: str
+    # The result is that of an earlier run; no code ran.
+    cached: bool
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,10 @@ class Documentation:
     tree: Tree
     doc: Optional[str]
     signature: str
-    # What hubconf.py printed.
+    # What hubconf.py printed; empty when cached.
     output: str
+    # The result is that of an earlier run; no code ran.
+    cached: bool
 
 
 @dataclass(frozen=True)

@@ -156,9 +156,13 @@ Daemon::Daemon(Options options, Opened opened)
                                                     : std::string()},
                   io_),
       jobs_({}, io_,
-            IsSystem(options_.config)
-                ? static_cast<HostStarter&>(system_hosts_)
-                : static_cast<HostStarter&>(user_hosts_)) {}
+            IsSystem(options_.config) ? static_cast<HostStarter&>(system_hosts_)
+                                      : static_cast<HostStarter&>(user_hosts_)),
+      results_({.version = kVersion, .keep = !IsSystem(options_.config)},
+               {.io = io_,
+                .disk = disk_,
+                .jobs = jobs_,
+                .catalog = store_->catalog()}) {}
 
 // Flights are told early, since they take longest. The calls go first, since
 // they use all the rest; then the io thread stops, so that what is confined to
@@ -178,7 +182,8 @@ absl::Status Daemon::Serve() {
                               .fetcher = fetcher_,
                               .flights = flights_,
                               .admission = admission_,
-                              .jobs = jobs_}));
+                              .jobs = jobs_,
+                              .results = results_}));
   return Listen();
 }
 

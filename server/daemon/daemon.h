@@ -19,6 +19,7 @@
 #include "server/fetch/fetcher.h"
 #include "server/fetch/flight_table.h"
 #include "server/jobs/job_queue.h"
+#include "server/jobs/result_cache.h"
 #include "server/net/git_remote.h"
 #include "server/net/http_transport.h"
 #include "server/net/url_policy.h"
@@ -85,6 +86,7 @@ class Daemon {
   UserHostStarter user_hosts_;
   SystemHostStarter system_hosts_;
   JobQueue jobs_;
+  ResultCache results_;
   std::unique_ptr<RpcServer> rpc_;
   // Empty until it is listened at and written down for clients.
   std::string socket_;

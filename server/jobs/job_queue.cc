@@ -252,6 +252,8 @@ void JobQueue::Impl::Give(uint64_t job_id,
   job.host = host.first;
   ++job.attempts;
   ++host.second.running;
+  HUBD_LOG(kInfo) << "event=job_started job=" << job_id << " uid=" << job.uid
+                  << " tree=" << LogQuote(job.message.tree_path());
   worker::v1::DaemonMessage message;
   *message.mutable_start() = job.message;
   host.second.link->Send(message);

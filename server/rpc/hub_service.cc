@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,12 +12,11 @@
 #include "server/base/status.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/inspection.h"
-#include "server/rpc/tree_load.h"
 
 namespace hubd {
 namespace {
 
-constexpr int kApiRevision = 1;
+constexpr int kApiRevision = 2;
 
 // Callbacks for work behind a call. They hold the call weakly: it may end long
 // before the work does.
@@ -48,6 +48,17 @@ std::function<void(absl::StatusOr<Value>)> ResultTo(
   };
 }
 
+// What a look-up found, as it is sent.
+template <class Response, class Value>
+std::optional<absl::StatusOr<Response>> Known(
+    std::optional<Value> value,
+    const std::function<void(Value&, Response&)>& fill) {
+  if (!value) return std::nullopt;
+  Response response;
+  fill(*value, response);
+  return response;
+}
+
 template <class Request>
 absl::StatusOr<InspectionRequest> InspectionOf(const Request& request) {
   InspectionRequest inspection;
@@ -63,6 +74,7 @@ void FillList(Inspected& inspected, v1::ListResponse& response) {
   result.mutable_entrypoints()->Swap(inspected.result.mutable_entrypoints());
   result.mutable_dependencies()->Swap(inspected.result.mutable_dependencies());
   result.set_output(std::move(inspected.output));
+  result.set_cached(inspected.cached);
 }
 
 void FillHelp(Inspected& inspected, v1::HelpResponse& response) {
@@ -71,6 +83,7 @@ void FillHelp(Inspected& inspected, v1::HelpResponse& response) {
   if (inspected.result.has_doc()) result.set_doc(inspected.result.doc());
   result.set_signature(inspected.result.signature());
   result.set_output(std::move(inspected.output));
+  result.set_cached(inspected.cached);
 }
 
 // Starts the work of List and Help.
@@ -83,12 +96,25 @@ void RunInspection(const ServiceParts& parts, const HubService::Work& work,
     call->Fail(request.status());
     return;
   }
-  call->Run([request = *std::move(request), progress = ProgressTo(call),
-             done = ResultTo<Response, Inspected>(call, std::move(fill)), parts,
-             work] {
-    return Inspect(request, parts.io, parts.disk, work.fetcher, work.jobs,
-                   progress, done);
-  });
+  auto look_up = [request = *request, work, fill] {
+    return Known<Response, Inspected>(
+        LookUpInspected(request, work.fetcher, work.results), fill);
+  };
+  call->Run(parts.disk, look_up,
+            [request = *request, progress = ProgressTo(call),
+             done = ResultTo<Response, Inspected>(call, fill), parts, work] {
+              return Inspect(request, parts.io, parts.disk, work.fetcher,
+                             work.results, progress, done);
+            });
+}
+
+void FillLoad(TreeResult& result, v1::LoadResponse& response) {
+  *response.mutable_result()->mutable_tree() = ToProto(result);
+}
+
+void FillCheckpoint(CheckpointResult& result,
+                    v1::FetchStateDictResponse& response) {
+  *response.mutable_result() = ToProto(result);
 }
 
 std::string TreeSubject(const v1::TreeSelector& tree) {
@@ -139,19 +165,23 @@ grpc::ServerWriteReactor<v1::LoadResponse>* HubService::Load(
     call->Fail(tree.status());
     return call.get();
   }
-  TreeLoadRequest load{.tree = *std::move(tree),
-                       .require_trust = request->require_trust(),
-                       .caller = info.caller,
-                       .hub_dir = request->hub_dir()};
-  auto done = ResultTo<v1::LoadResponse, TreeResult>(
-      call, [](TreeResult& result, v1::LoadResponse& response) {
-        *response.mutable_result()->mutable_tree() = ToProto(result);
-      });
-  call->Run([load = std::move(load), progress = ProgressTo(call), done,
-             parts = parts_, work = work_] {
-    return LoadTree(load, parts.io, parts.disk, parts.admission, work.fetcher,
-                    progress, done);
-  });
+  auto look_up =
+      [tree = *tree, required = request->require_trust(),
+       hub_dir = request->hub_dir(), caller = info.caller, parts = parts_,
+       work = work_]() -> std::optional<absl::StatusOr<v1::LoadResponse>> {
+    absl::Status trusted =
+        required ? parts.admission.RequireTrust(caller, tree.spec.id, hub_dir)
+                 : absl::OkStatus();
+    if (!trusted.ok()) return trusted;
+    return Known<v1::LoadResponse, TreeResult>(work.fetcher.LookUp(tree),
+                                               FillLoad);
+  };
+  call->Run(parts_.disk, look_up,
+            [tree = *tree, progress = ProgressTo(call),
+             done = ResultTo<v1::LoadResponse, TreeResult>(call, FillLoad),
+             work = work_]() -> std::shared_ptr<void> {
+              return work.fetcher.FetchTree(tree, progress, done);
+            });
   return call.get();
 }
 
@@ -166,14 +196,17 @@ HubService::FetchStateDict(grpc::CallbackServerContext* context,
     call->Fail(checkpoint.status());
     return call.get();
   }
-  auto done = ResultTo<v1::FetchStateDictResponse, CheckpointResult>(
-      call, [](CheckpointResult& result, v1::FetchStateDictResponse& response) {
-        *response.mutable_result() = ToProto(result);
-      });
-  call->Run([checkpoint = *std::move(checkpoint), progress = ProgressTo(call),
-             done, work = work_]() -> std::shared_ptr<void> {
-    return work.fetcher.FetchCheckpoint(checkpoint, progress, done);
-  });
+  using Response = v1::FetchStateDictResponse;
+  auto look_up = [checkpoint = *checkpoint, work = work_] {
+    return Known<Response, CheckpointResult>(work.fetcher.LookUp(checkpoint),
+                                             FillCheckpoint);
+  };
+  call->Run(parts_.disk, look_up,
+            [checkpoint = *checkpoint, progress = ProgressTo(call),
+             done = ResultTo<Response, CheckpointResult>(call, FillCheckpoint),
+             work = work_]() -> std::shared_ptr<void> {
+              return work.fetcher.FetchCheckpoint(checkpoint, progress, done);
+            });
   return call.get();
 }
 

@@ -12,6 +12,7 @@
 #include "server/fetch/fetcher.h"
 #include "server/fetch/flight_table.h"
 #include "server/jobs/job_queue.h"
+#include "server/jobs/result_cache.h"
 #include "server/rpc/service_parts.h"
 #include "server/store/catalog.h"
 
@@ -34,6 +35,7 @@ class HubService final : public v1::Hub::CallbackService {
     Fetcher& fetcher;
     FlightTable& flights;
     JobQueue& jobs;
+    ResultCache& results;
     Catalog& catalog;
   };
 

@@ -44,18 +44,37 @@ std::vector<std::string> WarningsAbout(
   return warnings;
 }
 
+void SetResult(const std::string& repo, worker::v1::InspectResult result,
+               Inspected& inspected) {
+  for (std::string& text : WarningsAbout(repo, result)) {
+    inspected.tree.warnings.push_back(std::move(text));
+  }
+  inspected.result = std::move(result);
+}
+
+Question QuestionAbout(const InspectionRequest& request,
+                       const TreeObject& tree) {
+  return Question{.tree = tree.key,
+                  .tree_path = tree.path,
+                  .uid = request.uid,
+                  .interpreter = request.interpreter,
+                  .entrypoint = request.entrypoint,
+                  .limits = request.limits,
+                  .force = request.tree.refresh};
+}
+
 // The caller holds it; what is posted does not, so that dropping it ends it.
 class Inspection : public std::enable_shared_from_this<Inspection> {
  public:
   using DoneFn = std::function<void(absl::StatusOr<Inspected>)>;
 
   Inspection(InspectionRequest request, Executor& io, Executor& disk,
-             JobQueue& jobs, ProgressFn progress, DoneFn done)
+             ResultCache& results, ProgressFn progress, DoneFn done)
       : request_(std::move(request)),
         repo_(request_.tree.spec.id.ToString()),
         io_(io),
         disk_(disk),
-        jobs_(jobs),
+        results_(results),
         progress_(std::move(progress)),
         done_(std::move(done)) {}
 
@@ -74,41 +93,45 @@ class Inspection : public std::enable_shared_from_this<Inspection> {
       return;
     }
     inspected_.tree = *std::move(tree);
-    disk_.Post([weak = weak_from_this(), repo = repo_,
-                path = inspected_.tree.tree.path, &io = io_] {
-      absl::Status hubconf = CheckHubconf(repo, path);
-      io.Post([weak, hubconf] {
-        if (auto self = weak.lock()) self->OnHubconf(hubconf);
+    question_ = QuestionAbout(request_, inspected_.tree.tree);
+    disk_.Post([weak = weak_from_this(), repo = repo_, question = question_,
+                &results = results_, &io = io_] {
+      ResultCache::Known known = results.LookUp(question);
+      absl::Status hubconf = known.result
+                                 ? absl::OkStatus()
+                                 : CheckHubconf(repo, question.tree_path);
+      io.Post([weak, known = std::move(known), hubconf]() mutable {
+        auto self = weak.lock();
+        if (self == nullptr) return;
+        if (!hubconf.ok()) {
+          self->done_(hubconf);
+        } else if (known.result) {
+          self->inspected_.cached = true;
+          self->Deliver(*std::move(known.result));
+        } else {
+          self->Run(known.key);
+        }
       });
     });
   }
 
-  void OnHubconf(const absl::Status& hubconf) {
-    if (!hubconf.ok()) {
-      done_(hubconf);
-      return;
-    }
+  void Run(const std::string& key) {
     progress_(Progress{.phase = Progress::Phase::kRunning, .subject = repo_});
-    worker::v1::StartJob job;
-    job.set_tree_path(inspected_.tree.tree.path);
-    *job.mutable_interpreter() = request_.interpreter;
-    job.mutable_request()->set_entrypoint(request_.entrypoint);
-    *job.mutable_limits() = request_.limits;
-    job_ = jobs_.Submit(
-        request_.uid, std::move(job),
-        [weak = weak_from_this()](absl::StatusOr<worker::v1::JobDone> done) {
-          if (auto self = weak.lock()) self->OnJob(std::move(done));
+    job_ = results_.Run(
+        question_, key,
+        [weak = weak_from_this()](absl::StatusOr<ResultCache::Outcome> ended) {
+          if (auto self = weak.lock()) self->OnJob(std::move(ended));
         });
   }
 
-  void OnJob(absl::StatusOr<worker::v1::JobDone> job) {
-    if (!job.ok()) {
-      done_(job.status());
+  void OnJob(absl::StatusOr<ResultCache::Outcome> ended) {
+    if (!ended.ok()) {
+      done_(ended.status());
       return;
     }
     absl::StatusOr<worker::v1::InspectResult> result =
-        ResultOfJob(repo_, request_.entrypoint, *job);
-    std::vector<std::string>& warnings = inspected_.tree.warnings;
+        ResultOfJob(repo_, request_.entrypoint, ended->done);
+    const std::vector<std::string>& warnings = inspected_.tree.warnings;
     if (!result.ok()) {
       // A link that is none here may be why the code fails.
       const bool may_explain =
@@ -118,11 +141,13 @@ class Inspection : public std::enable_shared_from_this<Inspection> {
                         : result.status());
       return;
     }
-    inspected_.result = *std::move(result);
-    for (std::string& text : WarningsAbout(repo_, inspected_.result)) {
-      warnings.push_back(std::move(text));
-    }
-    inspected_.output = job->output();
+    inspected_.output = ended->done.output();
+    inspected_.cached = ended->cached;
+    Deliver(*std::move(result));
+  }
+
+  void Deliver(worker::v1::InspectResult result) {
+    SetResult(repo_, std::move(result), inspected_);
     done_(std::move(inspected_));
   }
 
@@ -130,9 +155,10 @@ class Inspection : public std::enable_shared_from_this<Inspection> {
   const std::string repo_;
   Executor& io_;
   Executor& disk_;
-  JobQueue& jobs_;
+  ResultCache& results_;
   const ProgressFn progress_;
   const DoneFn done_;
+  Question question_;
   Inspected inspected_;
   std::unique_ptr<FetchOperation> fetch_;
   std::unique_ptr<JobQueue::Ticket> job_;
@@ -140,12 +166,30 @@ class Inspection : public std::enable_shared_from_this<Inspection> {
 
 }  // namespace
 
+std::optional<Inspected> LookUpInspected(const InspectionRequest& request,
+                                         const Fetcher& fetcher,
+                                         const ResultCache& results) {
+  // Else the tree would be looked up only to be asked for again.
+  if (request.tree.refresh) return std::nullopt;
+  std::optional<TreeResult> tree = fetcher.LookUp(request.tree);
+  if (!tree) return std::nullopt;
+  ResultCache::Known known = results.LookUp(QuestionAbout(request, tree->tree));
+  if (!known.result) return std::nullopt;
+  Inspected inspected;
+  inspected.tree = *std::move(tree);
+  inspected.cached = true;
+  SetResult(request.tree.spec.id.ToString(), *std::move(known.result),
+            inspected);
+  return inspected;
+}
+
 std::shared_ptr<void> Inspect(
     InspectionRequest request, Executor& io, Executor& disk, Fetcher& fetcher,
-    JobQueue& jobs, ProgressFn progress,
+    ResultCache& results, ProgressFn progress,
     std::function<void(absl::StatusOr<Inspected>)> done) {
-  auto inspection = std::make_shared<Inspection>(
-      std::move(request), io, disk, jobs, std::move(progress), std::move(done));
+  auto inspection =
+      std::make_shared<Inspection>(std::move(request), io, disk, results,
+                                   std::move(progress), std::move(done));
   inspection->Start(fetcher);
   return inspection;
 }

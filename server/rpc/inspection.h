@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -14,11 +15,12 @@
 #include "server/base/executor.h"
 #include "server/base/progress.h"
 #include "server/fetch/fetcher.h"
-#include "server/jobs/job_queue.h"
+#include "server/jobs/result_cache.h"
 
 namespace hubd {
 
 struct InspectionRequest {
+  // With `refresh` the code runs even if a result is kept.
   TreeRequest tree;
   // Who runs the code.
   uid_t uid = 0;
@@ -32,17 +34,26 @@ struct Inspected {
   TreeResult tree;
   // What it does not show is among the tree's warnings.
   worker::v1::InspectResult result;
-  // What the code printed.
+  // What the code printed in this run.
   std::string output;
+  // No code ran: the result was kept from an earlier run.
+  bool cached = false;
 };
 
-// Makes the tree present, looks for its hubconf.py on `disk`, and lets the
-// user's worker host ask it. Confined to the io thread; never calls back within
-// the call; dropped: no further callback, the job is cancelled. Errors: those
-// of FetchTree, JobQueue::Submit and ResultOfJob.
+// The answer, where tree and result are there; nullopt: Inspect finds out. May
+// wait for the disk. Thread-safe.
+std::optional<Inspected> LookUpInspected(const InspectionRequest& request,
+                                         const Fetcher& fetcher,
+                                         const ResultCache& results);
+
+// Makes the tree present; then what is kept of it, looked up on `disk`, or what
+// its hubconf.py says in the user's worker host. Confined to the io thread;
+// never calls back within the call; dropped: no further callback, and the job
+// is cancelled unless others wait for it. Errors: those of FetchTree,
+// ResultCache::Run and ResultOfJob.
 [[nodiscard]] std::shared_ptr<void> Inspect(
     InspectionRequest request, Executor& io, Executor& disk, Fetcher& fetcher,
-    JobQueue& jobs, ProgressFn progress,
+    ResultCache& results, ProgressFn progress,
     std::function<void(absl::StatusOr<Inspected>)> done);
 
 }  // namespace hubd

@@ -23,6 +23,7 @@
 #include "server/base/io_thread.h"
 #include "server/fetch/fetcher.h"
 #include "server/jobs/job_queue.h"
+#include "server/jobs/result_cache.h"
 #include "server/store/store.h"
 
 namespace hubd {
@@ -47,6 +48,7 @@ class RpcServer {
     FlightTable& flights;
     Admission& admission;
     JobQueue& jobs;
+    ResultCache& results;
   };
 
   static absl::StatusOr<std::unique_ptr<RpcServer>> Start(Options options,

@@ -24,8 +24,9 @@ namespace hubd {
 // costs one message. Thread-safe.
 //
 // It keeps itself alive until gRPC is done with it; others hold weak pointers.
-// The work behind the call lives on the io thread: it is made there by Run, and
-// dropped there when the client goes or the call is over.
+// The work behind a call that cannot be answered at once lives on the io
+// thread: it is made there by Run, and dropped there when the client goes or
+// the call is over.
 template <class Response>
 class StreamCall final
     : public grpc::ServerWriteReactor<Response>,
@@ -34,6 +35,9 @@ class StreamCall final
  public:
   // Whatever the call waits for. Dropped: no further callback.
   using Work = std::shared_ptr<void>;
+
+  // Answers the call at once, if it can. May wait for the disk.
+  using LookUp = std::function<std::optional<absl::StatusOr<Response>>()>;
 
   // Opens the call. `io` and `calls` must outlive it.
   static std::shared_ptr<StreamCall> Open(Executor& io, CallRegistry& calls,
@@ -46,8 +50,27 @@ class StreamCall final
 
   // Makes the work on the io thread, unless the call has ended by then.
   void Run(std::function<Work()> start) {
+    {
+      MutexLock lock(mutex_);
+      has_work_ = true;
+    }
     io_.Post([self = this->shared_from_this(), start = std::move(start)] {
       if (!self->ended()) self->work_ = start();
+    });
+  }
+
+  // First runs `look_up` on `disk`. What it gives ends the call, without a way
+  // over the io thread: most calls are about what is there. Else Run(start).
+  void Run(Executor& disk, LookUp look_up, std::function<Work()> start) {
+    disk.Post([self = this->shared_from_this(), look_up = std::move(look_up),
+               start = std::move(start)]() mutable {
+      if (self->ended()) return;
+      std::optional<absl::StatusOr<Response>> known = look_up();
+      if (known) {
+        self->SendResult(*std::move(known));
+      } else {
+        self->Run(std::move(start));
+      }
     });
   }
 
@@ -111,6 +134,10 @@ class StreamCall final
   }
 
   void DropWork() {
+    {
+      MutexLock lock(mutex_);
+      if (!has_work_) return;
+    }
     io_.Post([self = this->shared_from_this()] { self->work_ = nullptr; });
   }
 
@@ -151,6 +178,8 @@ class StreamCall final
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   // The outcome is known.
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  // Work was posted, and may be there.
+  bool has_work_ ABSL_GUARDED_BY(mutex_) = false;
   // The last operation was started.
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };

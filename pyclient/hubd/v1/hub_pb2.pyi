@@ -138,16 +138,18 @@ class HelpResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., result: _Optional[_Union[HelpResult, _Mapping]] = ...) -> None: ...
 
 class HelpResult(_message.Message):
-    __slots__ = ["doc", "output", "signature", "tree"]
+    __slots__ = ["cached", "doc", "output", "signature", "tree"]
+    CACHED_FIELD_NUMBER: _ClassVar[int]
     DOC_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     TREE_FIELD_NUMBER: _ClassVar[int]
+    cached: bool
     doc: str
     output: str
     signature: str
     tree: Tree
-    def __init__(self, tree: _Optional[_Union[Tree, _Mapping]] = ..., doc: _Optional[str] = ..., signature: _Optional[str] = ..., output: _Optional[str] = ...) -> None: ...
+    def __init__(self, tree: _Optional[_Union[Tree, _Mapping]] = ..., doc: _Optional[str] = ..., signature: _Optional[str] = ..., output: _Optional[str] = ..., cached: bool = ...) -> None: ...
 
 class Interpreter(_message.Message):
     __slots__ = ["base_prefix", "executable", "ld_library_path", "prefix", "site_directories"]
@@ -180,16 +182,18 @@ class ListResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., result: _Optional[_Union[ListResult, _Mapping]] = ...) -> None: ...
 
 class ListResult(_message.Message):
-    __slots__ = ["dependencies", "entrypoints", "output", "tree"]
+    __slots__ = ["cached", "dependencies", "entrypoints", "output", "tree"]
+    CACHED_FIELD_NUMBER: _ClassVar[int]
     DEPENDENCIES_FIELD_NUMBER: _ClassVar[int]
     ENTRYPOINTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     TREE_FIELD_NUMBER: _ClassVar[int]
+    cached: bool
     dependencies: _containers.RepeatedScalarFieldContainer[str]
     entrypoints: _containers.RepeatedCompositeFieldContainer[Entrypoint]
     output: str
     tree: Tree
-    def __init__(self, tree: _Optional[_Union[Tree, _Mapping]] = ..., entrypoints: _Optional[_Iterable[_Union[Entrypoint, _Mapping]]] = ..., dependencies: _Optional[_Iterable[str]] = ..., output: _Optional[str] = ...) -> None: ...
+    def __init__(self, tree: _Optional[_Union[Tree, _Mapping]] = ..., entrypoints: _Optional[_Iterable[_Union[Entrypoint, _Mapping]]] = ..., dependencies: _Optional[_Iterable[str]] = ..., output: _Optional[str] = ..., cached: bool = ...) -> None: ...
 
 class LoadRequest(_message.Message):
     __slots__ = ["hub_dir", "require_trust", "tree"]

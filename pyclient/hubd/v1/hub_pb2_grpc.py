@@ -66,7 +66,8 @@ class HubServicer(object):
     """
 
     def List(self, request, context):
-        """Lists the entrypoints of a repo, by running its hubconf.py in a sandbox.
+        """Lists the entrypoints of a repo, by running its hubconf.py in a sandbox;
+        once for each user, commit and interpreter: successes are kept.
         Errors: INVALID_REPO, REPO_NOT_FOUND, REF_NOT_FOUND, HUBCONF_MISSING,
         OFFLINE_MISS, UPSTREAM_UNAVAILABLE, RATE_LIMITED, UPSTREAM_FORBIDDEN,
         BAD_ARCHIVE, DISK_FULL, ENTRYPOINT_FAILED, SANDBOX_VIOLATION,

@@ -38,15 +38,20 @@ class InspectionTest : public PartsFixture {
     });
   }
 
-  std::future<absl::StatusOr<Inspected>> Start() {
+  static InspectionRequest Request() {
     InspectionRequest request;
     request.tree.spec = *ParseRepoSpec("o/r");
     request.uid = ::getuid();
+    request.interpreter = SomeInterpreter();
     request.entrypoint = "net";
     request.limits.set_time_ms(1234);
+    return request;
+  }
+
+  std::future<absl::StatusOr<Inspected>> Start() {
     OnIo([&] {
       inspection_ = Inspect(
-          request, io_, disk_, fetcher_, *jobs_, [](const Progress&) {},
+          Request(), io_, disk_, fetcher_, *results_, [](const Progress&) {},
           [this](absl::StatusOr<Inspected> result) {
             done_.set_value(std::move(result));
           });
@@ -77,6 +82,35 @@ TEST_F(InspectionTest, RunsTheTreesHubconfAndGivesBothResults) {
   EXPECT_EQ(inspected->tree.tree.path, tree.path);
   EXPECT_EQ(inspected->result.signature(), "net()");
   EXPECT_EQ(inspected->output, "printed");
+  EXPECT_FALSE(inspected->cached);
+}
+
+TEST_F(InspectionTest, WhatIsKeptIsFoundWithoutARun) {
+  TreeObject tree = PublishTree("hubconf.py");
+  EXPECT_FALSE(LookUpInspected(Request(), fetcher_, *results_).has_value());
+  auto result = Start();
+  worker::v1::JobDone done;
+  done.set_job_id(link_.started.get_future().get().start().job_id());
+  done.mutable_result()->set_signature("net()");
+  done.set_output("printed");
+  OnIo([&] { jobs_->OnJobDone(host_, done); });
+  ASSERT_TRUE(result.get().ok());
+  std::optional<Inspected> known =
+      LookUpInspected(Request(), fetcher_, *results_);
+  ASSERT_TRUE(known.has_value());
+  EXPECT_EQ(known->result.signature(), "net()");
+  EXPECT_EQ(known->tree.tree.path, tree.path);
+  EXPECT_TRUE(known->cached);
+  EXPECT_EQ(known->output, "");
+  // Nor does it look where the run is wanted.
+  InspectionRequest refresh = Request();
+  refresh.tree.refresh = true;
+  EXPECT_FALSE(LookUpInspected(refresh, fetcher_, *results_).has_value());
+  // The whole way, as a tree that was just fetched takes it, finds it too.
+  done_ = {};
+  absl::StatusOr<Inspected> again = Start().get();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(again->cached);
 }
 
 TEST_F(InspectionTest, SaysWhatTheResultDoesNotShow) {

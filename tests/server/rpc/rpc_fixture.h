@@ -17,6 +17,7 @@
 #include "server/admit/admission.h"
 #include "server/base/fs.h"
 #include "server/jobs/job_queue.h"
+#include "server/jobs/result_cache.h"
 #include "server/rpc/server.h"
 #include "tests/server/fetch/fetch_fixture.h"
 #include "tests/server/rpc/bare_server.h"
@@ -42,7 +43,10 @@ class FakeHostStarter final : public HostStarter {
 class PartsFixture : public FetchFixture {
  protected:
   ~PartsFixture() override {
-    OnIo([this] { jobs_.reset(); });
+    OnIo([this] {
+      results_.reset();
+      jobs_.reset();
+    });
   }
 
   // Makes a tree of github.com/o/r that `main` points to.
@@ -65,6 +69,9 @@ class PartsFixture : public FetchFixture {
   FakeHostStarter starter_;
   std::unique_ptr<JobQueue> jobs_ =
       std::make_unique<JobQueue>(JobQueue::Options{}, io_, starter_);
+  std::unique_ptr<ResultCache> results_ = std::make_unique<ResultCache>(
+      ResultCache::Options{.version = "1.2.3"},
+      ResultCache::Parts{io_, disk_, *jobs_, store_->catalog()});
   Admission admission_{Admission::Options{.uid = ::getuid()}, store_->catalog(),
                        clock_};
 };
@@ -78,8 +85,9 @@ class RpcFixture : public PartsFixture {
     server_.reset();
     options.version = "1.2.3";
     options.root = temp_.path();
-    server_ = *RpcServer::Start(
-        options, {io_, disk_, *store_, fetcher_, flights_, admission_, *jobs_});
+    server_ =
+        *RpcServer::Start(options, {io_, disk_, *store_, fetcher_, flights_,
+                                    admission_, *jobs_, *results_});
     HUBD_CHECK(server_->Listen(socket(), 0600).ok());
     channel_ = ConnectTo(socket());
     hub_ = v1::Hub::NewStub(channel_);

@@ -3,13 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "hubd/v1/hub.grpc.pb.h"
+#include "server/base/executor.h"
 #include "server/base/status.h"
 #include "tests/server/rpc/bare_server.h"
 
@@ -17,6 +20,7 @@ namespace hubd {
 namespace {
 
 using LoadCall = StreamCall<v1::LoadResponse>;
+using Found = std::optional<absl::StatusOr<v1::LoadResponse>>;
 
 // Hands each Load's StreamCall to the test.
 class LoadService final : public v1::Hub::CallbackService {
@@ -171,6 +175,50 @@ TEST_F(StreamCallTest, WorkOfACallThatHasEndedIsNotStarted) {
   io_.Post([&] { reached.set_value(); });
   reached.get_future().wait();
   EXPECT_FALSE(started);
+}
+
+TEST_F(StreamCallTest, WhatALookUpGivesEndsTheCallWithoutWork) {
+  ThreadPool disk("disk", 1);
+  std::atomic<bool> worked = false;
+  call_->Run(
+      disk, []() -> Found { return ResultOf("found"); },
+      [&] {
+        worked = true;
+        return nullptr;
+      });
+  auto [messages, status] = ReadAll();
+  EXPECT_TRUE(status.ok());
+  ASSERT_EQ(messages.size(), 1u);
+  EXPECT_EQ(messages[0].result().tree().repo(), "found");
+  EXPECT_FALSE(worked);
+}
+
+TEST_F(StreamCallTest, ALookUpMayFailTheCallOrLeaveItToTheWork) {
+  ThreadPool disk("disk", 1);
+  call_->Run(
+      disk, []() -> Found { return std::nullopt; },
+      [call = std::weak_ptr(call_)] {
+        call.lock()->Fail(absl::NotFoundError("by the work"));
+        return nullptr;
+      });
+  EXPECT_EQ(ReadAll().second.error_message(), "by the work");
+}
+
+TEST_F(StreamCallTest, ACallThatHasEndedLooksNothingUp) {
+  ThreadPool disk("disk", 1);
+  call_->Fail(absl::NotFoundError("gone"));
+  bool looked = false;
+  call_->Run(
+      disk,
+      [&]() -> Found {
+        looked = true;
+        return std::nullopt;
+      },
+      [] { return nullptr; });
+  std::promise<void> ran;
+  disk.Post([&] { ran.set_value(); });
+  ran.get_future().wait();
+  EXPECT_FALSE(looked);
 }
 
 }  // namespace

@@ -1,0 +1,22 @@
+// What a job's result depends on outside of the tree: the caller's Python.
+
+#ifndef HUBD_SERVER_JOBS_ENVIRONMENT_H_
+#define HUBD_SERVER_JOBS_ENVIRONMENT_H_
+
+#include <optional>
+#include <string>
+
+#include "hubd/v1/hub.pb.h"
+
+namespace hubd {
+
+// Names what the caller says of its interpreter, and how the program, the
+// prefixes and the site directories are at this moment: installing, upgrading
+// or removing a package changes its site directory. What is edited in place
+// inside a package is not seen. nullopt where one of them cannot be looked at.
+// May wait for the disk. 64 hex digits.
+std::optional<std::string> EnvironmentId(const v1::Interpreter& interpreter);
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_JOBS_ENVIRONMENT_H_
