@@ -20,6 +20,8 @@ namespace hubd {
 namespace {
 
 constexpr off_t kMaxFileBytes = 4 << 20;
+// An error has room for little more than 1000 bytes in all.
+constexpr size_t kMaxShownUrl = 256;
 
 std::atomic<LogLevel> g_level{LogLevel::kInfo};
 
@@ -92,14 +94,20 @@ std::string LogQuote(absl::string_view text) {
 
 std::string RedactUrl(absl::string_view url) {
   absl::string_view rest = url.substr(0, url.find_first_of("?#"));
+  std::string shown(rest);
   size_t scheme = rest.find("://");
-  if (scheme == absl::string_view::npos) return std::string(rest);
-  size_t authority = scheme + 3;
-  size_t slash = rest.find('/', authority);
-  size_t at = rest.substr(0, slash).rfind('@');
-  if (at == absl::string_view::npos || at < authority) return std::string(rest);
-  return std::string(rest.substr(0, authority)) +
-         std::string(rest.substr(at + 1));
+  if (scheme != absl::string_view::npos) {
+    size_t authority = scheme + 3;
+    size_t at = rest.substr(0, rest.find('/', authority)).rfind('@');
+    if (at != absl::string_view::npos && at >= authority) {
+      shown.erase(authority, at + 1 - authority);
+    }
+  }
+  // Cut last: a cut in front of the "@" would hide what is to be left out.
+  if (shown.size() > kMaxShownUrl) {
+    shown.replace(kMaxShownUrl, shown.npos, "...");
+  }
+  return shown;
 }
 
 LogLine::~LogLine() {

@@ -30,7 +30,8 @@ absl::Status SetLogFile(const std::string& path);
 // escaped.
 std::string LogQuote(absl::string_view text);
 
-// The URL without user, password, query and fragment.
+// The URL without user, password, query and fragment, for people; of a long one
+// the first 256 bytes.
 std::string RedactUrl(absl::string_view url);
 
 // Collects one line and writes it when it goes.

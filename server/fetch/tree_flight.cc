@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/base/log.h"
@@ -38,6 +39,17 @@ class ArchiveHandler final : public HttpHandler {
   absl::Status OnResponse(const HttpResponse& response) override {
     if (response.status != kHttpOk) {
       return ErrorOfResponse(response, url_, Reason::kRefNotFound);
+    }
+    // A login page or a portal's, which the unpacker would call damaged.
+    auto type = response.headers.find("content-type");
+    if (type != response.headers.end() &&
+        absl::StartsWithIgnoreCase(type->second, "text/html")) {
+      return ReasonError(
+          Reason::kUpstreamUnavailable,
+          absl::StrCat("the server sent an HTML page in place of the archive ",
+                       RedactUrl(url_),
+                       "; open it in a browser to see what it wants"),
+          {{"url", RedactUrl(url_)}, {"cause", "page"}});
     }
     progress_.total_bytes = std::max<int64_t>(response.content_length, 0);
     flight_.Report(progress_);

@@ -9,13 +9,12 @@
 #include <climits>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "server/base/log.h"
+#include "server/base/text.h"
 #include "server/base/version.h"
 
 namespace hubd {
@@ -50,8 +49,8 @@ using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
 // The address that a host stands for without DNS: a number in any of the forms
 // that inet_aton takes, or localhost. Null for any other name.
 Addresses NumericAddress(std::string host, int port) {
-  absl::string_view name = absl::StripSuffix(host, ".");
-  if (name == "localhost" || absl::EndsWith(name, ".localhost")) {
+  if (absl::EndsWith(host, ".")) host.pop_back();
+  if (host == "localhost" || absl::EndsWith(host, ".localhost")) {
     host = "127.0.0.1";
   }
   addrinfo hints = {};
@@ -78,42 +77,71 @@ bool IsPublicText(const char* ip) {
          UrlPolicy::IsPublic(reinterpret_cast<const sockaddr&>(v6));
 }
 
+// What went wrong, and what can be done about it.
 struct Explanation {
   absl::string_view cause;
   absl::string_view words;
+  absl::string_view way_out;
 };
+
+constexpr absl::string_view kTryLater = "try again later";
+constexpr absl::string_view kCheckUrl = "check the URL";
+constexpr absl::string_view kCheckNetwork =
+    "check the URL and this machine's network";
+
+// X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED.
+constexpr long kNotYetValid = 9;
+constexpr long kHasExpired = 10;
+
+Explanation ExplainCertificate(CURL* easy, absl::string_view detail) {
+  long verdict = 0;
+  curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+  if (verdict == kNotYetValid || verdict == kHasExpired) {
+    return {"tls", "the host's certificate is not valid at this time",
+            "ask its owner to renew it, and check this machine's clock"};
+  }
+  if (absl::StrContains(detail, "subject name")) {
+    return {"tls", "the host's certificate is one for other names", kCheckUrl};
+  }
+  return {"tls", "the host's certificate is not trusted",
+          "if your site has a certificate authority of its own, name its PEM "
+          "file in [net] ca_file of the daemon's configuration"};
+}
 
 Explanation Explain(CURLcode code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
-      return {"dns", "the host's name cannot be resolved"};
+      return {"dns", "the host's name cannot be resolved", kCheckNetwork};
     case CURLE_COULDNT_CONNECT:
     case CURLE_PROXY:
-      return {"connect", "no connection to the host"};
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-      return {"tls",
-              "the host's certificate is not trusted; if your site has a "
-              "certificate authority of its own, name its PEM file in [net] "
-              "ca_file of the daemon's configuration"};
+      return {"connect", "no connection to the host", kCheckNetwork};
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_SHUTDOWN_FAILED:
-      return {"tls", "no secure connection to the host"};
+      return {"tls", "no secure connection to the host", kCheckUrl};
     case CURLE_GOT_NOTHING:
-      return {"cut", "the server closed the connection without an answer"};
+      return {"cut", "the server closed the connection without an answer",
+              kTryLater};
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
-      return {"cut", "the connection broke before the end of the answer"};
+      return {"cut", "the connection broke before the end of the answer",
+              kTryLater};
     default:
-      return {"protocol", "the answer cannot be understood"};
+      return {"protocol", "the answer cannot be understood", kCheckUrl};
   }
+}
+
+// "words (detail); way out".
+std::string Say(const Explanation& explanation, absl::string_view detail) {
+  std::string text(explanation.words);
+  if (!detail.empty()) absl::StrAppend(&text, " (", CleanLine(detail), ")");
+  absl::StrAppend(&text, "; ", explanation.way_out);
+  return text;
 }
 
 }  // namespace
@@ -144,6 +172,9 @@ void CurlHop::SetConnection() {
   Set(CURLOPT_NOSIGNAL, 1L);
   Set(CURLOPT_PROTOCOLS_STR, "http,https");
   Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  // The name in a certificate is checked after the handshake: a session of a
+  // host with a wrong one would be resumed after the host has a right one.
+  Set(CURLOPT_SSL_SESSIONID_CACHE, 0L);
   // Given even if empty: curl asks the environment otherwise.
   Set(CURLOPT_PROXY, net.proxy.c_str());
   Set(CURLOPT_NOPROXY, "");
@@ -164,8 +195,7 @@ void CurlHop::SetConnection() {
 void CurlHop::SetRequest() {
   Set(CURLOPT_URL, url_.c_str());
   Set(CURLOPT_USERAGENT, absl::StrCat("hubd/", kVersion).c_str());
-  // Sent as it is; makes curl decode an encoding that comes all the same.
-  Set(CURLOPT_ACCEPT_ENCODING, "identity");
+  Append(headers_, "Accept-Encoding: identity");
   for (const std::string& header : request_.headers) Append(headers_, header);
   Append(headers_, "Expect:");
   Set(CURLOPT_HTTPHEADER, headers_.get());
@@ -184,11 +214,7 @@ void CurlHop::SetRequest() {
 
 void CurlHop::SetTimes() {
   const NetOptions& net = settings_.net;
-  absl::Duration connect = net.connect_timeout;
-  if (request_.connect_timeout) {
-    connect = std::min(connect, *request_.connect_timeout);
-  }
-  Set(CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(connect));
+  Set(CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(ConnectTimeout()));
   if (deadlines_.whole != FetchDeadlines::Time::max()) {
     // Rounded up, so that the deadline has passed when curl gives up.
     Set(CURLOPT_TIMEOUT_MS,
@@ -256,8 +282,7 @@ int CurlHop::OpenSocket(const curl_sockaddr& address) {
 bool CurlHop::OnHeader(absl::string_view line) {
   header_bytes_ += line.size();
   if (header_bytes_ > kMaxHeaderBytes) {
-    failure_ =
-        FetchError(url_, "headers", "the headers of the answer are over 1 MiB");
+    failure_ = HeadersError("over 1 MiB");
     return false;
   }
   if (headers_done_) return true;  // trailers
@@ -294,18 +319,24 @@ bool CurlHop::OnHeadersEnd() {
   }
   const bool chunked = absl::StrContains(
       absl::AsciiStrToLower(header("transfer-encoding")), "chunked");
-  const std::string encoding =
-      absl::AsciiStrToLower(header("content-encoding"));
+  const std::string encoding = header("content-encoding");
+  const bool encoded =
+      !encoding.empty() && !absl::EqualsIgnoreCase(encoding, "identity");
   int64_t length;
   const bool has_length =
       !chunked && absl::SimpleAtoi(header("content-length"), &length);
-  if (has_length && (encoding.empty() || encoding == "identity")) {
-    response_.content_length = length;
-  }
+  if (has_length && !encoded) response_.content_length = length;
   const bool bodyless = request_.method == "HEAD" || response_.status == 204 ||
                         response_.status == 304;
   response_.framed = !http1_ || chunked || has_length || bodyless;
   failure_ = handler_.OnResponse(response_);
+  if (failure_.ok() && encoded && !bodyless) {
+    decoder_ = BodyDecoder::Create(encoding);
+    if (!decoder_) {
+      failure_ = BodyError(absl::StrCat("its encoding is ", LogQuote(encoding),
+                                        ", which nobody asked for"));
+    }
+  }
   return failure_.ok();
 }
 
@@ -314,7 +345,18 @@ bool CurlHop::OnBody(absl::string_view bytes) {
     redirect_body_bytes_ += bytes.size();
     return redirect_body_bytes_ <= kMaxRedirectBody;
   }
-  failure_ = handler_.OnBody(bytes);
+  if (!decoder_) {
+    failure_ = handler_.OnBody(bytes);
+    return failure_.ok();
+  }
+  absl::Status handled;
+  const absl::Status decoded =
+      decoder_->Decode(bytes, [&](absl::string_view plain) {
+        handled = handler_.OnBody(plain);
+        return handled;
+      });
+  failure_ =
+      handled.ok() && !decoded.ok() ? BodyError(decoded.message()) : handled;
   return failure_.ok();
 }
 
@@ -324,32 +366,59 @@ bool CurlHop::OnTick() {
     return false;
   }
   if (!headers_done_ && SteadyNow() >= deadlines_.answer) {
-    failure_ = FetchError(url_, "timeout", "no answer came in time");
+    failure_ =
+        FetchError(url_, "timeout",
+                   absl::StrCat("no answer came within ",
+                                absl::FormatDuration(request_.answer_timeout),
+                                "; ", kTryLater));
     return false;
   }
   return true;
 }
 
+absl::Duration CurlHop::ConnectTimeout() const {
+  return std::min(settings_.net.connect_timeout,
+                  request_.connect_timeout.value_or(absl::InfiniteDuration()));
+}
+
+absl::Status CurlHop::HeadersError(absl::string_view detail) const {
+  return FetchError(
+      url_, "headers",
+      Say({"", "the headers of the answer are too long", kCheckUrl}, detail));
+}
+
+absl::Status CurlHop::BodyError(absl::string_view why) const {
+  return FetchError(
+      url_, "protocol",
+      absl::StrCat("the body cannot be taken: ", why, "; ", kCheckUrl));
+}
+
 absl::Status CurlHop::TimeoutError() const {
   if (SteadyNow() >= deadlines_.whole) {
-    return FetchError(url_, "timeout",
-                      absl::StrCat("it took longer than ",
-                                   absl::FormatDuration(request_.timeout)));
+    return FetchError(
+        url_, "timeout",
+        absl::StrCat("it took longer than ",
+                     absl::FormatDuration(request_.timeout), "; ", kTryLater));
   }
   if (absl::StartsWith(Detail(), "Operation too slow")) {
+    const NetOptions& net = settings_.net;
     return FetchError(
         url_, "stall",
-        absl::StrCat("less than ", settings_.net.stall_rate,
-                     " bytes a second came for ",
-                     absl::FormatDuration(settings_.net.stall_timeout)));
+        absl::StrCat("less than ", net.stall_rate, " bytes a second came for ",
+                     absl::FormatDuration(net.stall_timeout),
+                     "; try again later, or raise [net] stall_timeout of the "
+                     "daemon's configuration"));
   }
   if (absl::StartsWith(Detail(), "Resolving timed out")) {
-    return FetchError(url_, "dns",
-                      "the host's name cannot be resolved in time");
+    return FetchError(
+        url_, "dns",
+        Say({"", "the host's name cannot be resolved in time", kCheckNetwork},
+            ""));
   }
   return FetchError(url_, "connect",
-                    absl::StrCat("no connection to the host in time (",
-                                 absl::CEscape(Detail()), ")"));
+                    absl::StrCat("no connection to the host within ",
+                                 absl::FormatDuration(ConnectTimeout()), " (",
+                                 CleanLine(Detail()), "); ", kCheckNetwork));
 }
 
 absl::Status CurlHop::ErrorOf(CURLcode code) const {
@@ -357,21 +426,28 @@ absl::Status CurlHop::ErrorOf(CURLcode code) const {
   if (code == CURLE_COULDNT_CONNECT && !refused_address_.ok()) {
     return RefusedUrl(refused_address_, url_);
   }
+  absl::string_view detail = Detail();
+  if (detail.empty()) detail = curl_easy_strerror(code);
+  // curl has limits of its own on the headers, below ours; for one line it
+  // calls that a lack of memory.
+  if (absl::StartsWith(detail, "Too large response headers") ||
+      (code == CURLE_OUT_OF_MEMORY && response_.status != 0 &&
+       !headers_done_)) {
+    return HeadersError("");
+  }
   Explanation explanation = Explain(code);
-  // curl has a limit of its own on the headers of one answer, below ours.
-  if (absl::StartsWith(Detail(), "Too large response headers")) {
-    explanation = {"headers", "the headers of the answer are too long"};
+  if (code == CURLE_PEER_FAILED_VERIFICATION ||
+      code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_ISSUER_ERROR) {
+    explanation = ExplainCertificate(easy_, detail);
   }
   long proxy_status = 0;
   curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
   if (!headers_done_ && proxy_status >= 300) {
-    explanation = {"connect", "the proxy does not connect to the host"};
+    explanation = {"connect", "the proxy does not connect to the host",
+                   "check the URL, and [net] proxy of the daemon's "
+                   "configuration"};
   }
-  absl::string_view detail = Detail();
-  if (detail.empty()) detail = curl_easy_strerror(code);
-  return FetchError(
-      url_, explanation.cause,
-      absl::StrCat(explanation.words, " (", absl::CEscape(detail), ")"));
+  return FetchError(url_, explanation.cause, Say(explanation, detail));
 }
 
 absl::StatusOr<std::optional<std::string>> CurlHop::Run() {
@@ -390,7 +466,13 @@ absl::StatusOr<std::optional<std::string>> CurlHop::Run() {
   if (redirecting_) return response_.headers["location"];
   if (code != CURLE_OK) return ErrorOf(code);
   if (!headers_done_) {
-    return FetchError(url_, "protocol", "the answer has no headers");
+    return FetchError(url_, "protocol",
+                      Say({"", "the answer has no headers", kCheckUrl}, ""));
+  }
+  if (decoder_) {
+    if (absl::Status whole = decoder_->Finish(); !whole.ok()) {
+      return BodyError(whole.message());
+    }
   }
   return std::nullopt;
 }

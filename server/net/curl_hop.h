@@ -16,7 +16,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "server/base/status.h"
+#include "server/net/body_decoder.h"
 #include "server/net/http_transport.h"
 #include "server/net/net_options.h"
 #include "server/net/url_policy.h"
@@ -103,8 +105,12 @@ class CurlHop {
   bool OnTick();
   int OpenSocket(const curl_sockaddr& address);
 
+  absl::Duration ConnectTimeout() const;
+
   absl::Status ErrorOf(CURLcode code) const;
   absl::Status TimeoutError() const;
+  absl::Status HeadersError(absl::string_view detail) const;
+  absl::Status BodyError(absl::string_view why) const;
   absl::string_view Detail() const { return error_text_; }
 
   const CurlSettings& settings_;
@@ -120,6 +126,8 @@ class CurlHop {
   CurlList headers_;
   int64_t header_bytes_ = 0;
   HttpResponse response_;
+  // Null where the body is not encoded.
+  std::unique_ptr<BodyDecoder> decoder_;
   bool http1_ = true;
   bool headers_done_ = false;
   bool redirecting_ = false;

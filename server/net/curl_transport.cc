@@ -138,9 +138,10 @@ absl::Status CurlTransport::Fetch(const HttpRequest& request,
     from_public = from_public || is_public;
     url = std::move(next);
   }
-  return FetchError(request.url, "redirect",
-                    absl::StrCat("it redirects more than ",
-                                 settings_.net.max_redirects, " times"));
+  return FetchError(
+      request.url, "redirect",
+      absl::StrCat("it redirects more than ", settings_.net.max_redirects,
+                   " times; check the URL"));
 }
 
 }  // namespace

@@ -48,13 +48,15 @@ class AdvertisementBody final : public HttpHandler {
 };
 
 absl::Status AdvertisementBody::OnResponse(const HttpResponse& response) {
-  if (response.status == 401) {
+  // As GitHub answers for what is not there and for what is private.
+  const int status = response.status;
+  if (status == 401 || status == 404 || status == 410) {
     const std::string shown = RedactUrl(repo_url_);
-    return ReasonError(Reason::kRepoNotFound,
-                       absl::StrCat(shown,
-                                    " does not exist, or is private: the host "
-                                    "asks for a login (HTTP 401)"),
-                       {{"url", shown}});
+    return ReasonError(
+        Reason::kRepoNotFound,
+        absl::StrCat(shown, " does not exist, or is private (HTTP ", status,
+                     "); check the name"),
+        {{"url", shown}, {"http_status", absl::StrCat(status)}});
   }
   if (response.status != 200) {
     return ErrorOfResponse(response, repo_url_, Reason::kRepoNotFound);
@@ -65,8 +67,11 @@ absl::Status AdvertisementBody::OnResponse(const HttpResponse& response) {
   if (!absl::StartsWith(media_type, kMediaType)) {
     return Unavailable(
         repo_url_, "protocol",
-        absl::StrCat("no git repository answers there, but a page of type ",
-                     LogQuote(media_type)));
+        absl::StrCat("no git repository answers there, but ",
+                     media_type.empty() ? "something without a type"
+                                        : absl::StrCat("a page of type ",
+                                                       LogQuote(media_type)),
+                     "; check the name"));
   }
   return absl::OkStatus();
 }

@@ -70,13 +70,15 @@ absl::Status RateLimitError(const HttpResponse& response,
       "cannot fetch ", shown_url, ": the server limits requests (HTTP ",
       response.status, ") until ",
       absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", now + wait,
-                       absl::UTCTimeZone()));
+                       absl::UTCTimeZone()),
+      "; try again then");
   if (github) {
-    absl::StrAppend(&message, "; a token in GITHUB_TOKEN has a higher limit");
+    absl::StrAppend(&message, ", or with a token in GITHUB_TOKEN");
   }
   return ReasonError(
       Reason::kRateLimited, message,
       {{"url", std::string(shown_url)},
+       {"http_status", absl::StrCat(response.status)},
        {"retry_after_ms", absl::StrCat(absl::ToInt64Milliseconds(wait))}});
 }
 
@@ -92,23 +94,32 @@ absl::Status ErrorOfResponse(const HttpResponse& response,
   }
   std::string message = absl::StrCat(
       "cannot fetch ", shown, ": the server answered HTTP ", response.status);
-  Metadata metadata = {{"url", shown}};
+  Metadata metadata = {{"url", shown},
+                       {"http_status", absl::StrCat(response.status)}};
   switch (response.status) {
     case 404:
     case 410:
-      absl::StrAppend(&message, ", there is nothing at this address");
+      absl::StrAppend(&message,
+                      ", there is nothing at this address; check the URL");
       return ReasonError(not_found, message, metadata);
     case 401:
     case 403:
-      absl::StrAppend(&message, ", it does not give this to us");
+      absl::StrAppend(&message,
+                      ", it does not give this to us; check the URL, or ask "
+                      "its owner for access");
       return ReasonError(Reason::kUpstreamForbidden, message, metadata);
     default:
       break;
   }
   if (auto wait = AskedWait(response, absl::Now())) {
-    absl::StrAppend(&message, " and asks to wait ",
-                    absl::FormatDuration(*wait));
+    absl::StrAppend(&message, " and asks to wait ", absl::FormatDuration(*wait),
+                    "; try again then");
     metadata["retry_after_ms"] = absl::StrCat(absl::ToInt64Milliseconds(*wait));
+  } else {
+    absl::StrAppend(&message, response.status >= 500
+                                  ? ", a failure of its own; try again later"
+                                  : ", which is no answer to this; check the "
+                                    "URL");
   }
   metadata["cause"] = "status";
   return ReasonError(Reason::kUpstreamUnavailable, message, metadata);

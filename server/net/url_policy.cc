@@ -23,8 +23,7 @@ constexpr size_t kMaxUrlBytes = 8192;
 constexpr int kAnyPort = 0;
 
 absl::Status InvalidUrl(absl::string_view url, absl::string_view why) {
-  // Cut last: a cut in front of the "@" would hide what is to be left out.
-  std::string shown = LogQuote(RedactUrl(url).substr(0, 256));
+  std::string shown = LogQuote(RedactUrl(url));
   return ReasonError(Reason::kInvalidUrl,
                      absl::StrCat("invalid URL ", shown, ": ", why),
                      {{"url", shown.substr(1, shown.size() - 2)}});
@@ -59,7 +58,8 @@ absl::Status CheckBytes(absl::string_view url) {
 absl::Status ParseAuthority(absl::string_view url, absl::string_view authority,
                             Url& out) {
   if (absl::StrContains(authority, "@")) {
-    return InvalidUrl(url, "it holds a user name or a password");
+    return InvalidUrl(url,
+                      "it holds a user name or a password; leave that out");
   }
   size_t host_end;
   if (absl::StartsWith(authority, "[")) {
@@ -76,7 +76,8 @@ absl::Status ParseAuthority(absl::string_view url, absl::string_view authority,
     if (out.host.empty()) return InvalidUrl(url, "it names no host");
     if (!std::all_of(out.host.begin(), out.host.end(), IsHostByte)) {
       return InvalidUrl(url,
-                        "its host holds a character that no host name has");
+                        "its host holds a character that no host name has; "
+                        "write other scripts as xn--...");
     }
   }
   absl::string_view port = authority.substr(host_end);
@@ -270,8 +271,8 @@ absl::StatusOr<Url> ParseUrl(absl::string_view url) {
   parsed.scheme = absl::AsciiStrToLower(url.substr(0, colon));
   if (parsed.scheme == "file") {
     return InvalidUrl(url,
-                      "files of this machine are read by the client, which "
-                      "never asks the daemon for them");
+                      "it names a file of this machine, which needs no "
+                      "fetching; open that path");
   }
   if (parsed.scheme != "http" && parsed.scheme != "https") {
     return InvalidUrl(url, "only https:// and http:// can be fetched");
@@ -322,17 +323,20 @@ absl::Status UrlPolicy::CheckUrl(absl::string_view url) const {
 
 absl::Status UrlPolicy::CheckRedirect(absl::string_view from,
                                       absl::string_view to) const {
-  std::string prefix = absl::StrCat(RedactUrl(from), " redirects");
+  const std::string prefix = absl::StrCat(RedactUrl(from), " redirects");
+  HUBD_ASSIGN_OR_RETURN(const Url source, ParseUrl(from));
+  const absl::StatusOr<Url> target = ParseUrl(to);
+  // Before CheckUrl: allow_http does not permit it.
+  if (target.ok() && source.scheme == "https" && target->scheme == "http") {
+    return NotAllowed(
+        absl::StrCat(prefix, " from https to ", RedactUrl(to),
+                     ", which nothing protects on its way; ask its owner for "
+                     "an https address"),
+        {{"url", RedactUrl(to)}});
+  }
   if (absl::Status status = CheckUrl(to); !status.ok()) {
     return NotAllowed(absl::StrCat(prefix, ": ", status.message()),
                       MetadataOf(status));
-  }
-  HUBD_ASSIGN_OR_RETURN(Url source, ParseUrl(from));
-  HUBD_ASSIGN_OR_RETURN(Url target, ParseUrl(to));
-  if (source.scheme == "https" && target.scheme == "http") {
-    return NotAllowed(absl::StrCat(prefix, " from https to ", RedactUrl(to),
-                                   ", which nothing protects on its way"),
-                      {{"url", RedactUrl(to)}});
   }
   return absl::OkStatus();
 }

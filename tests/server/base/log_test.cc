@@ -85,6 +85,9 @@ TEST(LogTest, RedactedUrlsHaveNoUserPasswordQueryOrFragment) {
   EXPECT_EQ(RedactUrl("https://u:p@w@h.org"), "https://h.org");
   EXPECT_EQ(RedactUrl("https://h.org/x"), "https://h.org/x");
   EXPECT_EQ(RedactUrl("no url?x"), "no url");
+  const std::string long_url = "https://u@h.org/" + std::string(9000, 'x');
+  EXPECT_EQ(RedactUrl(long_url).substr(0, 17), "https://h.org/xxx");
+  EXPECT_EQ(RedactUrl(long_url).size(), 259u);
 }
 
 }  // namespace

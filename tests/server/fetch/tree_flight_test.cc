@@ -87,6 +87,15 @@ TEST_F(TreeFlightTest, ACommitThatTheHostDoesNotHaveIsNotFound) {
             Reason::kRefNotFound);
 }
 
+TEST_F(TreeFlightTest, APageInPlaceOfTheArchiveIsNoDamagedArchive) {
+  http_.Serve(url_, "<html>", {{"content-type", "text/html; charset=utf-8"}});
+  FreeFlight flight;
+  const absl::Status status =
+      FetchTreeArchive(context(), key_, flight).status();
+  EXPECT_EQ(ReasonOf(status), Reason::kUpstreamUnavailable);
+  EXPECT_TRUE(absl::StrContains(status.message(), "HTML page")) << status;
+}
+
 TEST_F(TreeFlightTest, RefsYoungerThanTheQuestionAreTaken) {
   git_.Answer(Advertisement{"", {{"refs/heads/main", kCommit}}});
   FreeFlight flight;

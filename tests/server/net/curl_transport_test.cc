@@ -225,6 +225,13 @@ TEST_F(CurlTransportTest, DecodesAnEncodingThatNobodyAskedFor) {
   EXPECT_TRUE(handler_.response.framed);
 }
 
+TEST_F(CurlTransportTest, RefusesAnEncodingThatIsCutOrUnknown) {
+  EXPECT_EQ(CauseOf("/gzip-cut"), "protocol");
+  EXPECT_EQ(std::exchange(handler_.body, ""), "hello");
+  EXPECT_EQ(CauseOf("/brotli"), "protocol");
+  EXPECT_EQ(handler_.body, "");
+}
+
 TEST_F(CurlTransportTest, PassesOverInterimResponses) {
   ASSERT_EQ(Get(server_->Url("/early")), absl::OkStatus());
   EXPECT_EQ(handler_.responses, 1);
@@ -234,6 +241,7 @@ TEST_F(CurlTransportTest, PassesOverInterimResponses) {
 
 TEST_F(CurlTransportTest, RefusesTooManyHeadersAndWhatIsNoHttp) {
   EXPECT_EQ(CauseOf("/bigheaders"), "headers");
+  EXPECT_EQ(CauseOf("/longheader"), "headers");
   EXPECT_EQ(CauseOf("/garbage"), "protocol");
 }
 
@@ -325,7 +333,8 @@ TEST_F(CurlTransportTest, JudgesNumbersBehindAProxy) {
   NetOptions options;
   options.proxy = server_->Url("");
   transport_ = MakeTransport(options);
-  for (const char* host : {"127.0.0.1", "0x7f.1", "localhost", "[::1]"}) {
+  for (const char* host : {"127.0.0.1", "127.0.0.1.", "0x7f.1", "localhost",
+                           "localhost.", "[::1]"}) {
     absl::Status status = Get(
         absl::StrCat("http://hub.example/redirect?to=http://", host, "/ok"));
     EXPECT_EQ(ReasonOf(status), Reason::kUrlNotAllowed) << host << status;

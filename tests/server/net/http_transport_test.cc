@@ -61,6 +61,7 @@ TEST(ErrorOfResponseTest, GivesEachStatusItsReason) {
         AllOf(HasSubstr("https://github.com/o/r"),
               HasSubstr(absl::StrCat(c.status)), Not(HasSubstr("secret"))));
     EXPECT_EQ(MetadataOf(status)["url"], "https://github.com/o/r");
+    EXPECT_EQ(MetadataOf(status)["http_status"], absl::StrCat(c.status));
   }
 }
 

@@ -102,9 +102,9 @@ TEST(ParseUrlTest, RefusesWhatIsNoHttpUrl) {
   }
 }
 
-TEST(ParseUrlTest, SaysWhoReadsFilesAndKeepsSecretsToItself) {
+TEST(ParseUrlTest, SaysWhatToDoWithFilesAndKeepsSecretsToItself) {
   EXPECT_THAT(ParseUrl("file:///m.pth").status().ToString(),
-              HasSubstr("read by the client"));
+              HasSubstr("open that path"));
   EXPECT_THAT(ParseUrl("https://u:secret@h/?token=secret").status().ToString(),
               Not(HasSubstr("secret")));
   const std::string long_secret = "secret" + std::string(300, 'x');

@@ -15,7 +15,9 @@ Prints its port on loopback, serves until its standard input ends.
     /hang                headers and one byte, then nothing
     /bigheaders          2 MiB of headers
     /early               103, then 200
-    /gzip                an encoding that nobody asked for
+    /gzip, /gzip-cut     an encoding that nobody asked for; its end is missing
+    /brotli              one that is not known
+    /longheader          one header of 2 MiB
     /garbage             no HTTP
     /html                a page
     /page                a page that says it is a git advertisement
@@ -130,6 +132,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def on_gzip(self):
         self.answer(gzip.compress(b"hello"), 200, [("Content-Encoding", "gzip")])
+
+    def on_gzip_cut(self):
+        body = gzip.compress(b"hello")[:-6]
+        self.answer(body, 200, [("Content-Encoding", "gzip")])
+
+    def on_brotli(self):
+        self.answer(b"hello", 200, [("Content-Encoding", "br")])
+
+    def on_longheader(self):
+        self.raw(b"HTTP/1.1 200 OK\r\nBig: " + b"x" * (2 << 20) + b"\r\n\r\n")
 
     def on_garbage(self):
         self.raw(b"SSH-2.0-OpenSSH_9.2\r\n")
