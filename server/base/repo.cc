@@ -17,8 +17,18 @@ namespace {
 constexpr size_t kMaxPart = 255;
 constexpr size_t kMaxShown = 200;
 
+// Less the "user:password@" of a URL or of the form that scp takes.
+std::string WithoutUser(absl::string_view text) {
+  std::string shown(text);
+  const size_t scheme = shown.find("://");
+  const size_t host = scheme == std::string::npos ? 0 : scheme + 3;
+  const size_t at = shown.substr(0, shown.find('/', host)).rfind('@');
+  if (at != std::string::npos && at >= host) shown.erase(host, at + 1 - host);
+  return shown;
+}
+
 absl::Status Invalid(absl::string_view text, absl::string_view why) {
-  std::string shown = absl::CHexEscape(std::string(text.substr(0, kMaxShown)));
+  std::string shown = absl::CHexEscape(WithoutUser(text).substr(0, kMaxShown));
   return ReasonError(
       Reason::kInvalidRepo,
       absl::StrCat("\"", shown, "\" is not a repo: ", std::string(why),
@@ -92,6 +102,12 @@ absl::StatusOr<RepoSpec> ParseRepoSpec(absl::string_view text) {
   std::string path(text);
   bool is_url = absl::StartsWith(path, "https://");
   if (is_url) path = path.substr(8);
+  if (absl::StrContains(path, "://")) {
+    return Invalid(text, "of all URLs only https:// ones are");
+  }
+  if (absl::StrContains(path.substr(0, path.find('/')), "@")) {
+    return Invalid(text, "it holds a user name or a password");
+  }
   RepoSpec spec;
   // A ref follows the colon behind the name; a host's port comes before it.
   size_t slash = path.rfind('/');

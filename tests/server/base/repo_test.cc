@@ -64,6 +64,26 @@ TEST(RepoTest, AnInvalidRepoIsShownEscapedAndShort) {
   EXPECT_LT(status.message().size(), 500u);
 }
 
+TEST(RepoTest, SaysWhatIsWrongWithAUrlAndKeepsPasswordsToItself) {
+  const struct {
+    const char* text;
+    const char* shown;
+    const char* why;
+  } kCases[] = {
+      {"https://me:secret@h.org/o/r", "\"https://h.org/o/r\"", "user name"},
+      {"me:secret@h.org:o/r", "\"h.org:o/r\"", "user name"},
+      {"ssh://me:secret@h.org/o/r", "\"ssh://h.org/o/r\"", "only https://"},
+      {"http://h.org/o/r", "\"http://h.org/o/r\"", "only https://"},
+      {"o/r:a@b/..", "\"o/r:a@b/..\"", "git allows"},
+  };
+  for (const auto& c : kCases) {
+    const std::string message(ParseRepoSpec(c.text).status().message());
+    EXPECT_NE(message.find(c.shown), std::string::npos) << message;
+    EXPECT_NE(message.find(c.why), std::string::npos) << message;
+    EXPECT_EQ(message.find("secret"), std::string::npos) << message;
+  }
+}
+
 TEST(RepoTest, SaysItsNameAndUrl) {
   RepoId id = {"github.com", "o", "r"};
   EXPECT_EQ(id.ToString(), "github.com/o/r");
