@@ -181,7 +181,16 @@ EarlyExit FromCli(const CLI::App& app, const CLI::ParseError& error) {
       !absl::StartsWith(unknown[0], "-")) {
     return Misuse(kRunUsage);
   }
-  return Misuse(error.what());
+  std::string what = error.what();
+  const std::vector<std::string> rest = app.remaining(/*recurse=*/true);
+  const auto dashed = std::find_if(
+      rest.begin(), rest.end(),
+      [](const std::string& text) { return absl::StartsWith(text, "-"); });
+  if (dashed != rest.end()) {
+    absl::StrAppend(&what, "\nIf ", CleanLine(*dashed),
+                    " is no option but a name, write -- in front of it.");
+  }
+  return Misuse(what);
 }
 
 std::variant<Arguments, EarlyExit> Parse(int argc, const char* const* argv) {

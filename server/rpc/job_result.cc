@@ -13,6 +13,7 @@ namespace {
 using v1::WorkerExit;
 using worker::v1::Failure;
 
+constexpr size_t kMaxShownName = 200;
 constexpr char kWayOut[] =
     "; the sandbox has no network and no home: code that needs them must be "
     "run outside it, by a load in your own process";
@@ -70,8 +71,8 @@ absl::Status ErrorOfFailure(const std::string& repo,
       return ReasonError(
           Reason::kEntrypointNotFound,
           absl::StrCat("hubconf.py of ", repo, " has no entrypoint \"",
-                       entrypoint, "\"; `hubctl list ", repo,
-                       "` shows those that it has"),
+                       CleanLine(entrypoint.substr(0, kMaxShownName)),
+                       "\"; `hubctl list ", repo, "` shows those that it has"),
           metadata);
     case Failure::MISSING_DEPENDENCY:
       return WithWorkerExit(

@@ -157,6 +157,17 @@ TEST(ArgumentsTest, NamesTheCommandThatIsNone) {
               HasSubstr("there is no command \"lost\""));
 }
 
+TEST(ArgumentsTest, SaysWhereANameStandsThatLooksLikeAnOption) {
+  EnvironmentScope scope;
+  const std::vector<std::vector<const char*>> cases = {
+      {"list", "-a/b"}, {"load", "-a/b", "e"}, {"help", "a/b", "-a/b"}};
+  for (const auto& words : cases) {
+    EXPECT_THAT(Bad(words).err,
+                HasSubstr("If -a/b is no option but a name, write --"));
+  }
+  EXPECT_EQ(Good({"list", "--", "-a/b"}).repo, "-a/b");
+}
+
 TEST(ArgumentsTest, HelpAndVersionExitWithZero) {
   EnvironmentScope scope;
   EXPECT_EQ(Bad({"--version"}).out, "hubctl 0.1.0\n");

@@ -113,6 +113,16 @@ TEST(JobResultTest, WhatIsNotThereIsNotFound) {
             Reason::kHubconfMissing);
 }
 
+TEST(JobResultTest, AnOddNameDoesNotHideTheWayOut) {
+  const std::string name = "a\nb" + std::string(4096, 'x');
+  const absl::Status status =
+      ResultOfJob(kRepo, name, FailureDone(Failure::ENTRYPOINT_NOT_FOUND))
+          .status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("\"a bxxx"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("hubctl list"));
+  EXPECT_LT(status.message().size(), 400u);
+}
+
 TEST(JobResultTest, AnAnswerWithoutAnythingIsOurOwnFault) {
   EXPECT_EQ(ErrorOf({}).code(), absl::StatusCode::kInternal);
 }
