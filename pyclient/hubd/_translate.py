@@ -39,6 +39,21 @@ class _Translated(HubdError):
         return _made, (type(self), *self.parts)
 
 
+def _answered(error: HubdError) -> bool:
+    """Whether the origin answered, with a status that urllib takes for an error."""
+    return "http_status" in error.metadata or error.reason in _HTTP_STATUS
+
+
+def _status(error: HubdError) -> Tuple[int, str]:
+    """What the origin answered; where hubd does not say, what it stands for."""
+    if "http_status" not in error.metadata:
+        return _HTTP_STATUS[error.reason]
+    from http.client import responses
+
+    status = int(error.metadata["http_status"])
+    return status, responses.get(status, "Unknown")
+
+
 def _made(kind: Type[_Translated], *parts: Any) -> HubdError:
     """An error that remembers what it was made of, so that it can be pickled."""
     error = kind(*parts)
@@ -99,7 +114,7 @@ class UpstreamHTTPError(  # type: ignore[misc]
         # It takes as long to import as all the rest.
         from email.message import Message
 
-        status, text = _HTTP_STATUS[error.reason]
+        status, text = _status(error)
         HTTPError.__init__(self, url, status, text, Message(), io.BytesIO())
         self._adopt(error, f"HTTP Error {status}: {text} ({error.message})")
         self.code = status  # type: ignore[assignment]
@@ -140,7 +155,7 @@ def of_repo(
             f"commit from a forked repo, please call hub.load() with forked repo "
             f"directly.",
         )
-    if error.reason in _UPSTREAM_DOWN and explain:
+    if error.reason in _UPSTREAM_DOWN and explain and not _answered(error):
         offline = error.reason == "OFFLINE_MISS"
         return _made(
             NoConnectionOffline if offline else NoConnection,
@@ -189,10 +204,10 @@ def of_checkpoint(
 
 def _of_origin(error: HubdError, url: str) -> HubdError:
     """What urllib raises for a URL that cannot be had."""
-    if error.reason in _UPSTREAM_DOWN:
+    if error.reason in _UPSTREAM_DOWN and not _answered(error):
         offline = error.reason == "OFFLINE_MISS"
         return _made(UpstreamURLErrorOffline if offline else UpstreamURLError, error)
-    if error.reason in _HTTP_STATUS:
+    if _answered(error):
         missing = isinstance(error, _errors.NotFound)
         return _made(UpstreamNotFound if missing else UpstreamHTTPError, error, url)
     return error

@@ -54,3 +54,27 @@ def test_a_missing_file_keeps_its_name_in_another_process():
     again = pickle.loads(pickle.dumps(error))
     assert isinstance(again, FileNotFoundError)
     assert again.filename == "/hub/o_r_main/hubconf.py"
+
+
+@pytest.mark.parametrize(
+    "reason, status, text",
+    [
+        ("UPSTREAM_UNAVAILABLE", "503", "HTTP Error 503: Service Unavailable"),
+        ("UPSTREAM_UNAVAILABLE", "599", "HTTP Error 599: Unknown"),
+        ("UPSTREAM_FORBIDDEN", "401", "HTTP Error 401: Unauthorized"),
+        ("RATE_LIMITED", "403", "HTTP Error 403: Forbidden"),
+        ("CHECKPOINT_NOT_FOUND", "410", "HTTP Error 410: Gone"),
+    ],
+)
+def test_the_status_is_the_one_that_the_origin_gave(reason, status, text):
+    error = _errors.from_status(
+        "UNKNOWN", "why", reason=reason, metadata={"http_status": status}
+    )
+    of_checkpoint = _translate.of_checkpoint(error, url="u", hash_prefix=None)
+    of_repo = _translate.of_repo(
+        error, owner="o", name="r", ref="v1", hub_dir="/hub", explain=True
+    )
+    for raised in (of_checkpoint, of_repo):
+        assert isinstance(raised, urllib.error.HTTPError)
+        assert raised.code == int(status)
+        assert str(raised).startswith(text)
