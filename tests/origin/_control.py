@@ -10,8 +10,11 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
+from typing import TypeVar
 
 from tests.origin._message import Request, Response
+
+R = TypeVar("R", bound="Rule")
 
 
 class Rules:
@@ -64,6 +67,8 @@ class Rules:
 
 
 class Rule:
+    """As a context manager it is removed at the end."""
+
     def __init__(self, rules: Rules, host: str, path_prefix: str) -> None:
         self._rules = rules
         self._host = host
@@ -82,6 +87,17 @@ class Rule:
 
     def remove(self) -> None:
         self._rules.remove(self)
+
+    def __enter__(self: R) -> R:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.remove()
 
 
 class Gate(Rule):
@@ -111,6 +127,9 @@ class Gate(Rule):
     def release(self) -> None:
         """Lets all go on, and later ones through."""
         self.remove()
+
+    def remove(self) -> None:
+        super().remove()
         with self._rules.changed:
             self._released = True
             self._rules.changed.notify_all()
@@ -137,17 +156,6 @@ class Gate(Rule):
             self._reached += 1
             self._rules.changed.notify_all()
         self._rules.wait(self)
-
-    def __enter__(self) -> Gate:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.release()
 
 
 class RateLimit(Rule):

@@ -34,7 +34,9 @@ class Files:
     def serve(self, request: Request) -> Response:
         parts = request.path.split("/")
         path = self._root.joinpath(request.host, *parts)
-        if {".", ".."} & {request.host, *parts} or not path.is_file():
+        strange = {".", ".."} & {request.host, *parts}
+        # os.path: a name that is too long is no file either.
+        if strange or not os.path.isfile(path):
             return text(404, "Not Found")
         if request.method not in ("GET", "HEAD"):
             return text(405, "Method Not Allowed")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.origin._git import commit_of, git
 
-_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]+")
+_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 _NONE = "0" * 40
 
 
