@@ -22,6 +22,10 @@ GOOD = b"good" * 2000
 HUB = {"hubconf.py": "def one(): pass\n", "weights.txt": "1" * 9000}
 DEAD_ENDS = ["refuses", "never-accepts", "never-speaks", "hangs-up"]
 PYCLIENT = str(Path(__file__).resolve().parents[2] / "pyclient")
+# Every load asks for the refs.
+ASKING = '[refs]\nttl = "0s"\n'
+# Time-outs that let a test of slow hosts end soon.
+HURRIED = 'connect_timeout = "1s"\nstall_timeout = "1s"\n' + ASKING + 'timeout = "1s"\n'
 _numbers = itertools.count()
 
 
@@ -35,14 +39,21 @@ def origin() -> Iterator[Origin]:
 
 @pytest.fixture(scope="module", params=MODES)
 def any_mode(origin: Origin, request: pytest.FixtureRequest) -> Iterator[Machine]:
-    machine = start_machine(request.param, origin)
+    machine = start_machine(request.param, origin, ASKING)
+    yield machine
+    machine.close()
+
+
+@pytest.fixture(scope="module", params=MODES)
+def hurried(origin: Origin, request: pytest.FixtureRequest) -> Iterator[Machine]:
+    machine = start_machine(request.param, origin, HURRIED)
     yield machine
     machine.close()
 
 
 @pytest.fixture(scope="module")
 def user(origin: Origin) -> Iterator[Machine]:
-    machine = start_machine("user", origin)
+    machine = start_machine("user", origin, HURRIED)
     yield machine
     machine.close()
 
@@ -97,20 +108,32 @@ CHECKPOINTS: list[tuple[str, tuple[int, str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "end", "words"), ANSWERS + SLOW + CHECKPOINTS)
-def test_a_checkpoint_that_does_not_come(
-    any_mode: Machine, origin: Origin, fault: str, end: tuple[int, str], words: str
+def checkpoint_fails(
+    machine: Machine, origin: Origin, fault: str, end: tuple[int, str], words: str
 ) -> None:
     path = fresh_path()
     url = origin.add_file(HOST, path, GOOD)
     with origin.fault(fault, HOST, path):
-        said = (url, *words.split("|"))
-        fails(any_mode, "fetch", url, end=end, words=said)
-    fetches(any_mode, url, GOOD)
+        fails(machine, "fetch", url, end=end, words=(url, *words.split("|")))
+    fetches(machine, url, GOOD)
+
+
+@pytest.mark.parametrize(("fault", "end", "words"), ANSWERS + CHECKPOINTS)
+def test_a_checkpoint_that_does_not_come(
+    any_mode: Machine, origin: Origin, fault: str, end: tuple[int, str], words: str
+) -> None:
+    checkpoint_fails(any_mode, origin, fault, end, words)
+
+
+@pytest.mark.parametrize(("fault", "end", "words"), SLOW)
+def test_a_checkpoint_that_comes_too_slowly(
+    hurried: Machine, origin: Origin, fault: str, end: tuple[int, str], words: str
+) -> None:
+    checkpoint_fails(hurried, origin, fault, end, words)
 
 
 @pytest.mark.parametrize("kind", DEAD_ENDS)
-def test_a_host_that_is_dead(any_mode: Machine, origin: Origin, kind: str) -> None:
+def test_a_host_that_is_dead(hurried: Machine, origin: Origin, kind: str) -> None:
     words = {
         "refuses": ("no connection to the host", "check the URL"),
         "never-accepts": ("no connection to the host within 1s", "network"),
@@ -119,10 +142,10 @@ def test_a_host_that_is_dead(any_mode: Machine, origin: Origin, kind: str) -> No
     }[kind]
     url = f"https://{kind}.example.org/model.bin"
     end = UNAVAILABLE
-    fails(any_mode, "fetch", url, end=end, words=(url, *words))
+    fails(hurried, "fetch", url, end=end, words=(url, *words))
     repo = f"{kind}.example.org/o/r"
-    fails(any_mode, "load", repo, "one", end=end, words=(repo,))
-    fetches(any_mode, origin.add_file(HOST, fresh_path(), GOOD), GOOD)
+    fails(hurried, "load", repo, "one", end=end, words=(repo,))
+    fetches(hurried, origin.add_file(HOST, fresh_path(), GOOD), GOOD)
 
 
 def test_the_time_to_wait_is_told(any_mode: Machine, origin: Origin) -> None:
@@ -232,7 +255,7 @@ ARCHIVES = [
     *ANSWERS,
     ("404", (5, "REF_NOT_FOUND"), "HTTP 404"),
     ("page", UNAVAILABLE, "an HTML page in place of the archive"),
-    ("empty", (7, "BAD_ARCHIVE"), "ends too early"),
+    ("empty", (7, "BAD_ARCHIVE"), "it is empty|Try again later"),
     ("unmarked", (7, "BAD_ARCHIVE"), "gzip stream is damaged"),
     ("too-long", (7, "BAD_ARCHIVE"), "gzip stream is damaged"),
     ("gzip", (7, "BAD_ARCHIVE"), "gzip stream is damaged"),
@@ -290,9 +313,12 @@ def test_a_host_that_is_slow(
     for word in (repo, *words.split("|")):
         assert word in error["message"]
     loads(user, repo)
+    with origin.fault(fault, "github.com", f"/{repo}/info/refs"):
+        tree = user.json("load", repo, "one")["tree"]
+    assert "cached" in tree["warnings"][0]
 
 
-@pytest.mark.parametrize("fault", ["503", "busy", "limited", "cut", "silence", "page"])
+@pytest.mark.parametrize("fault", ["503", "busy", "limited", "cut", "page"])
 def test_refs_that_are_known_are_used_and_marked_stale(
     any_mode: Machine, origin: Origin, fault: str
 ) -> None:

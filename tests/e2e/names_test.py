@@ -28,14 +28,14 @@ def origin() -> Iterator[Origin]:
 
 @pytest.fixture(scope="module", params=MODES)
 def any_mode(origin: Origin, request: pytest.FixtureRequest) -> Iterator[Machine]:
-    machine = start_machine(request.param, origin, "")
+    machine = start_machine(request.param, origin)
     yield machine
     machine.close()
 
 
 @pytest.fixture(scope="module")
 def user(origin: Origin) -> Iterator[Machine]:
-    machine = start_machine("user", origin, "")
+    machine = start_machine("user", origin)
     yield machine
     machine.close()
 

@@ -9,17 +9,9 @@ from tests.e2e.system_machine import SystemMachine
 from tests.origin import Origin
 
 MODES = ["user", "system"]
-# Time-outs that let a test end soon.
-SHORT = """
-connect_timeout = "1s"
-stall_timeout = "1s"
-[refs]
-timeout = "1s"
-ttl = "0s"
-"""
 
 
-def start_machine(mode: str, origin: Origin, extra: str = SHORT) -> Machine:
+def start_machine(mode: str, origin: Origin, extra: str = "") -> Machine:
     """A machine with a user's daemon or the system's; `extra` begins in [net]."""
     if mode == "user":
         machine = Machine(origin)
