@@ -129,6 +129,11 @@ absl::Status Annotate(const absl::Status& status, absl::string_view prefix) {
 
 absl::Status ErrnoError(int error_number, absl::string_view what) {
   std::string message = absl::StrCat(what, ": ", std::strerror(error_number));
+  if (error_number == EFBIG) {
+    absl::StrAppend(&message,
+                    "; ulimit -f limits the files of this process: start it "
+                    "again with a higher limit");
+  }
   if (error_number == ENOSPC || error_number == EDQUOT) {
     return ReasonError(Reason::kDiskFull, message);
   }

@@ -56,8 +56,7 @@ class FileHandler final : public HttpHandler {
   absl::Status OnBody(absl::string_view bytes) override {
     if (response_.status != kHttpOk) return absl::OkStatus();
     HUBD_RETURN_IF_ERROR(Annotate(
-        WriteAll(fd_, bytes),
-        absl::StrCat("cannot store ", RedactUrl(url_), ", free some space")));
+        WriteAll(fd_, bytes), absl::StrCat("cannot store ", RedactUrl(url_))));
     hasher_.Update(bytes);
     progress_.done_bytes += bytes.size();
     WriteBack();

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "server/base/progress.h"
 #include "server/fetch/fetch_context.h"
+#include "server/store/way_out.h"
 
 namespace hubd {
 
@@ -79,6 +80,9 @@ class Operation : public std::enable_shared_from_this<Operation<Result>> {
 
   void Finish(absl::StatusOr<Result> result) {
     dropped_ = true;
+    if (!result.ok()) {
+      result = WithWayOut(result.status(), context_.parts.store.layout());
+    }
     done_(std::move(result));
   }
 

@@ -12,6 +12,7 @@
 #include "server/store/connections.h"
 #include "server/store/known_refs.h"
 #include "server/store/schema.h"
+#include "server/store/way_out.h"
 
 namespace hubd {
 namespace {
@@ -308,17 +309,16 @@ class SqliteCatalog final : public Catalog {
   absl::StatusOr<bool> AddTrust(const TrustEntry& entry) override {
     HUBD_ASSIGN_OR_RETURN(
         int64_t added,
-        connections_->Write(
-            "INSERT INTO trust (uid, host, owner, name, hub_dir, created_at)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-            {entry.uid, entry.repo.host, entry.repo.owner, entry.repo.name,
-             entry.hub_dir, Micros(entry.created_at)}));
+        Change("INSERT INTO trust (uid, host, owner, name, hub_dir, created_at)"
+               " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+               {entry.uid, entry.repo.host, entry.repo.owner, entry.repo.name,
+                entry.hub_dir, Micros(entry.created_at)}));
     return added > 0;
   }
 
   absl::StatusOr<int> RemoveTrust(uint32_t uid, const RepoId& repo,
                                   const std::string& hub_dir) override {
-    return connections_->Write(
+    return Change(
         "DELETE FROM trust WHERE uid = ?1 AND host = ?2 AND owner = ?3"
         " AND name = ?4 AND hub_dir = ?5",
         {uid, repo.host, repo.owner, repo.name, hub_dir});
@@ -326,7 +326,7 @@ class SqliteCatalog final : public Catalog {
 
   absl::StatusOr<int> RemoveAllTrust(uint32_t uid,
                                      const RepoId& repo) override {
-    return connections_->Write(
+    return Change(
         "DELETE FROM trust WHERE uid = ?1 AND host = ?2 AND owner = ?3"
         " AND name = ?4",
         {uid, repo.host, repo.owner, repo.name});
@@ -378,7 +378,16 @@ class SqliteCatalog final : public Catalog {
   }
 
   absl::Status Write(absl::string_view sql, std::vector<SqlValue> values) {
-    return connections_->Write(sql, std::move(values)).status();
+    return Change(sql, std::move(values)).status();
+  }
+
+  // How many rows changed.
+  absl::StatusOr<int64_t> Change(absl::string_view sql,
+                                 std::vector<SqlValue> values) {
+    absl::StatusOr<int64_t> changed =
+        connections_->Write(sql, std::move(values));
+    if (!changed.ok()) return WithWayOut(changed.status(), layout_);
+    return changed;
   }
 
   template <class Object>

@@ -23,6 +23,7 @@
 #include "server/store/record.h"
 #include "server/store/recovery.h"
 #include "server/store/seal.h"
+#include "server/store/way_out.h"
 
 namespace hubd {
 namespace {
@@ -44,17 +45,6 @@ bool Names(const std::string& path, int fd) {
   struct stat held;
   return ::stat(path.c_str(), &named) == 0 && ::fstat(fd, &held) == 0 &&
          SameFile(named, held);
-}
-
-// A full disk is the one failure that people can mend while hubd runs: tell
-// them how.
-absl::Status WithWayOut(const absl::Status& status, const Layout& layout) {
-  if (ReasonOf(status) != Reason::kDiskFull) return status;
-  return ReasonError(
-      Reason::kDiskFull,
-      absl::StrCat(status.message(), "; free space on the file system of ",
-                   layout.root(), " or choose another root with --dir"),
-      {{"path", layout.root()}});
 }
 
 // At the start all of the root must be in order.
@@ -367,7 +357,7 @@ absl::StatusOr<Object> Store::Commit(Object object) {
       WithWayOut(WriteFileDurably(Kind::Record(layout_, object),
                                   EncodeRecord(object), 0600),
                  layout_));
-  HUBD_RETURN_IF_ERROR(WithWayOut(Kind::Put(*catalog_, object), layout_));
+  HUBD_RETURN_IF_ERROR(Kind::Put(*catalog_, object));
   return object;
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.machine import ORDINARY_UID, Machine
+from tests.e2e.mounts import Mounts
 from tests.origin import Origin, add_sample
 
 
@@ -24,6 +25,13 @@ def machine(origin: Origin) -> Iterator[Machine]:
     machine = Machine(origin)
     yield machine
     machine.close()
+
+
+@pytest.fixture
+def mounts(machine: Machine) -> Iterator[Mounts]:
+    mounts = Mounts()
+    yield mounts
+    mounts.close()
 
 
 @pytest.fixture

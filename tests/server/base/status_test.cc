@@ -59,6 +59,8 @@ TEST(StatusTest, ErrnoSaysDiskFullOnlyForAFullDiskOrQuota) {
   EXPECT_EQ(ReasonOf(ErrnoError(EIO, "x")), std::nullopt);
   EXPECT_EQ(ErrnoError(EIO, "cannot read /x").message(),
             "cannot read /x: Input/output error");
+  EXPECT_NE(ErrnoError(EFBIG, "x").message().find("ulimit -f"),
+            absl::string_view::npos);
 }
 
 absl::StatusOr<int> Half(int number) {

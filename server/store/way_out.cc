@@ -1,0 +1,19 @@
+#include "server/store/way_out.h"
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status.h"
+
+namespace hubd {
+
+absl::Status WithWayOut(const absl::Status& status, const Layout& layout) {
+  if (ReasonOf(status) != Reason::kDiskFull) return status;
+  const Metadata metadata = {{"path", layout.root()}};
+  if (MetadataOf(status) == metadata) return status;
+  return ReasonError(
+      Reason::kDiskFull,
+      absl::StrCat(status.message(), "; free space on the file system of ",
+                   layout.root(), " or choose another root with --dir"),
+      metadata);
+}
+
+}  // namespace hubd

@@ -1,0 +1,17 @@
+// What people can do about a full disk.
+
+#ifndef HUBD_SERVER_STORE_WAY_OUT_H_
+#define HUBD_SERVER_STORE_WAY_OUT_H_
+
+#include "absl/status/status.h"
+#include "server/store/layout.h"
+
+namespace hubd {
+
+// A DISK_FULL with the way out added and the root as "path"; said once, however
+// often it is called. Any other status as it is.
+absl::Status WithWayOut(const absl::Status& status, const Layout& layout);
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_STORE_WAY_OUT_H_

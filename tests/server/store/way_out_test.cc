@@ -1,0 +1,31 @@
+#include "server/store/way_out.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "server/base/status.h"
+
+namespace hubd {
+namespace {
+
+TEST(WayOutTest, AFullDiskIsToldWithTheRootOnce) {
+  const Layout layout("/the/root");
+  const absl::Status told =
+      WithWayOut(ErrnoError(ENOSPC, "cannot write x"), layout);
+  EXPECT_EQ(told.message(),
+            "cannot write x: No space left on device; free space on the file "
+            "system of /the/root or choose another root with --dir");
+  EXPECT_EQ(ReasonOf(told), Reason::kDiskFull);
+  EXPECT_EQ(MetadataOf(told), (Metadata{{"path", "/the/root"}}));
+  EXPECT_EQ(WithWayOut(told, layout), told);
+}
+
+TEST(WayOutTest, AnyOtherStatusStays) {
+  const absl::Status other = ErrnoError(EIO, "x");
+  EXPECT_EQ(WithWayOut(other, Layout("/r")), other);
+  EXPECT_TRUE(WithWayOut(absl::OkStatus(), Layout("/r")).ok());
+}
+
+}  // namespace
+}  // namespace hubd
