@@ -1,5 +1,6 @@
 #include "server/fetch/tree_operation.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <variant>
@@ -52,7 +53,9 @@ void TreeOperation::AskRefs() {
         const RefsObject& refs = std::get<RefsObject>(fetched->object);
         silence_ = fetched->silence;
         if (!silence_.ok()) {
-          result_.stale_for = started_at_ - refs.asked_at;
+          // Not below zero where the clock was set back since.
+          result_.stale_for =
+              std::max(started_at_ - refs.asked_at, absl::ZeroDuration());
           result_.warnings = fetched->warnings;
         }
         Resolve(refs);
