@@ -163,6 +163,13 @@ absl::StatusOr<Fetched> FetchUrl(const FetchContext& context,
   return fetched;
 }
 
+absl::StatusOr<Fetched> VerifyBlob(const FetchContext& context,
+                                   const CheckpointObject& checkpoint,
+                                   FlightTable::Context& flight) {
+  HUBD_RETURN_IF_ERROR(context.parts.store.Verify(checkpoint, flight.stop()));
+  return Fetched{checkpoint};
+}
+
 absl::StatusOr<Fetched> UnpackBlob(const FetchContext& context,
                                    const std::string& sha256,
                                    FlightTable::Context& flight) {

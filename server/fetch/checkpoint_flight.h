@@ -19,6 +19,11 @@ absl::StatusOr<Fetched> FetchUrl(const FetchContext& context,
                                  const std::string& url, bool refresh,
                                  FlightTable::Context& flight);
 
+// Compares the bytes of a stored blob with its digest; see Store::Verify.
+absl::StatusOr<Fetched> VerifyBlob(const FetchContext& context,
+                                   const CheckpointObject& checkpoint,
+                                   FlightTable::Context& flight);
+
 // Unpacks the stored zip archive with this digest and publishes the directory.
 absl::StatusOr<Fetched> UnpackBlob(const FetchContext& context,
                                    const std::string& sha256,

@@ -176,6 +176,41 @@ void CheckpointOperation::Accept(const Fetched& fetched) {
   result_.cached = fetched.cached;
   // They doubt that the bytes are whole; the expected digest has settled that.
   if (request_.sha256_prefix.empty()) result_.warnings = fetched.warnings;
+  // Who names a digest gets no bytes that nobody has looked at.
+  if (fetched.cached && !request_.sha256_prefix.empty()) return Verify();
+  Deliver();
+}
+
+// A stat, no more, if this daemon has looked at them.
+void CheckpointOperation::Verify() {
+  LookUp<bool>(
+      [this] { return context().parts.store.IsVerified(result_.checkpoint); },
+      [this](bool verified) {
+        if (verified) return Deliver();
+        ReadAndVerify();
+      });
+}
+
+void CheckpointOperation::ReadAndVerify() {
+  const CheckpointObject& checkpoint = result_.checkpoint;
+  Join(
+      {kSharedDomain, absl::StrCat("verified ", checkpoint.sha256)},
+      [context = context(), checkpoint](FlightTable::Context& flight) {
+        return VerifyBlob(context, checkpoint, flight);
+      },
+      nullptr,
+      [this](const absl::StatusOr<Fetched>& verified) {
+        if (verified.ok()) return Deliver();
+        // What was damaged is gone; the origin has it.
+        if (ReasonOf(verified.status()) == Reason::kDigestMismatch &&
+            !request_.offline) {
+          return Fetch();
+        }
+        Finish(verified.status());
+      });
+}
+
+void CheckpointOperation::Deliver() {
   if (!request_.unpack) return Finish(std::move(result_));
   using Found = absl::StatusOr<Contents>;
   LookUp<Found>(

@@ -33,6 +33,9 @@ class CheckpointOperation final : public Operation<CheckpointResult> {
   void Decide(absl::StatusOr<std::optional<CheckpointObject>> known);
   void Fetch();
   void Accept(const Fetched& fetched);
+  void Verify();
+  void ReadAndVerify();
+  void Deliver();
   void Unpack();
 
   const CheckpointRequest request_;

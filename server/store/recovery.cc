@@ -14,6 +14,7 @@
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
+#include "server/store/index_file.h"
 #include "server/store/object_kind.h"
 #include "server/store/record.h"
 
@@ -239,6 +240,34 @@ absl::Status Recover(const Layout& layout, Catalog& catalog) {
   HUBD_RETURN_IF_ERROR(
       RecoverKind<UnpackedObject>(layout, catalog, layout.unpacked(), 1));
   return RecoverRefs(layout, catalog);
+}
+
+// No trust is taken out of a broken index: of a row in it nobody can say that
+// it is what a user decided.
+absl::StatusOr<std::unique_ptr<Catalog>> OpenAndRecover(const Layout& layout,
+                                                        bool fresh,
+                                                        absl::Time now) {
+  auto open = [&layout]() -> absl::StatusOr<std::unique_ptr<Catalog>> {
+    HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
+                          Catalog::Open(layout));
+    HUBD_RETURN_IF_ERROR(Recover(layout, *catalog));
+    return catalog;
+  };
+  absl::Status broken;
+  if (!fresh) broken = CheckIndexIsThere(layout);
+  if (broken.ok()) {
+    absl::StatusOr<std::unique_ptr<Catalog>> catalog = open();
+    if (!absl::IsDataLoss(catalog.status())) return catalog;
+    broken = catalog.status();
+  } else if (!absl::IsDataLoss(broken)) {
+    return broken;
+  }
+  HUBD_ASSIGN_OR_RETURN(std::string kept, SetIndexAside(layout, now));
+  HUBD_LOG(kWarning) << "event=index_made_anew why="
+                     << LogQuote(broken.message())
+                     << " kept=" << LogQuote(IsThere(kept) ? kept : "")
+                     << " lost=\"trust: it is asked for again\"";
+  return open();
 }
 
 }  // namespace hubd

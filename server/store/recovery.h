@@ -3,7 +3,11 @@
 #ifndef HUBD_SERVER_STORE_RECOVERY_H_
 #define HUBD_SERVER_STORE_RECOVERY_H_
 
+#include <memory>
+
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/store/catalog.h"
 #include "server/store/layout.h"
 
@@ -21,6 +25,16 @@ namespace hubd {
 //
 // REQUIRES: the root is locked by the caller and not yet used.
 absl::Status Recover(const Layout& layout, Catalog& catalog);
+
+// The catalog, opened and recovered; made anew from the records where it is
+// broken or, in a root that is not `fresh`, missing: a broken one is set aside
+// (index_file.h), and the log says so and what only it knew. What cannot be
+// read is not broken: that is an error, and so is an index of a newer hubd.
+//
+// REQUIRES: the same.
+absl::StatusOr<std::unique_ptr<Catalog>> OpenAndRecover(const Layout& layout,
+                                                        bool fresh,
+                                                        absl::Time now);
 
 }  // namespace hubd
 

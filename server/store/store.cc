@@ -9,16 +9,18 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <type_traits>
+#include <vector>
 
 #include "absl/random/random.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "server/base/digest.h"
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
-#include "server/store/index_file.h"
 #include "server/store/object_kind.h"
 #include "server/store/record.h"
 #include "server/store/recovery.h"
@@ -163,37 +165,6 @@ absl::Status MakeFolders(const Layout& layout) {
   return WriteFileDurably(layout.cachedir_tag(), kCachedirTag, 0644);
 }
 
-absl::StatusOr<std::unique_ptr<Catalog>> OpenRecovered(const Layout& layout) {
-  HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
-                        Catalog::Open(layout));
-  HUBD_RETURN_IF_ERROR(Recover(layout, *catalog));
-  return catalog;
-}
-
-// The index, made anew from the records where it is broken or, in a root that
-// is not `fresh`, missing. What cannot be read is not broken: that ends the
-// start, and so does an index of a newer hubd. No trust is taken out of a
-// broken index: of a row in it nobody can say that it is what a user decided.
-absl::StatusOr<std::unique_ptr<Catalog>> OpenCatalog(const Layout& layout,
-                                                     bool fresh,
-                                                     absl::Time now) {
-  absl::Status broken;
-  if (!fresh) broken = CheckIndexIsThere(layout);
-  if (broken.ok()) {
-    absl::StatusOr<std::unique_ptr<Catalog>> catalog = OpenRecovered(layout);
-    if (!absl::IsDataLoss(catalog.status())) return catalog;
-    broken = catalog.status();
-  } else if (!absl::IsDataLoss(broken)) {
-    return broken;
-  }
-  HUBD_ASSIGN_OR_RETURN(std::string kept, SetIndexAside(layout, now));
-  HUBD_LOG(kWarning) << "event=index_made_anew why="
-                     << LogQuote(broken.message())
-                     << " kept=" << LogQuote(IsThere(kept) ? kept : "")
-                     << " lost=\"trust: it is asked for again\"";
-  return OpenRecovered(layout);
-}
-
 // Makes the missing directories between `top` and `path`, durably. `top` is
 // there.
 absl::Status MakeParents(const std::string& top, const std::string& path) {
@@ -210,6 +181,20 @@ absl::Status SealFile(const std::string& path) {
     return absl::OkStatus();
   }
   return ErrnoError(errno, absl::StrCat("cannot sync ", path));
+}
+
+// The sha-256 of a file.
+absl::StatusOr<std::string> HashUntil(int fd, const std::string& path,
+                                      const std::stop_token& stop) {
+  Hasher hasher;
+  std::vector<char> buffer(1 << 20);
+  while (!stop.stop_requested()) {
+    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
+    if (count < 0) return ErrnoError(errno, absl::StrCat("cannot read ", path));
+    if (count == 0) return hasher.Finish();
+    hasher.Update({buffer.data(), static_cast<size_t>(count)});
+  }
+  return absl::CancelledError(absl::StrCat("stopped reading ", path));
 }
 
 std::string RandomWord() {
@@ -251,7 +236,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(Options options,
     HUBD_ASSIGN_OR_RETURN(bool fresh, CheckVersion(layout));
     HUBD_RETURN_IF_ERROR(MakeFolders(layout));
     HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
-                          OpenCatalog(layout, fresh, clock.Now()));
+                          OpenAndRecover(layout, fresh, clock.Now()));
     return std::make_unique<Store>(layout, clock, std::move(root),
                                    std::move(lock), std::move(catalog));
   };
@@ -309,30 +294,45 @@ absl::StatusOr<Store::StagedFile> Store::StageFile() {
       ErrnoError(errno, absl::StrCat("cannot make ", staging.path())), layout_);
 }
 
-// Where the object is there, whole, the staged one goes: both have the same
-// content. The directory is synced then too, since who put it may not have come
-// so far.
+// Where the object is there, the staged one goes: both have the same content.
+// The directory is synced then too, since who put it may not have come so far.
 template <class Object>
 absl::Status Store::MoveIn(Staging staging, const Object& object) {
   const std::string parent = std::filesystem::path(object.path).parent_path();
   HUBD_RETURN_IF_ERROR(MakeParents(layout_.store(), parent));
   {
     MutexLock lock(move_mutex_);
-    if (!ObjectKind<Object>::IsWhole(object)) {
-      HUBD_RETURN_IF_ERROR(ClearAway(object.path));
-      if (std::rename(staging.path().c_str(), object.path.c_str()) != 0) {
-        return ErrnoError(errno, absl::StrCat("cannot make ", object.path));
-      }
+    if (!IsAsGood(object)) {
+      HUBD_RETURN_IF_ERROR(Replace(staging.path(), object.path));
       staging.path_.clear();
     }
   }
   return SyncDirectory(parent);
 }
 
+template <class Object>
+bool Store::IsAsGood(const Object& object) const {
+  if constexpr (std::is_same_v<Object, CheckpointObject>) {
+    return IsVerified(object);
+  } else {
+    return ObjectKind<Object>::IsWhole(object);
+  }
+}
+
+absl::Status Store::Replace(const std::string& from, const std::string& to) {
+  if (std::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+  // A file cannot take a directory's place, nor a directory a file's.
+  if (errno == EISDIR || errno == ENOTDIR) {
+    HUBD_RETURN_IF_ERROR(ClearAway(to));
+    if (std::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+  }
+  return ErrnoError(errno, absl::StrCat("cannot make ", to));
+}
+
 // By a rename, so that who has it open keeps what he has.
 absl::Status Store::ClearAway(const std::string& path) {
   Staging away(NextStagingPath());
-  if (std::rename(path.c_str(), away.path().c_str()) == 0 || errno == ENOENT) {
+  if (std::rename(path.c_str(), away.path().c_str()) == 0) {
     return absl::OkStatus();
   }
   return ErrnoError(errno, absl::StrCat("cannot remove ", path));
@@ -367,6 +367,10 @@ absl::StatusOr<CheckpointObject> Store::PublishCheckpoint(
   absl::Status status = SealFile(staging.path());
   if (status.ok()) status = MoveIn(std::move(staging), checkpoint);
   HUBD_RETURN_IF_ERROR(WithWayOut(status, layout_));
+  // Its digest was made from the bytes as they came.
+  if (auto info = LookAt(checkpoint.path)) {
+    verified_.Note(checkpoint.path, *info);
+  }
   return RecordCheckpoint(std::move(checkpoint));
 }
 
@@ -435,6 +439,40 @@ absl::StatusOr<std::optional<CheckpointObject>> Store::FindCheckpoint(
 absl::StatusOr<std::optional<UnpackedObject>> Store::FindUnpacked(
     const std::string& sha256) {
   return IfWhole(catalog_->LookupUnpacked(sha256));
+}
+
+bool Store::IsVerified(const CheckpointObject& checkpoint) const {
+  return verified_.Has(checkpoint.path);
+}
+
+absl::Status Store::Verify(const CheckpointObject& checkpoint,
+                           const std::stop_token& stop) {
+  const std::string& path = checkpoint.path;
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat info;
+  if (!fd.valid() || ::fstat(fd.get(), &info) != 0) {
+    return ErrnoError(errno, absl::StrCat("cannot open ", path));
+  }
+  HUBD_ASSIGN_OR_RETURN(std::string actual, HashUntil(fd.get(), path, stop));
+  if (actual == checkpoint.sha256) {
+    verified_.Note(path, info);
+    return absl::OkStatus();
+  }
+  HUBD_LOG(kError) << "event=blob_damaged path=" << LogQuote(path)
+                   << " actual=" << actual;
+  MutexLock lock(move_mutex_);
+  // Somebody may have put a good one there.
+  if (Names(path, fd.get())) HUBD_RETURN_IF_ERROR(ClearAway(path));
+  const std::string url = RedactUrl(checkpoint.url);
+  return ReasonError(
+      Reason::kDigestMismatch,
+      absl::StrCat("the stored bytes of ", url,
+                   " were damaged: they have the "
+                   "sha256 ",
+                   actual, ", not ", checkpoint.sha256,
+                   "; they are not delivered and were removed. Call it once "
+                   "with the network"),
+      {{"url", url}, {"expected", checkpoint.sha256}, {"actual", actual}});
 }
 
 bool Store::HasBlob(const std::string& sha256) const {

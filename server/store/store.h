@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -24,6 +25,7 @@
 #include "server/store/catalog.h"
 #include "server/store/layout.h"
 #include "server/store/objects.h"
+#include "server/store/verified_blobs.h"
 
 namespace hubd {
 
@@ -88,8 +90,9 @@ class Store {
   };
   absl::StatusOr<StagedFile> StageFile();
 
-  // Publishes a staged file as the blob `checkpoint.sha256` (already there: the
-  // staged one goes) and the checkpoint. Fills path and created_at.
+  // Publishes a staged file as the blob `checkpoint.sha256` (already there and
+  // verified: the staged one goes, else it takes its place) and the checkpoint.
+  // Fills path and created_at.
   absl::StatusOr<CheckpointObject> PublishCheckpoint(
       Staging staging, CheckpointObject checkpoint);
   // The same for bytes that are stored already: a new validator, or the same
@@ -113,6 +116,13 @@ class Store {
       const std::string& domain, const std::string& url);
   absl::StatusOr<std::optional<UnpackedObject>> FindUnpacked(
       const std::string& sha256);
+  // Whether a blob's bytes are known to be those of its digest: this process
+  // compared them, and stat sees no change since.
+  bool IsVerified(const CheckpointObject& checkpoint) const;
+  // Compares them. DIGEST_MISMATCH where they are others: the blob is then
+  // removed, so that nobody else gets it. CANCELLED soon after the stop.
+  absl::Status Verify(const CheckpointObject& checkpoint,
+                      const std::stop_token& stop);
   // Whether a blob is stored.
   bool HasBlob(const std::string& sha256) const;
 
@@ -124,7 +134,12 @@ class Store {
   absl::Status MoveIn(Staging staging, const Object& object);
   template <class Object>
   absl::Status MoveInDirectory(Staging staging, const Object& object);
-  // Removes what is at `path`, in the way of an object.
+  // Whether what is at object.path is as good as what is staged for it.
+  template <class Object>
+  bool IsAsGood(const Object& object) const;
+  // Renames over whatever is at `to`.
+  absl::Status Replace(const std::string& from, const std::string& to);
+  // Removes what is at `path`.
   absl::Status ClearAway(const std::string& path);
   // The commit point, then the row.
   template <class Object>
@@ -143,8 +158,10 @@ class Store {
   const std::string staging_prefix_;
   std::atomic<int64_t> staged_count_{0};
 
-  // Between the look whether an object is there and the rename that puts it.
+  // Between the look whether an object is there and the rename that puts it or
+  // takes it away.
   Mutex move_mutex_;
+  VerifiedBlobs verified_;
 };
 
 // Who holds, or held last, the root: what a daemon wrote into LOCK. NOT_FOUND

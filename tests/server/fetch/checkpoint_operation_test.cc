@@ -64,6 +64,27 @@ TEST_F(CheckpointOperationTest, AWrongHashIsNotDeliveredAndNotKept) {
   EXPECT_FALSE(store_->HasBlob(Sha256Hex("weights")));
 }
 
+TEST_F(CheckpointOperationTest, DamagedBytesAreFetchedAgainForWhoNamesADigest) {
+  http_.Serve(kUrl, "weights");
+  const std::string path = FetchCheckpoint(Request())->checkpoint.path;
+  ASSERT_TRUE(WriteFileDurably(path, "wEights", 0444).ok());
+  auto again = FetchCheckpoint(Request(Sha256Hex("weights").substr(0, 8)));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(*ReadFile(path), "weights");
+  EXPECT_EQ(http_.requests().size(), 2u);
+}
+
+TEST_F(CheckpointOperationTest, DamagedBytesAreNotDeliveredOfflineEither) {
+  http_.Serve(kUrl, "weights");
+  const std::string path = FetchCheckpoint(Request())->checkpoint.path;
+  ASSERT_TRUE(WriteFileDurably(path, "wEights", 0444).ok());
+  CheckpointRequest request = Request(Sha256Hex("weights"));
+  request.offline = true;
+  EXPECT_EQ(ReasonOf(FetchCheckpoint(request).status()),
+            Reason::kDigestMismatch);
+  EXPECT_EQ(ReasonOf(FetchCheckpoint(request).status()), Reason::kOfflineMiss);
+}
+
 TEST_F(CheckpointOperationTest, OneCallersWrongHashDisturbsNobody) {
   Hold("weights");
   auto wrong = StartCheckpoint(Request("00000000"));

@@ -151,7 +151,7 @@ TEST_F(StoreTest, WhatIsNotAsItsRecordSaysIsNotFoundAndPutAnew) {
   const std::vector<std::function<bool()>> damages = {
       [&] { return ::truncate(path.c_str(), 4) == 0; },
       [&] {
-        return ::unlink(path.c_str()) == 0 && ::mkdir(path.c_str(), 0) == 0;
+        return ::unlink(path.c_str()) == 0 && ::mkdir(path.c_str(), 0700) == 0;
       },
       [&] {
         return ::unlink(path.c_str()) == 0 && ::mkfifo(path.c_str(), 0644) == 0;
@@ -169,6 +169,36 @@ TEST_F(StoreTest, WhatIsNotAsItsRecordSaysIsNotFoundAndPutAnew) {
   }
   EXPECT_EQ(*ReadFile(layout_.version()), "1\n");
   EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
+}
+
+TEST_F(StoreTest, AFlippedByteIsFoundByVerifyAndTheBlobGoes) {
+  CheckpointObject blob = Publish("bytes", "https://h/x");
+  EXPECT_TRUE(store_->IsVerified(blob));
+  ASSERT_EQ(::chmod(blob.path.c_str(), 0644), 0);
+  EXPECT_FALSE(store_->IsVerified(blob));
+  ASSERT_TRUE(store_->Verify(blob, {}).ok());
+  EXPECT_TRUE(store_->IsVerified(blob));
+  ASSERT_TRUE(WriteFileDurably(blob.path, "bYtes", 0444).ok());
+  EXPECT_FALSE(store_->IsVerified(blob));
+  absl::Status status = store_->Verify(blob, {});
+  EXPECT_EQ(ReasonOf(status), Reason::kDigestMismatch);
+  EXPECT_EQ(MetadataOf(status)["actual"], Sha256Hex("bYtes"));
+  EXPECT_EQ(*store_->FindCheckpoint("shared", "https://h/x"), std::nullopt);
+  EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
+}
+
+TEST_F(StoreTest, ProvenBytesTakeThePlaceOfThoseThatMayHaveChanged) {
+  const std::string path = Publish("bytes", "https://h/x").path;
+  ASSERT_TRUE(WriteFileDurably(path, "bYtes", 0444).ok());
+  EXPECT_EQ(*ReadFile(Publish("bytes", "https://h/y").path), "bytes");
+}
+
+TEST_F(StoreTest, VerifyStopsWhenTold) {
+  CheckpointObject blob = Publish("bytes", "https://h/x");
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_TRUE(absl::IsCancelled(store_->Verify(blob, stop.get_token())));
+  EXPECT_TRUE(store_->HasBlob(blob.sha256));
 }
 
 TEST_F(StoreTest, ATreeThatIsNoDirectoryIsNotFoundAndPutAnew) {
