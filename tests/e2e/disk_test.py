@@ -119,7 +119,7 @@ def test_no_inodes(machine: Machine, origin: Origin, mounts: Mounts) -> None:
     mounts.tmpfs(machine.root, machine.uid, "size=16m,nr_inodes=60")
     pid = machine.daemon_pid()
     url = origin.add_file(MODELS, "/m/a.bin", b"bytes")
-    fillers = []
+    fillers: list[Path] = []
     try:
         while True:
             fillers.append(machine.root / f"filler{len(fillers)}")
