@@ -6,9 +6,12 @@
 
 #include <csignal>
 #include <iostream>
+#include <system_error>
 
 #include "absl/strings/string_view.h"
 #include "server/base/log.h"
+#include "server/base/standard_fds.h"
+#include "server/base/thread.h"
 #include "server/daemon/command_line.h"
 #include "server/daemon/run.h"
 #include "server/rpc/host_stream.h"
@@ -44,6 +47,7 @@ int Main(int argc, char** argv) {
   if (argc > 1 && absl::string_view(argv[1]) == kSandboxLaunchCommand) {
     return SandboxLaunchMain(argc, argv);
   }
+  FillStandardFds();
   absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
   if (!line.ok()) {
     std::cerr << "hubd: " << line.status().message()
@@ -67,4 +71,12 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace hubd
 
-int main(int argc, char** argv) { return hubd::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return hubd::Main(argc, argv);
+  } catch (const std::system_error& error) {
+    // Nothing runs without its threads.
+    std::cerr << "hubd: " << hubd::NoThread(error).message() << std::endl;
+    return 1;
+  }
+}

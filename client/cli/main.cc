@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -18,7 +19,9 @@
 #include "client/cli/interrupt.h"
 #include "client/cli/run.h"
 #include "client/cli/session.h"
+#include "server/base/standard_fds.h"
 #include "server/base/status.h"
+#include "server/base/thread.h"
 
 namespace hubd {
 namespace {
@@ -99,6 +102,7 @@ int RunRun(Arguments arguments) {
 }
 
 int Main(int argc, const char* const* argv) {
+  FillStandardFds();
   std::variant<Arguments, EarlyExit> parsed = ParseArguments(argc, argv);
   if (const EarlyExit* early = std::get_if<EarlyExit>(&parsed)) {
     std::fputs(early->out.c_str(), stdout);
@@ -116,4 +120,13 @@ int Main(int argc, const char* const* argv) {
 }  // namespace
 }  // namespace hubd
 
-int main(int argc, char** argv) { return hubd::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return hubd::Main(argc, argv);
+  } catch (const std::system_error& error) {
+    // Nothing runs without its threads.
+    std::fprintf(stderr, "hubctl: %s\n",
+                 hubd::NoThread(error).ToString().c_str());
+    return hubd::kExitFailed;
+  }
+}

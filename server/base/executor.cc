@@ -8,7 +8,10 @@
 namespace hubd {
 
 ThreadPool::ThreadPool(std::string name, int max_threads)
-    : name_(std::move(name)), max_threads_(max_threads) {}
+    : name_(std::move(name)), max_threads_(max_threads) {
+  MutexLock lock(mutex_);
+  StartThread();
+}
 
 ThreadPool::~ThreadPool() {
   std::vector<std::thread> threads;
@@ -39,8 +42,7 @@ void ThreadPool::StartThread() {
     threads_.emplace_back([this] { Run(); });
     pthread_setname_np(threads_.back().native_handle(), name_.c_str());
   } catch (const std::system_error&) {
-    // The system has no thread to give. Those that run will do the work;
-    // without one it would wait for ever.
+    // The system has no thread to give. Those that run will do the work.
     if (threads_.empty()) throw;
   }
 }

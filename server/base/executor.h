@@ -22,12 +22,13 @@ class Executor {
   virtual void Post(std::function<void()> work) = 0;
 };
 
-// At most `max_threads` threads that run work in the order of posting. Threads
-// start when work finds none idle. The destructor runs what was posted, then
-// joins.
+// One to `max_threads` threads that run work in the order of posting. The first
+// starts with the pool, so that Post cannot fail; further ones when work finds
+// none idle. The destructor runs what was posted, then joins.
 class ThreadPool final : public Executor {
  public:
-  // `name` is what tools show for the threads; at most 15 characters.
+  // `name` is what tools show for the threads; at most 15 characters. Throws
+  // std::system_error where the system has no thread to give.
   ThreadPool(std::string name, int max_threads);
   ~ThreadPool() override;
 

@@ -2,11 +2,13 @@
 
 #include <iostream>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
+#include "server/base/thread.h"
 #include "server/daemon/config.h"
 #include "server/daemon/daemon.h"
 #include "server/daemon/places.h"
@@ -46,13 +48,21 @@ absl::Status Fail(const absl::Status& status, Readiness& readiness) {
   return status;
 }
 
+absl::StatusOr<std::unique_ptr<Daemon>> TryStart(Daemon::Options options) {
+  try {
+    return Daemon::Start(std::move(options));
+  } catch (const std::system_error& error) {
+    return NoThread(error);
+  }
+}
+
 // A started daemon; the client that waits has been told, either way.
 absl::StatusOr<std::unique_ptr<Daemon>> StartDaemon(const CommandLine& line,
                                                     Readiness& readiness) {
   absl::StatusOr<Config> config = ConfigOf(line);
   if (!config.ok()) return Fail(config.status(), readiness);
   const std::string root = RootOf(line, *config);
-  absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon = TryStart(
       {.config = *std::move(config),
        .root = root,
        .socket = line.socket,

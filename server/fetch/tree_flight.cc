@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
+#include "server/base/thread.h"
 #include "server/fetch/archive.h"
 #include "server/fetch/byte_pipe.h"
 
@@ -82,12 +83,13 @@ absl::StatusOr<UnpackedTree> DownloadInto(const FetchContext& context,
                                           FlightTable::Context& flight) {
   BytePipe pipe(kPipeBytes);
   absl::StatusOr<UnpackedTree> unpacked = absl::UnknownError("not unpacked");
-  std::jthread unpacker([&, stop = flight.stop()] {
-    unpacked = UnpackTree(
-        [&](char* buffer, size_t size) { return pipe.Read(buffer, size); },
-        directory, context.options.tree_limits, stop);
-    pipe.CloseReader(unpacked.status());
-  });
+  HUBD_ASSIGN_OR_RETURN(
+      std::jthread unpacker, StartThread([&, stop = flight.stop()] {
+        unpacked = UnpackTree(
+            [&](char* buffer, size_t size) { return pipe.Read(buffer, size); },
+            directory, context.options.tree_limits, stop);
+        pipe.CloseReader(unpacked.status());
+      }));
   HttpRequest request;
   request.url = ArchiveUrl(key);
   ArchiveHandler handler(

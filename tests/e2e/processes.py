@@ -1,0 +1,95 @@
+"""Looks at the processes of a machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.e2e.machine import Machine
+
+PATIENCE_SECONDS = 60
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Waits for a state that nothing announces; fails after a while."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, f"it did not come to pass: {what}"
+        time.sleep(0.01)
+
+
+def children(pid: int) -> list[int]:
+    """The child processes of all threads of a process."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += map(int, task.read_text().split())
+        except OSError:
+            continue
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    below = children(pid)
+    return below + [one for child in below for one in descendants(child)]
+
+
+def command(pid: int) -> list[str]:
+    """What a process was started with; empty where it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return []
+    return [os.fsdecode(word) for word in text.split(b"\0")[:-1]]
+
+
+def worker_hosts(daemon: int) -> list[int]:
+    return [pid for pid in children(daemon) if "worker-host" in command(pid)]
+
+
+def workers(daemon: int) -> list[int]:
+    """All processes of the sandboxes that run, bubblewrap's among them."""
+    return [one for host in worker_hosts(daemon) for one in descendants(host)]
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended; one that nobody collects counts."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return status.rpartition(")")[2].split()[0] in "ZX"
+
+
+def wait_gone(*pids: int) -> None:
+    wait_until(lambda: all(map(is_gone, pids)), f"the processes {pids} end")
+
+
+def open_files(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def threads(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def resident_bytes(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def kill_all(pids: list[int], number: signal.Signals = signal.SIGKILL) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+
+
+def wait_idle(machine: Machine) -> None:
+    """Until the daemon has nothing to do, and nothing half done on disk."""
+    wait_until(lambda: machine.json("status")["jobs"] == 0, "no job is left")
+    wait_until(lambda: not list(machine.store("tmp").iterdir()), "tmp is empty")
