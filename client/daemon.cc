@@ -24,6 +24,15 @@ namespace {
 constexpr absl::Duration kStart = absl::Seconds(30);
 constexpr absl::Duration kHeld = absl::Seconds(10);
 constexpr absl::Duration kPoll = absl::Milliseconds(50);
+constexpr size_t kShownWord = 200;
+
+// As ConnectToDaemon; an invalid descriptor where nobody can be reached.
+absl::StatusOr<UniqueFd> TryConnect(const std::string& path,
+                                    const CallLimit& limit) {
+  absl::StatusOr<UniqueFd> fd = ConnectToDaemon(path, limit);
+  if (absl::IsNotFound(fd.status())) return UniqueFd();
+  return fd;
+}
 
 // Connects to where the root's daemon says it listens; an invalid descriptor
 // where nobody answers there.
@@ -33,7 +42,7 @@ absl::StatusOr<UniqueFd> ConnectByAddress(const std::string& root,
   if (!content.ok()) return UniqueFd();
   const std::string path = content->substr(0, content->find('\n'));
   if (path.empty()) return UniqueFd();
-  return ConnectToDaemon(path, limit);
+  return TryConnect(path, limit);
 }
 
 absl::StatusOr<UniqueFd> TakeStartLock(const std::string& path,
@@ -75,7 +84,7 @@ absl::StatusOr<UniqueFd> Start(const std::string& root,
                         StartDaemon(program, root, limit));
   switch (word.kind) {
     case StartReport::Kind::kReady: {
-      HUBD_ASSIGN_OR_RETURN(UniqueFd fd, ConnectToDaemon(word.socket, limit));
+      HUBD_ASSIGN_OR_RETURN(UniqueFd fd, TryConnect(word.socket, limit));
       if (fd.valid()) return fd;
       break;
     }
@@ -84,6 +93,12 @@ absl::StatusOr<UniqueFd> Start(const std::string& root,
     case StartReport::Kind::kError:
       return absl::UnavailableError(
           absl::StrCat("hubd did not start: ", CleanText(word.text)));
+    case StartReport::Kind::kOther:
+      return absl::UnavailableError(absl::StrCat(
+          program,
+          " is not hubd: in place of a word about its start it said \"",
+          CleanLine(word.text.substr(0, kShownWord)),
+          "\"; set HUBD_DAEMON to the program hubd"));
     case StartReport::Kind::kEnded:
       break;
   }
@@ -131,15 +146,14 @@ DaemonPlace PlaceFromEnvironment(const std::string& root) {
 absl::StatusOr<UniqueFd> FindOrStartDaemon(const DaemonPlace& place,
                                            const CallLimit& limit) {
   if (!place.socket.empty()) {
-    HUBD_ASSIGN_OR_RETURN(UniqueFd fd, ConnectToDaemon(place.socket, limit));
-    if (fd.valid()) return fd;
-    return absl::UnavailableError(
-        absl::StrCat("no hubd answers at ", place.socket,
-                     ": start one there, or name no socket (--socket, "
-                     "HUBD_SOCKET)"));
+    absl::StatusOr<UniqueFd> fd = ConnectToDaemon(place.socket, limit);
+    if (!absl::IsNotFound(fd.status())) return fd;
+    return absl::UnavailableError(absl::StrCat(
+        "no hubd answers at ", place.socket, " (", fd.status().message(),
+        "): start one there, or name no socket (--socket, HUBD_SOCKET)"));
   }
   HUBD_ASSIGN_OR_RETURN(UniqueFd system,
-                        ConnectToDaemon(place.system_socket, limit));
+                        TryConnect(place.system_socket, limit));
   if (system.valid()) return system;
   HUBD_ASSIGN_OR_RETURN(UniqueFd fd, ConnectByAddress(place.root, limit));
   if (fd.valid()) return fd;

@@ -50,8 +50,7 @@ absl::StatusOr<UniqueFd> ConnectToDaemon(const std::string& path,
   struct sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path)) {
-    return absl::UnavailableError(absl::StrCat(
-        "the path of the socket is longer than the system allows: ", path));
+    return absl::NotFoundError("its path is longer than a socket's may be");
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -59,7 +58,7 @@ absl::StatusOr<UniqueFd> ConnectToDaemon(const std::string& path,
   while (::connect(fd.get(), reinterpret_cast<struct sockaddr*>(&address),
                    sizeof(address)) != 0) {
     if (errno == EINTR) continue;
-    if (errno != EAGAIN) return UniqueFd();
+    if (errno != EAGAIN) return absl::NotFoundError(std::strerror(errno));
     // The daemon is there and its queue of connections is full.
     HUBD_RETURN_IF_ERROR(limit.Pause(absl::Milliseconds(10)));
   }

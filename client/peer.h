@@ -19,8 +19,8 @@ namespace hubd {
 bool BelievesPeer(uid_t peer, uid_t own, std::optional<uid_t> service);
 
 // A non-blocking connection to the socket at `path`, whose peer is believed.
-// An invalid descriptor where nobody answers. UNAVAILABLE where another user's
-// process does: nothing may be sent there.
+// NOT_FOUND says why nobody can be reached there. UNAVAILABLE where another
+// user's process answers: nothing may be sent there.
 absl::StatusOr<UniqueFd> ConnectToDaemon(const std::string& path,
                                          const CallLimit& limit);
 

@@ -1,6 +1,7 @@
 #include "client/root.h"
 
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -24,12 +25,22 @@ std::string ExpandHome(const std::string& path) {
   return path;
 }
 
-// Whether `path` is a directory, no link, of the caller, which `mask` does not
-// open to others.
-bool IsOwnDirectory(const std::string& path, mode_t mask) {
+// Whether the path of a socket in `directory` fits into a socket's address.
+bool HasRoomForSocket(const std::string& directory) {
+  constexpr absl::string_view kName = "/0123456789abcdef.sock";
+  return directory.size() + kName.size() < sizeof(sockaddr_un::sun_path);
+}
+
+// As the daemon finds it, which listens there.
+std::string SocketDirectoryPath() {
+  const std::string runtime = EnvironmentOrEmpty("XDG_RUNTIME_DIR");
   struct stat info;
-  return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode) &&
-         info.st_uid == ::geteuid() && (info.st_mode & mask) == 0;
+  if (absl::StartsWith(runtime, "/") && ::stat(runtime.c_str(), &info) == 0 &&
+      S_ISDIR(info.st_mode) && info.st_uid == ::geteuid()) {
+    std::string directory = absl::StrCat(runtime, "/hubd");
+    if (HasRoomForSocket(directory)) return directory;
+  }
+  return absl::StrCat("/tmp/hubd-", ::geteuid());
 }
 
 }  // namespace
@@ -64,18 +75,17 @@ std::string LogFile(const std::string& root) {
 }
 
 absl::StatusOr<std::string> SocketDirectory() {
-  const std::string runtime = EnvironmentOrEmpty("XDG_RUNTIME_DIR");
-  const std::string path = !runtime.empty() && IsOwnDirectory(runtime, 0)
-                               ? absl::StrCat(runtime, "/hubd")
-                               : absl::StrCat("/tmp/hubd-", ::geteuid());
+  const std::string path = SocketDirectoryPath();
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     return ErrnoError(errno, absl::StrCat("cannot make ", path));
   }
-  if (!IsOwnDirectory(path, 0077)) {
+  struct stat info;
+  if (::lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) ||
+      info.st_uid != ::geteuid() || (info.st_mode & 0077) != 0) {
     return absl::UnavailableError(absl::StrCat(
         path,
         " must be a directory of yours with mode 0700: remove it, or set "
-        "XDG_RUNTIME_DIR"));
+        "XDG_RUNTIME_DIR to a directory of yours"));
   }
   return path;
 }

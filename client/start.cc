@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -23,6 +22,7 @@
 #include "client/root.h"
 #include "server/base/status.h"
 #include "server/base/text.h"
+#include "server/base/thread.h"
 #include "server/base/unique_fd.h"
 
 namespace hubd {
@@ -115,13 +115,16 @@ absl::Status Spawn(const std::string& program, const std::string& root,
       Pointers(arguments).data(), Pointers(environment).data());
   if (error != 0) {
     return absl::UnavailableError(
-        absl::StrCat("cannot start ", program, ": ", std::strerror(error)));
+        absl::StrCat("cannot start ", program, ": ", std::strerror(error),
+                     "; set HUBD_DAEMON to the program hubd"));
   }
   // The daemon outlives this call, and somebody must collect it when it ends.
-  std::thread([pid] {
+  // Where there is no thread to do it, the kernel does after our own end.
+  absl::StatusOr<std::jthread> collector = StartThread([pid] {
     while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }
-  }).detach();
+  });
+  if (collector.ok()) collector->detach();
   return absl::OkStatus();
 }
 
@@ -156,7 +159,8 @@ StartReport ParseStartReport(absl::string_view line) {
   if (absl::ConsumePrefix(&line, "error ")) {
     return {Kind::kError, "", std::string(line)};
   }
-  return {};
+  if (line.empty()) return {};
+  return {Kind::kOther, "", std::string(line)};
 }
 
 absl::StatusOr<std::string> FindDaemonProgram() {

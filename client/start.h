@@ -17,6 +17,7 @@ struct StartReport {
     kReady,  // it listens at `socket`
     kHeld,   // another daemon has this root; `text` says which
     kError,  // it could not start; `text` says why
+    kOther,  // it said `text`, which is no word of hubd's
     kEnded,  // it ended without a word
   };
   Kind kind = Kind::kEnded;
@@ -24,8 +25,8 @@ struct StartReport {
   std::string text;
 };
 
-// Reads "ready SOCKET", "held PID HOST SOCKET", "error TEXT"; anything else is
-// kEnded.
+// Reads "ready SOCKET", "held PID HOST SOCKET", "error TEXT"; nothing is
+// kEnded, anything else kOther.
 StartReport ParseStartReport(absl::string_view line);
 
 // The program that is `hubd`: $HUBD_DAEMON, else beside this program, else in

@@ -33,6 +33,9 @@ _HELD_SECONDS = 10.0
 _CONNECT_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 _LOG_LINES = 20
+# A socket's address holds so many bytes of a path.
+_PATH_BYTES = 107
+_WORD_BYTES = 8192
 
 
 def default_root() -> str:
@@ -66,10 +69,12 @@ def find_or_start(root: str, explicit: Optional[str], wait: Optional[float]) -> 
 def _find_or_start(root: str, explicit: Optional[str], wait: Optional[float]) -> str:
     chosen = explicit or os.environ.get("HUBD_SOCKET")
     if chosen:
-        if _answers(chosen):
+        refusal = _refusal(chosen)
+        if not refusal:
             return chosen
         raise DaemonUnreachable(
-            f"no hubd answers at {chosen}: start one there, or unset HUBD_SOCKET",
+            f"no hubd answers at {chosen} ({refusal}): start one there, or unset "
+            f"HUBD_SOCKET",
             metadata={"path": chosen},
         )
     found = SYSTEM_SOCKET if _answers(SYSTEM_SOCKET) else _from_address(root)
@@ -87,9 +92,15 @@ def _find_or_start(root: str, explicit: Optional[str], wait: Optional[float]) ->
 
 def _answers(path: str) -> bool:
     """Whether a daemon we believe accepts connections at a path."""
+    return not _refusal(path)
+
+
+def _refusal(path: str) -> str:
+    """Why nobody can be reached at a path; empty where a daemon we believe is."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-        if not _connects(peer, path):
-            return False
+        refusal = _connect(peer, path)
+        if refusal:
+            return refusal
         size = struct.calcsize("3i")
         credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     uid = struct.unpack("3i", credentials)[1]
@@ -99,23 +110,23 @@ def _answers(path: str) -> bool:
             f"or the user {_SERVICE_USER}'s",
             metadata={"path": path},
         )
-    return True
+    return ""
 
 
-def _connects(peer: socket.socket, path: str) -> bool:
+def _connect(peer: socket.socket, path: str) -> str:
     peer.setblocking(False)
     until = time.monotonic() + _CONNECT_SECONDS
     while True:
         try:
             peer.connect(path)
-            return True
-        except BlockingIOError:
+            return ""
+        except BlockingIOError as error:
             # Somebody listens there, and many wait for him.
             if time.monotonic() >= until:
-                return False
+                return str(error)
             time.sleep(_POLL_SECONDS)
-        except OSError:
-            return False
+        except OSError as error:
+            return error.strerror or str(error)
 
 
 def _believed_uids() -> List[int]:
@@ -142,22 +153,27 @@ def _start(root: str, deadline: float) -> str:
 
 def _socket_dir() -> str:
     """The private directory for sockets; made if absent."""
-    base = os.environ.get("XDG_RUNTIME_DIR")
     uid = os.geteuid()
-    if base and os.path.isdir(base) and os.stat(base).st_uid == uid:
-        path = os.path.join(base, "hubd")
-    else:
-        path = f"/tmp/hubd-{uid}"
+    path = _runtime_dir(uid) or f"/tmp/hubd-{uid}"
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
     found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o077:
         raise DaemonUnreachable(
             f"{path} must be a directory of yours with mode 0700: remove it, or "
-            f"set XDG_RUNTIME_DIR",
+            f"set XDG_RUNTIME_DIR to a directory of yours",
             metadata={"path": path},
         )
     return path
+
+
+def _runtime_dir(uid: int) -> str:
+    """Where the daemon listens, too; empty where it finds no place there."""
+    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    if not (base.startswith("/") and os.path.isdir(base)):
+        return ""
+    room = len(os.fsencode(base + "/hubd/0123456789abcdef.sock")) <= _PATH_BYTES
+    return base + "/hubd" if room and os.stat(base).st_uid == uid else ""
 
 
 @contextlib.contextmanager
@@ -228,11 +244,16 @@ def _spawn(root: str, deadline: float) -> str:
                 start_new_session=True,
             )
         except OSError as error:
-            raise DaemonUnreachable(f"cannot start {program}: {error}") from error
+            raise DaemonUnreachable(
+                f"cannot start {program}: {error.strerror}; set HUBD_DAEMON to the "
+                f"program hubd"
+            ) from error
         finally:
             os.close(theirs)
-        # It outlives this call; somebody must collect it when it ends.
-        threading.Thread(target=process.wait, daemon=True).start()
+        # It outlives this call; somebody must collect it when it ends. Where there
+        # is no thread to do it, the kernel does after our own end.
+        with contextlib.suppress(RuntimeError):
+            threading.Thread(target=process.wait, daemon=True).start()
         line = _read_line(ready, deadline)
     finally:
         os.close(ready)
@@ -244,7 +265,7 @@ def _read_line(fd: int, deadline: float) -> str:
     line = b""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    while not line.endswith(b"\n"):
+    while not line.endswith(b"\n") and len(line) < _WORD_BYTES:
         left = deadline - time.monotonic()
         if left <= 0 or not poll.poll(left * 1000):
             raise DaemonUnreachable("hubd was started but did not become ready in time")
@@ -264,6 +285,12 @@ def _judge(line: str, program: str, root: str, deadline: float) -> str:
         return _wait_for_holder(rest, root, deadline)
     if word == "error":
         raise DaemonUnreachable(f"hubd did not start: {rest}", metadata={"path": root})
+    if word and word != "ready":
+        raise DaemonUnreachable(
+            f"{program} is not hubd: in place of a word about its start it said "
+            f"{line[:200]!r}; set HUBD_DAEMON to the program hubd",
+            metadata={"path": root},
+        )
     raise DaemonUnreachable(
         f"{program} ended before it was ready{_log_end(root)}",
         metadata={"path": root},

@@ -2,6 +2,7 @@
 
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,13 +16,21 @@
 namespace hubd {
 namespace {
 
+// Whether the path of a socket in `directory` fits into a socket's address.
+bool HasRoomForSocket(const std::string& directory) {
+  constexpr absl::string_view kName = "/0123456789abcdef.sock";
+  return directory.size() + kName.size() < sizeof(sockaddr_un::sun_path);
+}
+
+// As the clients find it, which keep their lock there.
 std::string SocketDirectory() {
   std::optional<std::string> runtime = EnvironmentValue("XDG_RUNTIME_DIR");
   struct stat info;
   if (runtime && runtime->front() == '/' &&
       ::stat(runtime->c_str(), &info) == 0 && S_ISDIR(info.st_mode) &&
       info.st_uid == ::geteuid()) {
-    return absl::StrCat(*runtime, "/hubd");
+    std::string directory = absl::StrCat(*runtime, "/hubd");
+    if (HasRoomForSocket(directory)) return directory;
   }
   return absl::StrCat("/tmp/hubd-", ::geteuid());
 }
@@ -36,7 +45,8 @@ absl::Status CheckPrivate(const std::string& directory) {
   if (!S_ISDIR(info.st_mode) || info.st_uid != ::geteuid()) {
     return absl::FailedPreconditionError(absl::StrCat(
         directory, ", where the socket should be, is not a directory of uid ",
-        ::geteuid(), ": remove it, or set XDG_RUNTIME_DIR"));
+        ::geteuid(),
+        ": remove it, or set XDG_RUNTIME_DIR to a directory of yours"));
   }
   if ((info.st_mode & 077) != 0) {
     return absl::FailedPreconditionError(

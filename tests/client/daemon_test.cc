@@ -111,13 +111,15 @@ TEST(FindOrStartDaemonTest, ManyCallersAtOnceStartOne) {
 }
 
 TEST(FindOrStartDaemonTest, StartsAnotherWhereTheAddressIsDead) {
-  StartedDaemons daemons;
-  ASSERT_TRUE(MakeDirectories(daemons.Below("store"), 0700).ok());
-  ASSERT_TRUE(
-      WriteFileDurably(AddressFile(daemons.root()), "/none/socket\n", 0600)
-          .ok());
-  EXPECT_EQ(PeerPath(*FindOrStartDaemon(PlaceOf(daemons), CallLimit())),
-            daemons.Below("socket"));
+  for (const std::string& address :
+       {std::string("/none/socket\n"), std::string(300, 'x')}) {
+    StartedDaemons daemons;
+    ASSERT_TRUE(MakeDirectories(daemons.Below("store"), 0700).ok());
+    ASSERT_TRUE(
+        WriteFileDurably(AddressFile(daemons.root()), address, 0600).ok());
+    EXPECT_EQ(PeerPath(*FindOrStartDaemon(PlaceOf(daemons), CallLimit())),
+              daemons.Below("socket"));
+  }
 }
 
 TEST(FindOrStartDaemonTest, QuotesWhyTheDaemonDidNotStart) {
@@ -125,6 +127,14 @@ TEST(FindOrStartDaemonTest, QuotesWhyTheDaemonDidNotStart) {
   daemons.environment().Set("FAKE_HUBD", "error");
   EXPECT_EQ(FindMessage(PlaceOf(daemons)),
             "hubd did not start: the disk is on fire");
+}
+
+TEST(FindOrStartDaemonTest, SaysThatAProgramIsNotHubd) {
+  StartedDaemons daemons;
+  daemons.environment().Set("FAKE_HUBD", "babbling");
+  const std::string message = FindMessage(PlaceOf(daemons));
+  EXPECT_THAT(message, HasSubstr("fake_hubd is not hubd"));
+  EXPECT_THAT(message, HasSubstr("\"babble\""));
 }
 
 TEST(FindOrStartDaemonTest, QuotesTheLogOfADaemonThatEnded) {

@@ -4,6 +4,7 @@
 //   (not set)   it listens at ROOT/socket, writes ROOT/store/ADDRESS, "ready"
 //   held        "held 4711 otherhost -"
 //   error       "error the disk is on fire"
+//   babbling    "babble"
 //   silent      nothing: it writes a log and ends
 //   stuck       nothing: it lives on
 //
@@ -88,6 +89,8 @@ int Main(const std::string& root) {
     Tell("held 4711 otherhost -");
   } else if (play == "error") {
     Tell("error the disk is on fire");
+  } else if (play == "babbling") {
+    Tell("babble");
   } else if (play == "silent") {
     mkdir((root + "/store").c_str(), 0700);
     Append(root + "/store/log", "event=panic");

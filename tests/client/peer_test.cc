@@ -47,15 +47,17 @@ TEST(ConnectToDaemonTest, ConnectsToItsOwnUser) {
 TEST(ConnectToDaemonTest, FindsNobodyWhereNobodyListens) {
   TempDir directory;
   const CallLimit limit;
-  EXPECT_FALSE(ConnectToDaemon(directory.Below("none"), limit)->valid());
+  EXPECT_EQ(ConnectToDaemon(directory.Below("none"), limit).status(),
+            absl::NotFoundError("No such file or directory"));
   Listen(directory.Below("dead")).reset();
-  EXPECT_FALSE(ConnectToDaemon(directory.Below("dead"), limit)->valid());
+  EXPECT_EQ(ConnectToDaemon(directory.Below("dead"), limit).status(),
+            absl::NotFoundError("Connection refused"));
 }
 
 TEST(ConnectToDaemonTest, SaysThatAPathIsTooLong) {
   const absl::Status status =
       ConnectToDaemon("/" + std::string(200, 'x'), CallLimit()).status();
-  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
 }
 
 TEST(ConnectToDaemonTest, WaitsForAFullQueueWithinTheLimit) {

@@ -66,6 +66,21 @@ TEST(SocketDirectoryTest, LiesInTmpWhereThereIsNoRuntimeDirectory) {
   EXPECT_EQ(*SocketDirectory(), expected);
 }
 
+TEST(SocketDirectoryTest, LiesInTmpWhereASocketsPathWouldBeTooLong) {
+  TempDir directory;
+  // "/hubd/" and "0123456789abcdef.sock" come to it; 107 bytes are the most.
+  const size_t room = 107 - directory.path().size() - 1 - 6 - 21;
+  for (const size_t length : {room, room + 1}) {
+    EnvironmentScope scope;
+    const std::string runtime = directory.Below(std::string(length, 'd'));
+    ASSERT_EQ(::mkdir(runtime.c_str(), 0700), 0);
+    scope.Set("XDG_RUNTIME_DIR", runtime);
+    EXPECT_EQ(*SocketDirectory(),
+              length == room ? runtime + "/hubd"
+                             : "/tmp/hubd-" + std::to_string(::geteuid()));
+  }
+}
+
 TEST(SocketDirectoryTest, RefusesADirectoryThatOthersMayEnter) {
   EnvironmentScope scope;
   TempDir runtime;

@@ -21,7 +21,8 @@ TEST(ParseStartReportTest, KnowsThreeWords) {
   EXPECT_EQ(ParseStartReport("held 1 host -").text, "1 host -");
   EXPECT_EQ(ParseStartReport("error no space").text, "no space");
   EXPECT_EQ(ParseStartReport("").kind, Kind::kEnded);
-  EXPECT_EQ(ParseStartReport("readily").kind, Kind::kEnded);
+  EXPECT_EQ(ParseStartReport("readily").kind, Kind::kOther);
+  EXPECT_EQ(ParseStartReport("readily").text, "readily");
 }
 
 TEST(FindDaemonProgramTest, TakesTheNamedOneThenPath) {
@@ -77,7 +78,8 @@ TEST(StartDaemonTest, SaysThatTheProgramCannotRun) {
   const absl::Status status =
       StartDaemon("/none/hubd", "/none", CallLimit()).status();
   EXPECT_EQ(status, absl::UnavailableError(
-                        "cannot start /none/hubd: No such file or directory"));
+                        "cannot start /none/hubd: No such file or directory; "
+                        "set HUBD_DAEMON to the program hubd"));
 }
 
 TEST(EndOfLogTest, QuotesTheLastTwentyLines) {

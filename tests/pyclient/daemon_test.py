@@ -177,6 +177,15 @@ def test_a_daemon_that_dies_shows_the_end_of_its_log(root, program):
     assert "line 9\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("word", ["babble", "x" * 100_000])
+def test_a_program_that_is_not_hubd_is_said_to_be_that(root, program, word):
+    program(_SAYS.format(line=word))
+    with pytest.raises(hubd.DaemonUnreachable, match="program is not hubd") as caught:
+        _find(root)
+    assert word[:200] in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
 def test_a_root_held_elsewhere_names_the_holder(root, program, monkeypatch):
     monkeypatch.setattr(_daemon, "_HELD_SECONDS", 0.1)
     program(_SAYS.format(line="held 42 node7 -"))
@@ -216,6 +225,17 @@ def test_a_socket_directory_open_to_others_is_refused(root, home, program):
     with pytest.raises(hubd.DaemonUnreachable, match="0700"):
         _find(root)
     assert not os.path.exists(root + "/started")
+
+
+def test_the_socket_directory_leaves_room_for_the_sockets_name(home, monkeypatch):
+    # "/hubd/" and "0123456789abcdef.sock" come to it.
+    fits = os.path.join(home, "d" * (107 - len(home) - 1 - 6 - 21))
+    os.mkdir(fits)
+    os.mkdir(fits + "d")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", fits)
+    assert _daemon._socket_dir() == fits + "/hubd"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", fits + "d")
+    assert _daemon._socket_dir() == f"/tmp/hubd-{os.geteuid()}"
 
 
 def test_the_root_follows_hubd_home_then_the_cache_directory(home, monkeypatch):

@@ -19,7 +19,8 @@ using ::testing::HasSubstr;
 class PlacesTest : public ::testing::Test {
  protected:
   PlacesTest() {
-    std::string pattern = ::testing::TempDir() + "/placesXXXXXX";
+    // Short, as a socket's path must be.
+    std::string pattern = "/tmp/placesXXXXXX";
     // The path of a temporary directory may itself hold links.
     base_ = std::filesystem::canonical(::mkdtemp(pattern.data()));
     for (const char* name : {"HUBD_HOME", "XDG_CACHE_HOME"}) ::unsetenv(name);
@@ -68,6 +69,17 @@ TEST_F(PlacesTest, WithoutARuntimeDirectoryTheSocketIsInTmp) {
   EXPECT_THAT(*socket, ::testing::StartsWith(in_tmp));
   ::setenv("XDG_RUNTIME_DIR", "", 1);
   EXPECT_EQ(*UserSocket("/some/root"), *socket);
+}
+
+TEST_F(PlacesTest, WhereTheSocketsPathWouldBeTooLongItIsInTmp) {
+  const size_t room = 107 - base_.size() - 1 - 6 - 21;
+  const std::string fits = base_ + "/" + std::string(room, 'd');
+  std::filesystem::create_directory(fits);
+  std::filesystem::create_directory(fits + "d");
+  ::setenv("XDG_RUNTIME_DIR", fits.c_str(), 1);
+  EXPECT_EQ(UserSocket("/some/root")->size(), 107u);
+  ::setenv("XDG_RUNTIME_DIR", (fits + "d").c_str(), 1);
+  EXPECT_THAT(*UserSocket("/some/root"), ::testing::StartsWith("/tmp/hubd-"));
 }
 
 TEST_F(PlacesTest, ADirectoryThatOthersCanEnterIsRefusedWithTheFix) {
