@@ -73,6 +73,14 @@ class SpawnSetup {
   posix_spawnattr_t attributes_;
 };
 
+// "by signal 9", "with exit code 1".
+std::string EndOf(int status) {
+  if (WIFSIGNALED(status)) {
+    return absl::StrCat("by signal ", WTERMSIG(status));
+  }
+  return absl::StrCat("with exit code ", WEXITSTATUS(status));
+}
+
 }  // namespace
 
 class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
@@ -85,17 +93,23 @@ class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
     socket_ = path;
   }
 
-  absl::Status StartHost(uid_t uid) {
+  absl::Status StartHost(uid_t uid, EndedFn ended) {
     if (uid != ::geteuid()) {
       return absl::FailedPreconditionError(absl::StrCat(
           "the daemon of uid ", ::geteuid(), " starts no worker host for uid ",
           uid, "; call a daemon of your own"));
     }
+    ended_ = std::move(ended);
     if (child_) {
       wanted_ = true;
       return absl::OkStatus();
     }
     return Spawn();
+  }
+
+  // The end is seen by the pidfd, as any other.
+  void KillHost() {
+    if (child_) ::kill(child_->pid, SIGKILL);
   }
 
  private:
@@ -141,16 +155,18 @@ class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
   void OnEnd() {
     int status = 0;
     ::waitpid(child_->pid, &status, 0);
-    HUBD_LOG(kInfo) << "event=host_ended pid=" << child_->pid << " exit="
-                    << (WIFEXITED(status) ? WEXITSTATUS(status) : -1)
-                    << " signal="
-                    << (WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    HUBD_LOG(kInfo) << "event=host_ended pid=" << child_->pid
+                    << " how=" << LogQuote(EndOf(status));
     child_.reset();
-    if (!std::exchange(wanted_, false)) return;
-    if (absl::Status spawned = Spawn(); !spawned.ok()) {
-      HUBD_LOG(kError) << "event=host_failed error="
-                       << LogQuote(spawned.message());
+    absl::Status how = absl::UnavailableError(absl::StrCat(
+        "the worker host ended ", EndOf(status), " before it said hello",
+        options_.log_file.empty() ? "" : "; see ", options_.log_file));
+    if (std::exchange(wanted_, false)) {
+      how = Spawn();
+      if (how.ok()) return;
+      HUBD_LOG(kError) << "event=host_failed error=" << LogQuote(how.message());
     }
+    if (EndedFn ended = std::exchange(ended_, nullptr)) ended(how);
   }
 
   void Kill() {
@@ -164,6 +180,8 @@ class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
   std::optional<Child> child_;
   // Somebody asked while the child lived.
   bool wanted_ = false;
+  // Who asked last.
+  EndedFn ended_;
 
   Mutex mutex_;
   std::string socket_ ABSL_GUARDED_BY(mutex_);
@@ -178,11 +196,13 @@ void UserHostStarter::SetSocket(const std::string& path) {
   impl_->SetSocket(path);
 }
 
-absl::Status UserHostStarter::StartHost(uid_t uid) {
-  return impl_->StartHost(uid);
+absl::Status UserHostStarter::StartHost(uid_t uid, EndedFn ended) {
+  return impl_->StartHost(uid, std::move(ended));
 }
 
-absl::Status SystemHostStarter::StartHost(uid_t uid) {
+void UserHostStarter::KillHost(uid_t) { impl_->KillHost(); }
+
+absl::Status SystemHostStarter::StartHost(uid_t uid, EndedFn) {
   return absl::FailedPreconditionError(absl::StrCat(
       "a system daemon cannot act as uid ", uid,
       ", and this version's clients start no worker host for it; start a "

@@ -16,7 +16,8 @@ namespace hubd {
 
 // For a user daemon: starts `hubd worker-host` as a child, one at a time, and
 // reaps it. Asked again while the child lives, it starts another when that one
-// has ended: who asks has no host, so the child is on its way in or out.
+// has ended: who asks has no host, so the child is on its way in or out. How
+// the child ended is said with the place of its log.
 //
 // Confined to the io thread, or used when that has stopped. Destruction kills
 // the child.
@@ -36,7 +37,8 @@ class UserHostStarter final : public HostStarter {
   // Where hosts find the daemon. Thread-safe.
   void SetSocket(const std::string& path);
 
-  absl::Status StartHost(uid_t uid) override;
+  absl::Status StartHost(uid_t uid, EndedFn ended) override;
+  void KillHost(uid_t uid) override;
 
  private:
   class Impl;
@@ -46,7 +48,8 @@ class UserHostStarter final : public HostStarter {
 // For a system daemon, which cannot become its users: always says so.
 class SystemHostStarter final : public HostStarter {
  public:
-  absl::Status StartHost(uid_t uid) override;
+  absl::Status StartHost(uid_t uid, EndedFn ended) override;
+  void KillHost(uid_t) override {}
 };
 
 }  // namespace hubd

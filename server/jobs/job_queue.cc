@@ -13,7 +13,8 @@
 namespace hubd {
 namespace {
 
-// A job is given to so many hosts before its hosts' ends are held against it.
+// A job is given to so many hosts before its hosts' ends are held against it,
+// and so many hosts are started for those who wait.
 constexpr int kMaxAttempts = 2;
 
 absl::Status Unavailable(absl::string_view why) {
@@ -50,6 +51,8 @@ class JobQueue::Impl : public std::enable_shared_from_this<Impl> {
     uint64_t host = 0;  // 0: it waits
     int attempts = 0;
     bool cancelled = false;
+    // Set while a host runs it.
+    std::unique_ptr<IoThread::Timer> watch = nullptr;
   };
   struct Host {
     uid_t uid = 0;
@@ -62,6 +65,8 @@ class JobQueue::Impl : public std::enable_shared_from_this<Impl> {
     std::vector<std::function<void(Sandbox)>> describing;
     // Set while a host is awaited.
     std::unique_ptr<IoThread::Timer> timer;
+    // Hosts started meanwhile.
+    int starts = 0;
   };
 
   void PostAdvance(uid_t uid);
@@ -71,7 +76,11 @@ class JobQueue::Impl : public std::enable_shared_from_this<Impl> {
   const Host* BestHost(uid_t uid) const;
   std::pair<const uint64_t, Host>* FreeHost(uid_t uid);
   void Give(uint64_t job_id, std::pair<const uint64_t, Host>& host);
-  void AwaitHost(uid_t uid, User& user);
+  void Watch(uint64_t job_id, Job& job);
+  void AwaitHost(uid_t uid);
+  void StartHost(uid_t uid);
+  void OnHostEnded(uid_t uid, const absl::Status& how);
+  void GiveUp(uid_t uid, absl::string_view why);
   void FailWaiting(User& user, absl::string_view why);
   void Describe(User& user, const Sandbox& sandbox);
   void Finish(uint64_t job_id, absl::StatusOr<worker::v1::JobDone> result);
@@ -152,6 +161,7 @@ uint64_t JobQueue::Impl::AddHost(uid_t uid, HostLink& link,
   hosts_[id] = Host{
       .uid = uid, .link = &link, .sandbox = {hello.sandbox(), hello.reason()}};
   users_[uid].timer = nullptr;
+  users_[uid].starts = 0;
   HUBD_LOG(kInfo) << "event=host_added host=" << id << " uid=" << uid
                   << " sandbox=" << LogQuote(hello.sandbox())
                   << " reason=" << LogQuote(hello.reason());
@@ -187,6 +197,7 @@ void JobQueue::Impl::RemoveHost(uint64_t host_id) {
   for (auto id = orphans.rbegin(); id != orphans.rend(); ++id) {
     Job& job = jobs_.at(*id);
     job.host = 0;
+    job.watch = nullptr;
     if (job.cancelled) {
       jobs_.erase(*id);
     } else if (job.attempts < kMaxAttempts) {
@@ -220,7 +231,7 @@ void JobQueue::Impl::Advance(uid_t uid) {
       Give(job_id, *host);
     }
   } else if (!user.waiting.empty() || !user.describing.empty()) {
-    AwaitHost(uid, user);
+    AwaitHost(uid);
   }
   Forget(uid);
 }
@@ -257,29 +268,67 @@ void JobQueue::Impl::Give(uint64_t job_id,
   worker::v1::DaemonMessage message;
   *message.mutable_start() = job.message;
   host.second.link->Send(message);
+  Watch(job_id, job);
 }
 
-void JobQueue::Impl::AwaitHost(uid_t uid, User& user) {
+// The limits of a job are the host's to keep; a host that was stopped keeps
+// none.
+void JobQueue::Impl::Watch(uint64_t job_id, Job& job) {
+  int64_t time_ms = job.message.limits().time_ms();
+  if (time_ms <= 0) return;
+  job.watch = io_.RunAfter(absl::Milliseconds(time_ms) + options_.job_grace,
+                           [weak = weak_from_this(), job_id, uid = job.uid] {
+                             auto impl = weak.lock();
+                             if (impl == nullptr) return;
+                             HUBD_LOG(kError) << "event=host_silent uid=" << uid
+                                              << " job=" << job_id;
+                             impl->starter_.KillHost(uid);
+                           });
+}
+
+void JobQueue::Impl::AwaitHost(uid_t uid) {
+  User& user = users_[uid];
   if (user.timer != nullptr) return;
-  absl::Status started = starter_.StartHost(uid);
-  std::string why(started.message());
-  if (started.ok()) {
-    why = absl::StrCat("no worker host came within ",
-                       absl::FormatDuration(options_.host_timeout));
-    user.timer = io_.RunAfter(options_.host_timeout,
-                              [weak = weak_from_this(), uid, why] {
-                                auto impl = weak.lock();
-                                if (impl == nullptr) return;
-                                User& user = impl->users_[uid];
-                                impl->FailWaiting(user, why);
-                                impl->Describe(user, {"none", why});
-                                user.timer = nullptr;
-                                impl->Forget(uid);
-                              });
-    return;
+  user.timer = io_.RunAfter(
+      options_.host_timeout,
+      [weak = weak_from_this(), uid, timeout = options_.host_timeout] {
+        auto impl = weak.lock();
+        if (impl == nullptr) return;
+        impl->GiveUp(uid, absl::StrCat("no worker host came within ",
+                                       absl::FormatDuration(timeout)));
+        // One that hangs would stand in the way of the next.
+        impl->starter_.KillHost(uid);
+      });
+  StartHost(uid);
+}
+
+void JobQueue::Impl::StartHost(uid_t uid) {
+  ++users_[uid].starts;
+  absl::Status started = starter_.StartHost(
+      uid, [weak = weak_from_this(), uid](const absl::Status& how) {
+        if (auto impl = weak.lock()) impl->OnHostEnded(uid, how);
+      });
+  if (!started.ok()) GiveUp(uid, started.message());
+}
+
+// A host that has said hello is known by its stream.
+void JobQueue::Impl::OnHostEnded(uid_t uid, const absl::Status& how) {
+  auto found = users_.find(uid);
+  if (found == users_.end() || found->second.timer == nullptr) return;
+  if (found->second.starts < kMaxAttempts) {
+    StartHost(uid);
+  } else {
+    GiveUp(uid, how.message());
   }
+}
+
+void JobQueue::Impl::GiveUp(uid_t uid, absl::string_view why) {
+  User& user = users_[uid];
+  user.timer = nullptr;
+  user.starts = 0;
   FailWaiting(user, why);
-  Describe(user, {"none", why});
+  Describe(user, {"none", std::string(why)});
+  Forget(uid);
 }
 
 void JobQueue::Impl::FailWaiting(User& user, absl::string_view why) {
@@ -299,6 +348,7 @@ void JobQueue::Impl::Describe(User& user, const Sandbox& sandbox) {
 void JobQueue::Impl::Finish(uint64_t job_id,
                             absl::StatusOr<worker::v1::JobDone> result) {
   jobs_.at(job_id).host = 0;
+  jobs_.at(job_id).watch = nullptr;
   io_.Post([weak = weak_from_this(), job_id, result = std::move(result)] {
     auto impl = weak.lock();
     if (impl == nullptr) return;

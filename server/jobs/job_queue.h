@@ -2,7 +2,9 @@
 //
 // A worker host runs as the user whose jobs it takes and is known by its
 // stream. When a job comes and no host is there, one is asked for; jobs wait
-// until it says hello, at most `host_timeout`.
+// until it says hello, at most `host_timeout`. A host that ends before that is
+// followed by one other. A host that is silent for too long, before its hello
+// or about a job whose time is over, is killed.
 //
 // Confined to the io thread; destroyed there, or anywhere once nothing is
 // posted or awaited any more. `done` is never called within Submit.
@@ -35,9 +37,16 @@ class HostLink {
 // Brings a worker host about. Confined to the io thread; does not wait.
 class HostStarter {
  public:
+  // Told how a host ended: never OK.
+  using EndedFn = std::function<void(const absl::Status& how)>;
+
   virtual ~HostStarter() = default;
   // Starts a host for the user. A failure is what SANDBOX_UNAVAILABLE will say.
-  virtual absl::Status StartHost(uid_t uid) = 0;
+  // `ended` is called when the host has ended, unless StartHost was called
+  // again; never within StartHost.
+  virtual absl::Status StartHost(uid_t uid, EndedFn ended) = 0;
+  // Kills the user's host, if there is one.
+  virtual void KillHost(uid_t uid) = 0;
 };
 
 class JobQueue {
@@ -46,6 +55,9 @@ class JobQueue {
 
   struct Options {
     absl::Duration host_timeout = absl::Seconds(20);
+    // What a host may take for a job beyond the job's own limit of time: to
+    // make the sandbox, to end it, to answer.
+    absl::Duration job_grace = absl::Seconds(10);
     // Jobs that one user may have waiting; more are refused with
     // TOO_MANY_WORKERS.
     int max_waiting = 256;

@@ -51,8 +51,10 @@ class HostStarterTest : public ::testing::Test {
 
   absl::Status Start(uid_t uid = ::geteuid()) {
     std::promise<absl::Status> result;
-    io_.Post(
-        [this, uid, &result] { result.set_value(starter_->StartHost(uid)); });
+    io_.Post([this, uid, &result] {
+      result.set_value(starter_->StartHost(
+          uid, [this](const absl::Status& how) { ended_.set_value(how); }));
+    });
     return result.get_future().get();
   }
 
@@ -72,6 +74,7 @@ class HostStarterTest : public ::testing::Test {
   std::string base_;
   IoThread io_;
   std::optional<UserHostStarter> starter_;
+  std::promise<absl::Status> ended_;
   std::string arguments_;
 };
 
@@ -94,6 +97,24 @@ TEST_F(HostStarterTest, AskedAgainItStartsTheNextWhenTheFirstHasEnded) {
   // The first is reaped, not only dead.
   EXPECT_EQ(::kill(first, 0), -1);
   EXPECT_EQ(errno, ESRCH);
+}
+
+TEST_F(HostStarterTest, SaysHowTheHostEndedAndWhereItsLogIs) {
+  ASSERT_TRUE(Start().ok());
+  NextHost();
+  io_.Post([this] { starter_->KillHost(::geteuid()); });
+  const std::string how(ended_.get_future().get().message());
+  EXPECT_THAT(how, HasSubstr("ended by signal 9"));
+  EXPECT_THAT(how, HasSubstr(base_ + "/log"));
+}
+
+TEST_F(HostStarterTest, KillsAHostThatIsStopped) {
+  ASSERT_TRUE(Start().ok());
+  pid_t host = NextHost();
+  ASSERT_EQ(::kill(host, SIGSTOP), 0);
+  io_.Post([this] { starter_->KillHost(::geteuid()); });
+  EXPECT_FALSE(ended_.get_future().get().ok());
+  EXPECT_EQ(::kill(host, 0), -1);
 }
 
 TEST_F(HostStarterTest, EndsItsHostWhenItGoes) {
@@ -126,7 +147,7 @@ TEST_F(HostStarterTest, AProgramThatCannotBeStartedIsAnError) {
 }
 
 TEST(SystemHostStarterTest, SaysThatItCannotAndWhatToDo) {
-  absl::Status status = SystemHostStarter().StartHost(1000);
+  absl::Status status = SystemHostStarter().StartHost(1000, nullptr);
   EXPECT_FALSE(status.ok());
   EXPECT_THAT(std::string(status.message()), HasSubstr("HUBD_SOCKET"));
 }

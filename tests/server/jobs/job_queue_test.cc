@@ -40,15 +40,24 @@ class FakeLink final : public HostLink {
   std::vector<DaemonMessage> sent;
 };
 
-// Counts the starts; answers with `answer`.
+// Counts the starts and kills; answers with `answer`. `ended` ends the host
+// that was started last.
 class FakeStarter final : public HostStarter {
  public:
-  absl::Status StartHost(uid_t uid) override {
+  absl::Status StartHost(uid_t uid, EndedFn on_end) override {
     started.push_back(uid);
+    ended = std::move(on_end);
     return answer;
+  }
+  void KillHost(uid_t uid) override {
+    killed.push_back(uid);
+    if (on_kill) on_kill();
   }
 
   std::vector<uid_t> started;
+  std::vector<uid_t> killed;
+  std::function<void()> on_kill;
+  EndedFn ended;
   absl::Status answer;
 };
 
@@ -188,6 +197,79 @@ TEST_F(JobQueueTest, NoHostInTimeIsSandboxUnavailable) {
   // The next job asks for a host again.
   OnIo([&] { Submit(kAda); });
   EXPECT_THAT(starter_.started, ElementsAre(kAda, kAda));
+}
+
+TEST_F(JobQueueTest, AHostThatEndsBeforeItsHelloIsFollowedByOneOther) {
+  FakeLink link;
+  const absl::Status how = absl::UnavailableError("it ended by signal 9");
+  OnIo([&] { Submit(kAda); });
+  OnIo([&] { starter_.ended(how); });
+  EXPECT_THAT(starter_.started, ElementsAre(kAda, kAda));
+  EXPECT_FALSE(results_[0].has_value());
+  OnIo([&] { starter_.ended(how); });
+  EXPECT_THAT(starter_.started, ElementsAre(kAda, kAda));
+  ASSERT_TRUE(results_[0].has_value());
+  EXPECT_EQ(ReasonOf(results_[0]->status()), Reason::kSandboxUnavailable);
+  EXPECT_THAT(std::string(results_[0]->status().message()),
+              HasSubstr("it ended by signal 9"));
+  // The next job asks for a host again, and its end after hello is its
+  // stream's.
+  OnIo([&] { Submit(kAda); });
+  EXPECT_THAT(starter_.started, ElementsAre(kAda, kAda, kAda));
+  OnIo([&] { queue_->AddHost(kAda, link, FullSandbox()); });
+  OnIo([&] { starter_.ended(how); });
+  EXPECT_THAT(starter_.started, ElementsAre(kAda, kAda, kAda));
+  EXPECT_EQ(link.started().size(), 1u);
+}
+
+TEST_F(JobQueueTest, AHostThatDoesNotSayHelloInTimeIsKilled) {
+  std::promise<void> killed;
+  starter_.on_kill = [&] { killed.set_value(); };
+  OnIo([&] {
+    Reset({.host_timeout = absl::Milliseconds(20)});
+    Submit(kAda);
+  });
+  killed.get_future().wait();
+  OnIo([] {});
+  EXPECT_TRUE(results_[0].has_value());
+  EXPECT_THAT(starter_.killed, ElementsAre(kAda));
+}
+
+TEST_F(JobQueueTest, AHostThatIsSilentAboutAJobIsKilled) {
+  FakeLink link;
+  std::promise<void> killed;
+  starter_.on_kill = [&] { killed.set_value(); };
+  StartJob job = JobFor("/tree");
+  job.mutable_limits()->set_time_ms(5);
+  OnIo([&] {
+    Reset({.job_grace = absl::Milliseconds(5)});
+    queue_->AddHost(kAda, link, FullSandbox());
+    tickets_.push_back(queue_->Submit(kAda, job, [](auto) {}));
+  });
+  killed.get_future().wait();
+  EXPECT_EQ(link.started().size(), 1u);
+}
+
+TEST_F(JobQueueTest, AHostThatAnswersInTimeLives) {
+  FakeLink link;
+  uint64_t host = 0;
+  std::promise<void> later;
+  StartJob job = JobFor("/tree");
+  job.mutable_limits()->set_time_ms(10);
+  std::unique_ptr<IoThread::Timer> timer;
+  OnIo([&] {
+    Reset({.job_grace = absl::Milliseconds(10)});
+    host = queue_->AddHost(kAda, link, FullSandbox());
+    tickets_.push_back(queue_->Submit(kAda, job, [](auto) {}));
+  });
+  OnIo([&] {
+    queue_->OnJobDone(host, DoneOf(link.started()[0]));
+    // Timers of one thread come in their order.
+    timer = io_.RunAfter(absl::Milliseconds(40), [&] { later.set_value(); });
+  });
+  later.get_future().wait();
+  OnIo([&] { timer = nullptr; });
+  EXPECT_TRUE(starter_.killed.empty());
 }
 
 TEST_F(JobQueueTest, AHostThatCannotStartSaysWhy) {

@@ -30,10 +30,11 @@ inline const std::string kCommit = std::string(40, 'c');
 // Counts the starts, which start nothing; answers with `answer`.
 class FakeHostStarter final : public HostStarter {
  public:
-  absl::Status StartHost(uid_t) override {
+  absl::Status StartHost(uid_t, EndedFn) override {
     ++starts;
     return answer;
   }
+  void KillHost(uid_t) override {}
 
   int starts = 0;
   absl::Status answer = absl::OkStatus();
