@@ -4,6 +4,7 @@
 #include <chrono>
 #include <stop_token>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "client/error.h"
 
@@ -11,8 +12,12 @@ namespace hubd {
 namespace {
 
 constexpr int kReissues = 5;
+// About 40 s; a drain takes up to 30 s.
+constexpr int kDrainReissues = 42;
 constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 constexpr absl::Duration kLongestPause = absl::Seconds(1);
+// The daemon's.
+constexpr size_t kMaxRequest = 4 << 20;
 
 grpc::Status RunAttempt(const Attempt& attempt,
                         const Connection::Channel& channel,
@@ -29,10 +34,20 @@ grpc::Status RunAttempt(const Attempt& attempt,
 
 }  // namespace
 
+absl::Status CheckSize(const google::protobuf::Message& request) {
+  const size_t size = request.ByteSizeLong();
+  if (size <= kMaxRequest) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the request has ", size, " bytes, and hubd takes at most ",
+                   kMaxRequest, ": shorten its names and paths"));
+}
+
 absl::Status IssueCall(const CallTarget& target, const Attempt& attempt) {
   const CallLimit& limit = target.limit;
   absl::Duration pause = kFirstPause;
-  for (int left = kReissues;; --left) {
+  int left = kReissues;
+  int drains_left = kDrainReissues;
+  while (true) {
     HUBD_RETURN_IF_ERROR(limit.Check());
     HUBD_ASSIGN_OR_RETURN(const Connection::Channel channel,
                           target.connection.Open(target.place, limit));
@@ -49,7 +64,7 @@ absl::Status IssueCall(const CallTarget& target, const Attempt& attempt) {
     const bool again = MayReissue(status);
     if (again) target.connection.Drop(channel);
     if (!again) return FromGrpc(status);
-    if (left == 0) {
+    if ((IsDraining(status) ? drains_left : left)-- == 0) {
       return Annotate(FromGrpc(status), "hubd was lost again and again");
     }
     HUBD_RETURN_IF_ERROR(limit.Pause(pause));

@@ -3,6 +3,7 @@
 #ifndef HUBD_CLIENT_CALL_H_
 #define HUBD_CLIENT_CALL_H_
 
+#include <google/protobuf/message.h>
 #include <grpcpp/grpcpp.h>
 
 #include <functional>
@@ -33,9 +34,13 @@ using Attempt = std::function<grpc::Status(const Connection::Channel&,
 
 // Runs `attempt` until it succeeds or fails for good. Where the connection
 // breaks or the daemon is draining, a daemon is found or started again and the
-// attempt repeated, at most five times, with pauses of 50 ms to 1 s. The limit
-// ends a running attempt at once.
+// attempt repeated, with pauses of 50 ms to 1 s: at most five times after a
+// lost connection, and for some 40 s while a daemon drains. The limit ends a
+// running attempt at once.
 absl::Status IssueCall(const CallTarget& target, const Attempt& attempt);
+
+// INVALID_ARGUMENT for a request that no daemon takes, as it is too large.
+absl::Status CheckSize(const google::protobuf::Message& request);
 
 // A call with one answer, by a method of a service's stub.
 template <class Service, class Request, class Response>
@@ -44,6 +49,7 @@ absl::StatusOr<Response> CallUnary(
     grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&,
                                           Response*),
     const Request& request) {
+  HUBD_RETURN_IF_ERROR(CheckSize(request));
   Response response;
   HUBD_RETURN_IF_ERROR(
       IssueCall(target, [&](const Connection::Channel& channel, auto& context) {
@@ -62,6 +68,7 @@ absl::StatusOr<Result> CallStream(
         grpc::ClientContext*, const Request&),
     const Request& request,
     const std::function<void(const v1::Progress&)>& progress) {
+  HUBD_RETURN_IF_ERROR(CheckSize(request));
   std::optional<Result> result;
   HUBD_RETURN_IF_ERROR(
       IssueCall(target, [&](const Connection::Channel& channel, auto& context) {

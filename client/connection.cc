@@ -6,6 +6,12 @@
 #include "server/base/status.h"
 
 namespace hubd {
+namespace {
+
+// The names in a checkpoint that is an archive come in one answer.
+constexpr int kMaxAnswer = 64 << 20;
+
+}  // namespace
 
 absl::StatusOr<Connection::Channel> Connection::Open(const DaemonPlace& place,
                                                      const CallLimit& limit) {
@@ -18,6 +24,7 @@ absl::StatusOr<Connection::Channel> Connection::Open(const DaemonPlace& place,
   HUBD_ASSIGN_OR_RETURN(UniqueFd fd, FindOrStartDaemon(place, limit));
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetMaxReceiveMessageSize(kMaxAnswer);
   // On this very socket, whose peer is known; by its path gRPC would connect
   // again, perhaps to somebody else.
   Channel channel =

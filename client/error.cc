@@ -70,9 +70,12 @@ absl::Status FromGrpc(const grpc::Status& status) {
 }
 
 bool MayReissue(const grpc::Status& status) {
-  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return false;
-  const std::string reason = DetailsOf(status).info.reason();
-  return reason.empty() || reason == ReasonName(Reason::kDraining);
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+         (DetailsOf(status).info.reason().empty() || IsDraining(status));
+}
+
+bool IsDraining(const grpc::Status& status) {
+  return DetailsOf(status).info.reason() == ReasonName(Reason::kDraining);
 }
 
 }  // namespace hubd

@@ -21,6 +21,9 @@ absl::Status FromGrpc(const grpc::Status& status);
 // daemon is about to end. A daemon's full answer "UNAVAILABLE" is not that.
 bool MayReissue(const grpc::Status& status);
 
+// Whether the daemon said that it is about to end.
+bool IsDraining(const grpc::Status& status);
+
 }  // namespace hubd
 
 #endif  // HUBD_CLIENT_ERROR_H_

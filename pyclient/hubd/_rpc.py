@@ -33,6 +33,8 @@ from hubd._types import Progress, ProgressCallback
 from hubd.v1 import cache_pb2_grpc, error_pb2, hub_pb2, hub_pb2_grpc, trust_pb2_grpc
 
 _REISSUES = 5
+# About 40 s; a drain takes up to 30 s.
+_DRAIN_REISSUES = 42
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
 _DETAILS_KEY = "grpc-status-details-bin"
@@ -41,6 +43,8 @@ _CHANNEL_OPTIONS = (
     ("grpc.enable_retries", 0),
     # Without it a new channel would inherit the back-off of a broken one.
     ("grpc.use_local_subchannel_pool", 1),
+    # The names in a checkpoint that is an archive come in one answer.
+    ("grpc.max_receive_message_length", 64 << 20),
 )
 _PHASES = {
     hub_pb2.Progress.QUEUED: "queued",
@@ -108,7 +112,8 @@ class Connection:
 
     def _issue(self, attempt: Callable[[Stubs], T], deadline: Deadline) -> T:
         pause = _FIRST_PAUSE_SECONDS
-        for left in range(_REISSUES, -1, -1):
+        left = {"": _REISSUES, "DRAINING": _DRAIN_REISSUES}
+        while True:
             path = self._find(deadline)
             stubs = _stubs(path)
             try:
@@ -116,11 +121,11 @@ class Connection:
             except grpc.RpcError as error:
                 found = decode(error)
                 _forget(path, stubs, found)
-                if not left or not _can_repeat(found):
+                if not _can_repeat(found) or not left[found.reason]:
                     raise found from None
+                left[found.reason] -= 1
             time.sleep(min(pause, deadline.remaining() or pause))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-        raise AssertionError("the last attempt returns or raises")
 
     def _find(self, deadline: Deadline) -> str:
         try:
@@ -177,6 +182,11 @@ def decode(error: grpc.RpcError) -> HubdError:
                 info = error_pb2.ErrorInfo.FromString(detail.value)
             elif kind == "hubd.v1.WorkerExit":
                 worker = _worker_exit(error_pb2.WorkerExit.FromString(detail.value))
+    if code == "RESOURCE_EXHAUSTED" and "larger than max" in message:
+        message = (
+            f"the request or its answer is too large for hubd: shorten the names "
+            f"and paths in it ({message})"
+        )
     return from_status(
         code,
         message,

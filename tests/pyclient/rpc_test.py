@@ -29,12 +29,24 @@ def test_draining_is_asked_again_and_the_caller_sees_the_answer(daemon):
     assert len(daemon.named("GetDir")) == 4
 
 
-def test_it_gives_up_after_five_repetitions(daemon):
-    daemon.fail("GetDir", _DRAINING, always=True)
+_LOST = Failure(grpc.StatusCode.UNAVAILABLE, "", "Socket closed", {})
+
+
+@pytest.mark.parametrize("failure, calls", [(_LOST, 6), (_DRAINING, 43)])
+def test_it_gives_up_in_the_end(daemon, monkeypatch, failure, calls):
+    monkeypatch.setattr(_rpc, "_LONGEST_PAUSE_SECONDS", 0.001)
+    daemon.fail("GetDir", failure, always=True)
     with pytest.raises(hubd.HubdError) as caught:
         hubd.Client().get_dir()
-    assert caught.value.reason == "DRAINING"
-    assert len(daemon.named("GetDir")) == 6
+    assert caught.value.reason == failure.reason
+    assert len(daemon.named("GetDir")) == calls
+
+
+def test_what_is_too_large_is_said_and_not_repeated(daemon):
+    with pytest.raises(hubd.HubdError, match="too large for hubd") as caught:
+        hubd.Client().fetch_state_dict("https://h/" + "x" * (5 << 20))
+    assert caught.value.code == "RESOURCE_EXHAUSTED"
+    assert not daemon.named("FetchStateDict")
 
 
 def test_a_repetition_connects_anew(daemon):
