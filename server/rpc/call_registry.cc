@@ -1,5 +1,7 @@
 #include "server/rpc/call_registry.h"
 
+#include <sys/socket.h>
+
 #include <optional>
 #include <utility>
 #include <vector>
@@ -25,13 +27,19 @@ CallRegistry::CallRegistry() : idle_since_(absl::Now()) {}
 uint64_t CallRegistry::Open(const std::shared_ptr<Call>& call, CallInfo info) {
   uint64_t id = 0;
   bool refused = false;
+  bool crowded = false;
+  const int connection = info.connection;
   {
     MutexLock lock(mutex_);
     id = next_id_++;
     refused = ended_ || (draining_ && !info.background);
     if (!info.background) ++counted_;
+    crowded =
+        connection >= 0 && ++by_connection_[connection] > kMaxPerConnection;
     calls_[id] = Entry{call, std::move(info), absl::Now()};
   }
+  // First, since the descriptor is surely the connection's until the call ends.
+  if (crowded) ::shutdown(connection, SHUT_RDWR);
   if (refused) call->Fail(Draining());
   return id;
 }
@@ -48,6 +56,10 @@ void CallRegistry::Close(uint64_t id, const absl::Status& outcome) {
     if (!entry.info.background) {
       --counted_;
       idle_since_ = now;
+    }
+    auto connection = by_connection_.find(entry.info.connection);
+    if (connection != by_connection_.end() && --connection->second == 0) {
+      by_connection_.erase(connection);
     }
     if (calls_.empty()) none_.NotifyAll();
   }

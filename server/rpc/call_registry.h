@@ -28,6 +28,9 @@ class Call {
 struct CallInfo {
   std::string method = "";
   Caller caller = {};
+  // The descriptor of the connection, which is open as long as the call is; -1
+  // where it is not known.
+  int connection = -1;
   // "repo=..." or the like; may be empty. Holds no secret.
   std::string subject = "";
   // A worker host's stream: no reason to stay awake, and let in while draining.
@@ -35,13 +38,18 @@ struct CallInfo {
 };
 
 // Knows every open call, writes one log line at the end of each, turns new ones
-// away while the daemon drains, ends all. Thread-safe.
+// away while the daemon drains, cuts connections that have too many, ends all.
+// Thread-safe.
 class CallRegistry {
  public:
+  // Calls open over one connection. Who asks and does not read has more and
+  // more, since a call stays open until its answer is written.
+  static constexpr int kMaxPerConnection = 2000;
+
   CallRegistry();
 
   // Notes a call; Close must follow. A call that may not be is failed with
-  // DRAINING, and still noted.
+  // DRAINING, and still noted. The connection of one call too many is shut.
   uint64_t Open(const std::shared_ptr<Call>& call, CallInfo info);
 
   // Notes a call's end and what came of it.
@@ -74,6 +82,8 @@ class CallRegistry {
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   std::map<uint64_t, Entry> calls_ ABSL_GUARDED_BY(mutex_);
   int counted_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Open calls of each connection.
+  std::map<int, int> by_connection_ ABSL_GUARDED_BY(mutex_);
   absl::Time idle_since_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

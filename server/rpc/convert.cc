@@ -15,6 +15,8 @@ namespace {
 
 constexpr int kMaxPageSize = 500;
 constexpr int kMaxSites = 64;
+// What is shown of an origin's validator: pages of many must stay small.
+constexpr size_t kMaxValidator = 1024;
 
 v1::Progress::Phase PhaseOf(Progress::Phase phase) {
   switch (phase) {
@@ -157,8 +159,8 @@ v1::Checkpoint ToProto(const CheckpointObject& checkpoint) {
   proto.set_sha256(checkpoint.sha256);
   proto.set_size_bytes(checkpoint.size_bytes);
   proto.set_path(checkpoint.path);
-  proto.set_etag(CleanText(checkpoint.etag));
-  proto.set_last_modified(CleanText(checkpoint.last_modified));
+  proto.set_etag(CleanText(checkpoint.etag, kMaxValidator));
+  proto.set_last_modified(CleanText(checkpoint.last_modified, kMaxValidator));
   proto.set_created_at(absl::ToUnixSeconds(checkpoint.created_at));
   return proto;
 }

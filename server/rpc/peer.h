@@ -17,6 +17,11 @@ namespace hubd {
 // stand for another connection.
 Caller CallerOf(const grpc::CallbackServerContext& context);
 
+// The descriptor of the call's connection; -1 where the daemon accepted none.
+//
+// REQUIRES: as above.
+int ConnectionOf(const grpc::CallbackServerContext& context);
+
 }  // namespace hubd
 
 #endif  // HUBD_SERVER_RPC_PEER_H_

@@ -26,6 +26,8 @@ namespace hubd {
 namespace {
 
 constexpr int kMaxReceiveBytes = 4 << 20;
+// What a client's gRPC keeps to; CallRegistry sees to the others.
+constexpr int kMaxCallsPerConnection = CallRegistry::kMaxPerConnection / 2;
 constexpr const char* kServices[] = {"hubd.v1.Hub", "hubd.v1.Cache",
                                      "hubd.v1.Trust"};
 
@@ -111,6 +113,8 @@ absl::Status RpcServer::Impl::Start() {
   grpc::ServerBuilder builder;
   builder.SetOption(std::make_unique<ReflectionOption>(options_.reflection));
   builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             kMaxCallsPerConnection);
   builder.RegisterService(&hub_);
   builder.RegisterService(&cache_);
   builder.RegisterService(&trust_);

@@ -18,6 +18,7 @@ CallInfo DescribeCall(const grpc::CallbackServerContext& context,
                       std::string method, std::string subject) {
   return CallInfo{.method = std::move(method),
                   .caller = CallerOf(context),
+                  .connection = ConnectionOf(context),
                   .subject = std::move(subject)};
 }
 

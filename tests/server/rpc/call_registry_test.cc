@@ -1,7 +1,10 @@
 #include "server/rpc/call_registry.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <thread>
 
 #include "absl/time/clock.h"
@@ -51,6 +54,25 @@ TEST(CallRegistryTest, DrainingTurnsAwayNewCallsButNotWorkerHosts) {
   EXPECT_TRUE(old->failed.ok());
   EXPECT_TRUE(IsDraining(fresh->failed));
   EXPECT_TRUE(host->failed.ok());
+}
+
+TEST(CallRegistryTest, ShutsAConnectionOfTooManyOpenCalls) {
+  CallRegistry calls;
+  auto call = std::make_shared<FakeCall>();
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+  char byte;
+  const CallInfo info{.method = "GetDir", .connection = ends[0]};
+  // Calls that have ended do not count.
+  for (int i = 0; i < CallRegistry::kMaxPerConnection; ++i) {
+    calls.Close(calls.Open(call, info), absl::OkStatus());
+    calls.Open(call, info);
+  }
+  EXPECT_EQ(::read(ends[1], &byte, 1), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  calls.Open(call, info);
+  EXPECT_EQ(::read(ends[1], &byte, 1), 0);
+  for (int end : ends) ::close(end);
 }
 
 TEST(CallRegistryTest, FailAllEndsThoseThatAreOpenAndThoseThatCome) {
