@@ -126,7 +126,8 @@ def _connect(peer: socket.socket, path: str) -> str:
                 return str(error)
             time.sleep(_POLL_SECONDS)
         except OSError as error:
-            return error.strerror or str(error)
+            # Python itself knows how long the path may be, and has no number for it.
+            return error.strerror or "its path is longer than a socket's may be"
 
 
 def _believed_uids() -> List[int]:

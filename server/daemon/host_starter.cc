@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,7 +14,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/mutex.h"
 #include "server/base/status.h"
@@ -23,6 +27,8 @@ namespace hubd {
 namespace {
 
 namespace asio = boost::asio;
+
+constexpr absl::Duration kOrphanRound = absl::Milliseconds(50);
 
 // What the child's process begins with. Owns the two spawn objects.
 class SpawnSetup {
@@ -73,6 +79,21 @@ class SpawnSetup {
   posix_spawnattr_t attributes_;
 };
 
+std::vector<pid_t> ChildrenOfThisProcess() {
+  std::vector<pid_t> children;
+  const std::string tasks = "/proc/self/task";
+  for (const std::string& task :
+       ListDirectory(tasks).value_or(std::vector<std::string>())) {
+    const std::string text =
+        ReadFile(absl::StrCat(tasks, "/", task, "/children")).value_or("");
+    for (absl::string_view word : absl::StrSplit(text, ' ')) {
+      pid_t pid = 0;
+      if (absl::SimpleAtoi(word, &pid)) children.push_back(pid);
+    }
+  }
+  return children;
+}
+
 // "by signal 9", "with exit code 1".
 std::string EndOf(int status) {
   if (WIFSIGNALED(status)) {
@@ -85,7 +106,9 @@ std::string EndOf(int status) {
 
 class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(Options options, IoThread& io) : options_(std::move(options)), io_(io) {}
+  Impl(Options options, IoThread& io) : options_(std::move(options)), io_(io) {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  }
   ~Impl() { Kill(); }
 
   void SetSocket(const std::string& path) {
@@ -158,6 +181,7 @@ class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
     HUBD_LOG(kInfo) << "event=host_ended pid=" << child_->pid
                     << " how=" << LogQuote(EndOf(status));
     child_.reset();
+    EndOrphans();
     absl::Status how = absl::UnavailableError(absl::StrCat(
         "the worker host ended ", EndOf(status), " before it said hello",
         options_.log_file.empty() ? "" : "; see ", options_.log_file));
@@ -169,6 +193,24 @@ class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
     if (EndedFn ended = std::exchange(ended_, nullptr)) ended(how);
   }
 
+  // bubblewrap ties its child to itself only after a while; killed with its
+  // host before that, it leaves one that waits for ever. Each round ends those
+  // whose parent ended in the one before.
+  void EndOrphans() {
+    bool any = false;
+    for (pid_t pid : ChildrenOfThisProcess()) {
+      if (child_ && pid == child_->pid) continue;
+      any = true;
+      ::kill(pid, SIGKILL);
+      ::waitpid(pid, nullptr, WNOHANG);
+    }
+    orphans_ = nullptr;
+    if (!any) return;
+    orphans_ = io_.RunAfter(kOrphanRound, [weak = weak_from_this()] {
+      if (auto impl = weak.lock()) impl->EndOrphans();
+    });
+  }
+
   void Kill() {
     if (!child_) return;
     ::kill(child_->pid, SIGKILL);
@@ -178,6 +220,8 @@ class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
   const Options options_;
   IoThread& io_;
   std::optional<Child> child_;
+  // Set while orphans are there.
+  std::unique_ptr<IoThread::Timer> orphans_;
   // Somebody asked while the child lived.
   bool wanted_ = false;
   // Who asked last.

@@ -17,7 +17,9 @@ namespace hubd {
 // For a user daemon: starts `hubd worker-host` as a child, one at a time, and
 // reaps it. Asked again while the child lives, it starts another when that one
 // has ended: who asks has no host, so the child is on its way in or out. How
-// the child ended is said with the place of its log.
+// the child ended is said with the place of its log. What a child that was
+// killed leaves behind, sandboxes that it was about to make, comes to this
+// process and is killed, too: the process has no other children.
 //
 // Confined to the io thread, or used when that has stopped. Destruction kills
 // the child.

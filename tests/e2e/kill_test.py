@@ -78,6 +78,20 @@ def test_the_client_of_a_job(machine: Machine, endless: str) -> None:
     assert machine.daemon_pid() == pid
 
 
+def test_the_client_in_the_trial_run(machine: Machine, endless: str) -> None:
+    pid = machine.daemon_pid()
+    kill_all(worker_hosts(pid))
+    wait_until(lambda: not worker_hosts(pid), "the host is gone")
+    listing = machine.start([machine.hubctl_path, "list", endless])
+    wait_until(lambda: worker_hosts(pid), "the next host is started")
+    listing.kill()
+    listing.communicate()
+    wait_idle(machine)
+    still_good(machine)
+    assert not workers(pid)
+    assert machine.daemon_pid() == pid
+
+
 def test_the_client_that_started_the_daemon(machine: Machine, origin: Origin) -> None:
     """The daemon is not its client's, wherever that ends."""
     url = origin.add_file(MODELS, "/m", b"bytes")
@@ -126,6 +140,31 @@ def test_the_daemon(machine: Machine, origin: Origin, endless: str, stage: str) 
         assert Path(json.loads(output)["tree"]["path"]).is_dir()
     assert machine.daemon_pid() != pid
     still_good(machine)
+
+
+def test_the_worker_host_while_a_sandbox_is_made(
+    machine: Machine, endless: str
+) -> None:
+    """When bubblewrap's processes are not yet tied to each other."""
+    still_good(machine)
+    pid = machine.daemon_pid()
+    for _ in range(5):
+        listing = machine.start([machine.hubctl_path, "list", endless])
+        wait_until(
+            lambda: any(command(one)[:1] == ["bwrap"] for one in workers(pid)),
+            "bubblewrap runs",
+        )
+        hosts = worker_hosts(pid)
+        # Stopped, so that nobody is overlooked.
+        kill_all(hosts, signal.SIGSTOP)
+        below = workers(pid)
+        kill_all(hosts)
+        listing.kill()
+        listing.communicate()
+        wait_gone(*below)
+    still_good(machine)
+    # Nor are there any that nobody collects.
+    assert children(pid) == worker_hosts(pid)
 
 
 def test_the_worker_host_in_a_job(machine: Machine, origin: Origin) -> None:

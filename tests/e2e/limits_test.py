@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.machine import ORDINARY_UID, TIMEOUT, Machine
+from tests.e2e.machine import TIMEOUT, Machine
 from tests.e2e.processes import open_files, wait_idle, worker_hosts
 from tests.origin import Origin
 
@@ -108,14 +108,6 @@ def test_no_descriptor_in_the_worker_host(machine: Machine, repo: str) -> None:
         assert "Too many open files" in error["message"], error
     machine.hubctl("list", repo)
     assert worker_hosts(pid) == [host]
-
-
-@pytest.fixture
-def ordinary(origin: Origin) -> Iterator[Machine]:
-    """Of a user to whom the limit of processes applies: not root."""
-    machine = Machine(origin, uid=ORDINARY_UID if os.getuid() == 0 else None)
-    yield machine
-    machine.close()
 
 
 def test_no_thread_in_the_daemon(ordinary: Machine, origin: Origin, repo: str) -> None:

@@ -14,6 +14,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/fs.h"
@@ -115,6 +116,19 @@ TEST_F(HostStarterTest, KillsAHostThatIsStopped) {
   io_.Post([this] { starter_->KillHost(::geteuid()); });
   EXPECT_FALSE(ended_.get_future().get().ok());
   EXPECT_EQ(::kill(host, 0), -1);
+}
+
+TEST_F(HostStarterTest, EndsWhatAKilledHostLeavesBehind) {
+  std::ofstream(program()) << "#!/bin/sh\nsleep 1000 &\necho \"$!\" > " << base_
+                           << "/told\nread line < " << base_ << "/end\n";
+  ASSERT_TRUE(Start().ok());
+  pid_t orphan = NextHost();
+  EXPECT_EQ(::kill(orphan, 0), 0);
+  io_.Post([this] { starter_->KillHost(::geteuid()); });
+  ended_.get_future().wait();
+  // Collected, too.
+  while (::kill(orphan, 0) == 0) std::this_thread::yield();
+  EXPECT_EQ(errno, ESRCH);
 }
 
 TEST_F(HostStarterTest, EndsItsHostWhenItGoes) {
