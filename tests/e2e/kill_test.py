@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import uuid
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,10 @@ def endless(origin: Origin) -> str:
 
 
 def still_good(machine: Machine) -> None:
-    assert machine.json("list", "o/good")["entrypoints"][0]["name"] == "one"
+    """A worker runs; no kept result stands in for it."""
+    name = f"good{uuid.uuid4().hex}"
+    machine.origin.add_repo("o", name, {"hubconf.py": GOOD})
+    assert machine.json("list", f"o/{name}")["entrypoints"][0]["name"] == "one"
     wait_idle(machine)
 
 

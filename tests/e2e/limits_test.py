@@ -35,6 +35,7 @@ def highest_file(pid: int) -> int:
 
 @pytest.fixture
 def repo(origin: Origin) -> str:
+    origin.add_repo("o", "other", {"hubconf.py": "def one(): pass\n"})
     origin.add_repo("o", "r", {"hubconf.py": "def one(): pass\n"})
     return "o/r"
 
@@ -100,7 +101,7 @@ def test_a_low_hard_limit_from_the_start(machine: Machine, origin: Origin) -> No
 
 
 def test_no_descriptor_in_the_worker_host(machine: Machine, repo: str) -> None:
-    machine.hubctl("list", repo)
+    machine.hubctl("list", "o/other")
     pid = machine.daemon_pid()
     [host] = worker_hosts(pid)
     with limited(machine, host, "nofile", highest_file(host) + 1):

@@ -78,7 +78,8 @@ class FakeDaemon(
 
     def start(self) -> None:
         os.makedirs(self.store, exist_ok=True)
-        self._server = grpc.server(futures.ThreadPoolExecutor(8))
+        self._threads = futures.ThreadPoolExecutor(8)
+        self._server = grpc.server(self._threads)
         hub_pb2_grpc.add_HubServicer_to_server(self, self._server)
         cache_pb2_grpc.add_CacheServicer_to_server(self, self._server)
         trust_pb2_grpc.add_TrustServicer_to_server(self, self._server)
@@ -91,6 +92,8 @@ class FakeDaemon(
         if self._server is not None:
             self._server.stop(None).wait()
             self._server = None
+            # A call that was cut may still be writing into the store.
+            self._threads.shutdown()
 
     def add_repo(self, repo: str, files: dict[str, str], ref: str = "main") -> Repo:
         found = self.repos.setdefault(repo, Repo())
