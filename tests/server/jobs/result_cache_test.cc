@@ -23,7 +23,8 @@ constexpr uid_t kBob = 1002;
 
 class NoStarter final : public HostStarter {
  public:
-  absl::Status StartHost(uid_t) override { return absl::OkStatus(); }
+  absl::Status StartHost(uid_t, EndedFn) override { return absl::OkStatus(); }
+  void KillHost(uid_t) override {}
 };
 
 // A worker host: remembers what it was sent.
