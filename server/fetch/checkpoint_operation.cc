@@ -92,6 +92,11 @@ std::optional<CheckpointResult> LookUpCheckpoint(
            .ok()) {
     return std::nullopt;
   }
+  // Bytes that are still to be compared with a digest take the long way.
+  if (!request.sha256_prefix.empty() &&
+      !context.parts.store.IsVerified(**found)) {
+    return std::nullopt;
+  }
   CheckpointResult result;
   result.checkpoint = **std::move(found);
   result.cached = true;
