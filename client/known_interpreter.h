@@ -17,12 +17,11 @@ namespace hubd {
 
 // Keeps what an interpreter said of itself, since asking takes as long as a
 // Python takes to start. It is asked again when another program is wanted, when
-// the environment, the working directory, the program, its pyvenv.cfg or one of
-// its site directories is another than it was, and after `max_age`: a site
-// directory may come to be. Thread-safe.
+// the environment or the working directory is another, and after `max_age`: so
+// late is seen that an installation became another one. Thread-safe.
 class KnownInterpreter {
  public:
-  explicit KnownInterpreter(absl::Duration max_age = absl::Minutes(1))
+  explicit KnownInterpreter(absl::Duration max_age = absl::Seconds(10))
       : max_age_(max_age) {}
 
   // Errors: those of DescribeInterpreter, which are not kept.
@@ -32,9 +31,8 @@ class KnownInterpreter {
  private:
   struct Answer {
     v1::Interpreter interpreter;
-    // What the caller had when it was asked, and what lay on disk.
+    // What the caller had when it was asked.
     std::string question;
-    std::string state;
     std::chrono::steady_clock::time_point asked_at;
   };
 

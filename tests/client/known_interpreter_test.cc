@@ -1,8 +1,8 @@
 #include "client/known_interpreter.h"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/fs.h"
@@ -14,12 +14,8 @@ namespace {
 
 class KnownInterpreterTest : public testing::Test {
  protected:
-  KnownInterpreterTest() {
-    EXPECT_TRUE(MakeDirectories(Site(), 0755).ok());
-    Write(Program());
-  }
+  KnownInterpreterTest() { Write(Program()); }
 
-  std::string Site() const { return directory_.Below("site-packages"); }
   std::string Program() const { return directory_.Below("python"); }
 
   // A Python that notes that it was asked.
@@ -27,8 +23,7 @@ class KnownInterpreterTest : public testing::Test {
     const std::string script =
         absl::StrCat("#!/bin/sh\necho >> ", directory_.Below("asked"),
                      "\necho\necho 'hubd-interpreter:{\"executable\": \"", path,
-                     "\", \"prefix\": \"", directory_.path(),
-                     "\", \"site_directories\": [\"", Site(), "\"]}'\n");
+                     "\", \"prefix\": \"", directory_.path(), "\"}'\n");
     EXPECT_TRUE(WriteFileDurably(path, script, 0755).ok());
   }
 
@@ -49,13 +44,13 @@ class KnownInterpreterTest : public testing::Test {
 };
 
 TEST_F(KnownInterpreterTest, IsAskedOnce) {
-  KnownInterpreter known;
+  KnownInterpreter known(absl::Hours(1));
   for (int i = 0; i < 3; ++i) Describe(known, Program());
   EXPECT_EQ(asked(), 1u);
 }
 
 TEST_F(KnownInterpreterTest, IsAskedAgainWhenSomethingIsAnother) {
-  KnownInterpreter known;
+  KnownInterpreter known(absl::Hours(1));
   Describe(known, Program());
   size_t expected = 1;
   auto expect_asked = [&](const char* why, const std::string& program) {
@@ -65,12 +60,12 @@ TEST_F(KnownInterpreterTest, IsAskedAgainWhenSomethingIsAnother) {
   };
   scope_.Set("PYENV_VERSION", "3.12");
   expect_asked("environment", Program());
-  ASSERT_EQ(::mkdir((Site() + "/package").c_str(), 0755), 0);
-  expect_asked("site directory", Program());
-  ASSERT_TRUE(WriteFileDurably(directory_.Below("pyvenv.cfg"), "", 0644).ok());
-  expect_asked("pyvenv.cfg", Program());
-  Write(Program());
-  expect_asked("upgraded program", Program());
+  const std::string before = std::filesystem::current_path();
+  std::filesystem::current_path(directory_.path());
+  expect_asked("working directory", Program());
+  std::filesystem::current_path(before);
+  Describe(known, Program());
+  ++expected;
   Write(directory_.Below("other"));
   expect_asked("other program", directory_.Below("other"));
 }
@@ -83,7 +78,7 @@ TEST_F(KnownInterpreterTest, AnOldAnswerIsNotTaken) {
 }
 
 TEST_F(KnownInterpreterTest, AFailureIsNotKept) {
-  KnownInterpreter known;
+  KnownInterpreter known(absl::Hours(1));
   ASSERT_TRUE(WriteFileDurably(Program(), "#!/bin/sh\nexit 1\n", 0755).ok());
   EXPECT_FALSE(known.Describe(Program(), CallLimit()).ok());
   Write(Program());
