@@ -11,6 +11,7 @@
 #include "server/store/column_text.h"
 #include "server/store/connections.h"
 #include "server/store/known_refs.h"
+#include "server/store/known_rows.h"
 #include "server/store/schema.h"
 #include "server/store/way_out.h"
 
@@ -117,10 +118,13 @@ class SqliteCatalog final : public Catalog {
         kSelectTree,
         " WHERE domain = ?1 AND host = ?2 AND owner = ?3 AND name = ?4"
         " AND commit_id = ?5 AND route = ?6");
-    return One<TreeObject>(kSql,
-                           {key.domain, key.repo.host, key.repo.owner,
-                            key.repo.name, key.commit, key.route},
-                           TreeFromRow);
+    const std::vector<SqlValue> values = {key.domain,     key.repo.host,
+                                          key.repo.owner, key.repo.name,
+                                          key.commit,     key.route};
+    return known_trees_.Get(
+        absl::StrJoin({key.domain, key.repo.ToString(), key.commit, key.route},
+                      "\n"),
+        [&] { return One<TreeObject>(kSql, values, TreeFromRow); });
   }
 
   absl::Status PutTree(const TreeObject& tree) override {
@@ -154,7 +158,9 @@ class SqliteCatalog final : public Catalog {
       const std::string& domain, const std::string& url) override {
     static const std::string kSql =
         absl::StrCat(kSelectCheckpoint, " WHERE domain = ?1 AND url = ?2");
-    return One<CheckpointObject>(kSql, {domain, url}, CheckpointFromRow);
+    return known_checkpoints_.Get(absl::StrCat(domain, "\n", url), [&] {
+      return One<CheckpointObject>(kSql, {domain, url}, CheckpointFromRow);
+    });
   }
 
   absl::Status PutCheckpoint(const CheckpointObject& checkpoint) override {
@@ -284,15 +290,12 @@ class SqliteCatalog final : public Catalog {
 
   absl::StatusOr<std::optional<std::string>> LookupJobResult(
       uint32_t uid, const std::string& key) override {
-    HUBD_ASSIGN_OR_RETURN(Connections::Reader reader, connections_->Read());
-    HUBD_ASSIGN_OR_RETURN(
-        SqlRows rows,
-        reader->Query(
-            "SELECT result FROM job_result WHERE key = ?1 AND uid = ?2",
-            {key, uid}));
-    HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
-    if (!there) return std::nullopt;
-    return rows.Text(0);
+    return known_results_.Get(absl::StrCat(uid, "\n", key), [&] {
+      return One<std::string>(
+          "SELECT result FROM job_result WHERE key = ?1 AND uid = ?2",
+          {key, uid},
+          [](const SqlRows& row, const Layout&) { return row.Text(0); });
+    });
   }
 
   // A value is bound as text, which SQLite keeps as the bytes that it is.
@@ -386,6 +389,10 @@ class SqliteCatalog final : public Catalog {
                                  std::vector<SqlValue> values) {
     absl::StatusOr<int64_t> changed =
         connections_->Write(sql, std::move(values));
+    // Whatever it changed, and be it by a trigger, or though it failed.
+    known_trees_.Clear();
+    known_checkpoints_.Clear();
+    known_results_.Clear();
     if (!changed.ok()) return WithWayOut(changed.status(), layout_);
     return changed;
   }
@@ -453,6 +460,10 @@ class SqliteCatalog final : public Catalog {
   const Layout layout_;
   const std::unique_ptr<Connections> connections_;
   KnownRefs known_refs_;
+  KnownRows<TreeObject> known_trees_{256};
+  KnownRows<CheckpointObject> known_checkpoints_{1024};
+  // Of at most 256 KiB each.
+  KnownRows<std::string> known_results_{64};
 };
 
 }  // namespace

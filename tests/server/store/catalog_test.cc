@@ -242,6 +242,27 @@ TEST_F(CatalogTest, ARefsAnswerIsReplacedForWhoHasReadIt) {
   EXPECT_TRUE(*before == refs);
 }
 
+TEST_F(CatalogTest, WhoHasReadARowSeesWhatIsWrittenNext) {
+  TreeObject tree = SampleTree(layout_, 1);
+  CheckpointObject checkpoint = SampleCheckpoint(layout_, 1);
+  ASSERT_TRUE(catalog_->PutTree(tree).ok());
+  ASSERT_TRUE(catalog_->PutCheckpoint(checkpoint).ok());
+  for (int64_t size : {1, 2}) {
+    tree.size_bytes = checkpoint.size_bytes = size;
+    ASSERT_TRUE(catalog_->PutTree(tree).ok());
+    ASSERT_TRUE(catalog_->PutCheckpoint(checkpoint).ok());
+    EXPECT_EQ((*catalog_->LookupTree(tree.key))->size_bytes, size);
+    EXPECT_EQ(
+        (*catalog_->LookupCheckpoint("shared", checkpoint.url))->size_bytes,
+        size);
+  }
+  ASSERT_TRUE(catalog_->RemoveTree(tree.key).ok());
+  ASSERT_TRUE(catalog_->RemoveCheckpoint("shared", checkpoint.url).ok());
+  EXPECT_EQ(*catalog_->LookupTree(tree.key), std::nullopt);
+  EXPECT_EQ(*catalog_->LookupCheckpoint("shared", checkpoint.url),
+            std::nullopt);
+}
+
 TEST_F(CatalogTest, AJobResultIsItsUsersAloneAndGoesWithItsTree) {
   TreeObject tree = SampleTree(layout_, 1);
   TreeObject other = SampleTree(layout_, 2);
