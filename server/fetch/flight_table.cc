@@ -182,16 +182,18 @@ void FlightTable::Core::Finish(const FlightPtr& flight,
     flight->run = nullptr;
     Retire(flight);
     tickets.swap(flight->tickets);
-    auto queue = runs_.find(flight->key);
-    queue->second.pop_front();
-    if (queue->second.empty()) {
-      runs_.erase(queue);
-    } else {
-      Start(queue->second.front());
-    }
-    if (runs_.empty()) idle_.NotifyAll();
   }
   PostResult(tickets, std::move(result));
+  // Last: who waits for the runs to end may take the executors away after it.
+  MutexLock lock(mutex_);
+  auto queue = runs_.find(flight->key);
+  queue->second.pop_front();
+  if (queue->second.empty()) {
+    runs_.erase(queue);
+  } else {
+    Start(queue->second.front());
+  }
+  if (runs_.empty()) idle_.NotifyAll();
 }
 
 void FlightTable::Core::PostResult(const std::set<uint64_t>& tickets,

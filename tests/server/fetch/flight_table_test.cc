@@ -234,6 +234,40 @@ TEST_F(FlightTableTest, JudgeRefusesWhatEveryTicketRefuses) {
   EXPECT_FALSE(result.get_future().get().ok());
 }
 
+// Whose Post returns late: long after the work began.
+class SlowToPost final : public Executor {
+ public:
+  explicit SlowToPost(Executor& executor) : executor_(executor) {}
+
+  void Post(std::function<void()> work) override {
+    executor_.Post(std::move(work));
+    gate.Wait();
+    std::this_thread::yield();
+    returned = true;
+  }
+
+  Gate gate;
+  std::atomic<bool> returned = false;
+
+ private:
+  Executor& executor_;
+};
+
+TEST_F(FlightTableTest, ItsEndWaitsForARunThatStillPostsItsResult) {
+  SlowToPost callbacks(callbacks_);
+  Result result;
+  FlightTable::Ticket ticket;
+  {
+    FlightTable table(runners_, callbacks);
+    ticket = table.Join(
+        {"shared", "thing"}, [](auto&) { return Checkpoint("a"); }, nullptr,
+        nullptr, [&result](const auto& got) { result.set_value(got); });
+    EXPECT_EQ(Sha256Of(result.get_future().get()), "a");
+    callbacks.gate.Open();
+  }
+  EXPECT_TRUE(callbacks.returned);
+}
+
 TEST_F(FlightTableTest, NoCallbackFollowsADropOnTheCallbacksThread) {
   Gate gate;
   std::promise<void> started, ended;
