@@ -75,7 +75,7 @@ std::string LogFile(const std::string& root) {
 }
 
 absl::StatusOr<std::string> SocketDirectory() {
-  const std::string path = SocketDirectoryPath();
+  std::string path = SocketDirectoryPath();
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     return ErrnoError(errno, absl::StrCat("cannot make ", path));
   }

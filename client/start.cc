@@ -179,7 +179,7 @@ absl::StatusOr<std::string> FindDaemonProgram() {
     folders.emplace_back(folder);
   }
   for (const std::string& folder : folders) {
-    const std::string path = absl::StrCat(folder, "/hubd");
+    std::string path = absl::StrCat(folder, "/hubd");
     if (absl::StartsWith(folder, "/") && IsProgram(path)) return path;
   }
   return absl::UnavailableError(

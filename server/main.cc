@@ -51,7 +51,7 @@ int Main(int argc, char** argv) {
   absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
   if (!line.ok()) {
     std::cerr << "hubd: " << line.status().message()
-              << "\nhubd --help shows the usage" << std::endl;
+              << "\nhubd --help shows the usage\n";
     return kWrongUsage;
   }
   switch (line->action) {

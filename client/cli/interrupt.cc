@@ -30,7 +30,8 @@ sigset_t Signals() {
 Interrupt::Interrupt() {
   const sigset_t set = Signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  thread_ = std::jthread([this](std::stop_token ending) { Run(ending); });
+  thread_ =
+      std::jthread([this](const std::stop_token& ending) { Run(ending); });
 }
 
 Interrupt::~Interrupt() {
@@ -38,7 +39,7 @@ Interrupt::~Interrupt() {
   pthread_kill(thread_.native_handle(), SIGUSR1);
 }
 
-void Interrupt::Run(std::stop_token ending) {
+void Interrupt::Run(const std::stop_token& ending) {
   const sigset_t set = Signals();
   while (true) {
     int number = 0;

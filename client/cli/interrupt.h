@@ -23,7 +23,7 @@ class Interrupt {
   int signal() const { return signal_; }
 
  private:
-  void Run(std::stop_token ending);
+  void Run(const std::stop_token& ending);
 
   std::stop_source source_;
   std::atomic<int> signal_ = 0;

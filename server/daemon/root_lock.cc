@@ -39,7 +39,7 @@ std::optional<Holder> CurrentHolder(const Layout& layout) {
   return *holder;
 }
 
-absl::StatusOr<std::unique_ptr<Store>> OpenStore(Store::Options options,
+absl::StatusOr<std::unique_ptr<Store>> OpenStore(const Store::Options& options,
                                                  const Clock& clock,
                                                  absl::Duration patience) {
   const Layout layout(options.root);

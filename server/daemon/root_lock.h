@@ -18,7 +18,7 @@ std::optional<Holder> CurrentHolder(const Layout& layout);
 
 // Store::Open, tried again for `patience` while a daemon holds the root and
 // nothing answers at its socket: it is on its way in or out.
-absl::StatusOr<std::unique_ptr<Store>> OpenStore(Store::Options options,
+absl::StatusOr<std::unique_ptr<Store>> OpenStore(const Store::Options& options,
                                                  const Clock& clock,
                                                  absl::Duration patience);
 

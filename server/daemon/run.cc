@@ -23,7 +23,7 @@ namespace {
 constexpr absl::Duration kPatience = absl::Seconds(5);
 
 void PrintError(const absl::Status& status) {
-  std::cerr << "hubd: " << status.message() << std::endl;
+  std::cerr << "hubd: " << status.message() << "\n";
 }
 
 // Flags over file over built-in values.
@@ -112,7 +112,7 @@ int CheckConfig(const CommandLine& line) {
   std::string file =
       FindConfigFile(line.config).value_or("no file, built-in values");
   if (status.ok()) {
-    std::cout << file << ": ok" << std::endl;
+    std::cout << file << ": ok\n";
     return 0;
   }
   PrintError(status);

@@ -87,7 +87,7 @@ class Operation : public std::enable_shared_from_this<Operation<Result>> {
   }
 
   // The same from within Start, where the caller has no hold yet.
-  void FinishLater(absl::Status status) {
+  void FinishLater(const absl::Status& status) {
     context_.parts.io.Post([self = this->shared_from_this(), status] {
       if (!self->dropped_) self->Finish(status);
     });

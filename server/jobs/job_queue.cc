@@ -113,7 +113,8 @@ std::unique_ptr<JobQueue::Ticket> JobQueue::Impl::Submit(
     uid_t uid, worker::v1::StartJob job, DoneFn done) {
   uint64_t id = next_id_++;
   job.set_job_id(id);
-  jobs_[id] = Job{.uid = uid, .message = std::move(job), .done = done};
+  jobs_[id] =
+      Job{.uid = uid, .message = std::move(job), .done = std::move(done)};
   User& user = users_[uid];
   if (static_cast<int>(user.waiting.size()) >= options_.max_waiting) {
     Finish(id,

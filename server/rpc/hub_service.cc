@@ -35,7 +35,8 @@ template <class Response, class Value>
 std::function<void(absl::StatusOr<Value>)> ResultTo(
     const std::shared_ptr<StreamCall<Response>>& call,
     std::function<void(Value&, Response&)> fill) {
-  return [weak = std::weak_ptr(call), fill](absl::StatusOr<Value> value) {
+  return [weak = std::weak_ptr(call),
+          fill = std::move(fill)](absl::StatusOr<Value> value) {
     auto call = weak.lock();
     if (call == nullptr) return;
     if (!value.ok()) {

@@ -102,7 +102,7 @@ class Listener::Acceptor : public std::enable_shared_from_this<Acceptor> {
   void Close() {
     retry_ = nullptr;
     boost::system::error_code ignored;
-    socket_.close(ignored);
+    (void)socket_.close(ignored);
   }
 
  private:

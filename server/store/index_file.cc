@@ -69,7 +69,7 @@ absl::Status CheckIndexIsThere(const Layout& layout) {
 
 absl::StatusOr<std::string> SetIndexAside(const Layout& layout,
                                           absl::Time now) {
-  const std::string kept = layout.BrokenIndex(
+  std::string kept = layout.BrokenIndex(
       absl::FormatTime("%Y%m%dT%H%M%E6S", now, absl::UTCTimeZone()));
   for (absl::string_view suffix : kSuffixes) {
     HUBD_RETURN_IF_ERROR(

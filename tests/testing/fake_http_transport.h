@@ -86,7 +86,8 @@ class FakeHttpTransport final : public HttpTransport {
   }
 
  private:
-  absl::Status AwaitRelease(const std::string& url, std::stop_token stop) {
+  absl::Status AwaitRelease(const std::string& url,
+                            const std::stop_token& stop) {
     std::stop_callback wake(stop, [this] {
       MutexLock lock(mutex_);
       changed_.NotifyAll();

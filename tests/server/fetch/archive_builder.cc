@@ -5,7 +5,6 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -131,7 +130,7 @@ ByteSource SourceOf(std::string bytes, size_t piece) {
   return [bytes = std::move(bytes), piece, at = size_t{0}](
              char* buffer, size_t size) mutable -> absl::StatusOr<size_t> {
     const size_t count = std::min({size, piece, bytes.size() - at});
-    std::memcpy(buffer, bytes.data() + at, count);
+    bytes.copy(buffer, count, at);
     at += count;
     return count;
   };

@@ -166,7 +166,7 @@ TEST_F(TreeOperationTest, TheLastCallersLeavingStopsTheTransfer) {
   answer.body = std::string(1000, 'x');
   answer.held = true;
   http_.Set("https://github.com/o/n/archive/" + kCommit + ".tar.gz", answer);
-  auto result = StartTree(Request());
+  (void)StartTree(Request());
   http_.AwaitRequests(1);
   OnIo([this] { operations_.clear(); });
   EXPECT_EQ(flights_.size(), 0);

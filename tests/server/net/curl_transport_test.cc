@@ -284,7 +284,7 @@ TEST_F(CurlTransportTest, StopsWhenAsked) {
 }
 
 TEST_F(CurlTransportTest, ReturnsTheErrorOfTheHandler) {
-  const absl::Status full = ReasonError(Reason::kDiskFull, "no room");
+  absl::Status full = ReasonError(Reason::kDiskFull, "no room");
   handler_.on_body = [&] { return full; };
   EXPECT_EQ(Get(server_->Url("/ok")), full);
   handler_.on_response = [&] { return full; };
