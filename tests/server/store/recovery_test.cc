@@ -130,7 +130,7 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"CutAfterTheFirstPage",
                [](std::string& bytes) { bytes.resize(4096); }},
         Damage{"CutInAPage",
-               [](std::string& bytes) { bytes.resize(bytes.size() - 1000); }},
+               [](std::string& bytes) { bytes.resize(5 * 4096 - 1000); }},
         Damage{"Garbage",
                [](std::string& bytes) { bytes.assign(bytes.size(), 'x'); }},
         Damage{"GarbageAfterTheHeader",
