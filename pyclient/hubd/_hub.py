@@ -81,11 +81,12 @@ class FrontEnd:
         self._own[name] = getattr(self._module, name)
 
     def _replaced(self, name: str) -> Optional[Callable[..., Any]]:
-        for module in (self._module, self._replacement.installed_hub()):
-            current: Callable[..., Any] = getattr(module, name, self._own[name])
-            if current is not self._own[name]:
-                return current
-        return None
+        ours = self._own[name]
+        current: Callable[..., Any] = getattr(self._module, name, ours)
+        if current is not ours:
+            return current
+        users: Optional[Callable[..., Any]] = self._replacement.users_own(name, ours)
+        return users
 
     @property
     def replacement(self) -> _patch.Replacement:

@@ -136,6 +136,12 @@ class Replacement:
         hub = sys.modules.get(self._framework + ".hub")
         return hub if self._installed and hub in self._swapped else None
 
+    def users_own(self, name: str, ours: Any) -> Any:
+        """What a user put in the place of `name` in installed_hub(); or None."""
+        found = getattr(self.installed_hub(), name, ours)
+        # The original is seen where another thread installs, reloads or uninstalls.
+        return None if found is ours or self._is_original(found) else found
+
     def _import_all(self) -> List[ModuleType]:
         """Nothing without the framework."""
         if not _can_import(self._framework):
@@ -155,9 +161,10 @@ class Replacement:
                 for name, theirs, ours in self._pairs(module)
                 if self._is_original(theirs)
             ]
-            self._swapped[module] = swapped
             for each in swapped:
                 setattr(module, each.name, each.ours)
+            # Last: from here on, what is not ours there is a user's.
+            self._swapped[module] = swapped
 
     def _pairs(self, module: ModuleType) -> Iterator[Tuple[str, Any, Any]]:
         """Name, theirs and ours of all that a module has."""

@@ -183,6 +183,15 @@ def test_a_reload_keeps_hubds_and_uninstall_restores_what_it_brought():
     assert hub.load.__module__ == "torch.hub"
 
 
+def test_the_originals_that_a_reload_shows_are_no_users(frameworks):
+    hubd.install()
+    hub = importlib.import_module("torch.hub")
+    with open(frameworks + "/torch/hub.py", "a") as file:
+        file.write("import hubd.torch as ours\n")
+        file.write("seen = ours._front_end._asked('o/r', False, False)\n")
+    assert not importlib.reload(hub).seen.skip_validation
+
+
 def test_functions_bound_before_go_through_hubd(daemon):
     daemon.add_repo("own/repo", {"hubconf.py": "def net(): return 'a net'\n"})
     daemon.add_repo("own/repo", {"hubconf.py": "def net(): return 'm'\n"}, "master")
