@@ -37,19 +37,20 @@ def install() -> None:
             sys.meta_path.insert(0, _hook)
     for framework in wanted:
         if any(name in sys.modules for name in _patch.ORIGINALS[framework]):
-            _replacement(framework).install()
+            _follow(framework)
 
 
 def uninstall() -> None:
     """Gives the originals their functions back. Without install(), does nothing."""
     global _frameworks
     with _lock:
-        before, _frameworks = _frameworks, frozenset()
+        _frameworks = frozenset()
         if _hook in sys.meta_path:
             sys.meta_path.remove(_hook)
-    for framework in before:
+    # Not only what was wanted: another thread may have gone on installing.
+    for framework in _patch.ORIGINALS:
         if "hubd." + framework in sys.modules:
-            _replacement(framework).uninstall()
+            _follow(framework)
 
 
 def check_environment() -> None:
@@ -76,6 +77,10 @@ def _replacement(framework: str) -> _patch.Replacement:
     front_end = importlib.import_module("hubd." + framework)
     found: _patch.Replacement = front_end._front_end.replacement
     return found
+
+
+def _follow(framework: str) -> None:
+    _replacement(framework).follow(lambda: framework in _frameworks)
 
 
 class _Hook:
@@ -108,6 +113,9 @@ class _Loader:
         self._loader = loader
 
     def __getattr__(self, name: str) -> Any:
+        # A copy that is being made has no _loader yet.
+        if name.startswith("_"):
+            raise AttributeError(name)
         return getattr(self._loader, name)
 
     def create_module(self, spec: ModuleSpec) -> Optional[ModuleType]:
@@ -122,9 +130,8 @@ class _Loader:
         self._loader.exec_module(module)
         framework = module.__name__.partition(".")[0]
         if framework in _frameworks:
-            replacement = _replacement(framework)
-            replacement.covered(module)
-            replacement.install()
+            _replacement(framework).covered(module)
+            _follow(framework)
 
 
 _hook = _Hook()

@@ -15,7 +15,17 @@ import importlib.util
 import sys
 import threading
 from types import ModuleType
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Tuple,
+)
 
 _HUB = (
     "download_url_to_file",
@@ -86,7 +96,7 @@ class Replacement:
         self._users = 0
         self._installed = False
         self._swapped: Dict[ModuleType, List[_Swapped]] = {}
-        # What set_dir() had set in the framework's hub.
+        # What set_dir() had set in the framework's hub, and in the front-end.
         self._hub_dirs: Dict[ModuleType, Any] = {}
 
     @contextlib.contextmanager
@@ -103,22 +113,23 @@ class Replacement:
                 self._users -= 1
                 self._restore_if_unused()
 
-    def install(self) -> None:
-        """Holds until uninstall(), for what is imported and for covered()."""
-        # A module that another thread is importing is waited for.
+    def follow(self, wanted: Callable[[], bool]) -> None:
+        """Holds as long as wanted(), for what is imported and for covered().
+
+        To be called after each change of that. Where threads do so at once, the
+        last change counts. In the end the directories are what they were, too.
+        """
+        # A module that another thread is importing is waited for, without the lock.
         modules = [
             importlib.import_module(name)
             for name in self._originals
-            if sys.modules.get(name) is not None
+            if wanted() and sys.modules.get(name) is not None
         ]
         with self._lock:
-            self._installed = True
-            self._cover(modules)
-
-    def uninstall(self) -> None:
-        """Ends install(); the framework's own directory is what it was, too."""
-        with self._lock:
-            self._installed = False
+            self._installed = wanted()
+            if self._installed:
+                self._cover(modules)
+                return
             for module, hub_dir in self._hub_dirs.items():
                 setattr(module, _HUB_DIR, hub_dir)
             self._hub_dirs.clear()
@@ -152,7 +163,8 @@ class Replacement:
     def _cover(self, modules: List[ModuleType]) -> None:
         for module in modules:
             if self._installed and _HUB_DIR in vars(module):
-                self._hub_dirs.setdefault(module, vars(module)[_HUB_DIR])
+                for holder in (module, self._front_end):
+                    self._hub_dirs.setdefault(holder, getattr(holder, _HUB_DIR, None))
             if module in self._swapped:
                 continue
             # Before the first is replaced: a module may bind another's functions.

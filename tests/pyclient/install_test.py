@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import importlib.machinery
 import inspect
@@ -169,6 +170,8 @@ def test_the_modules_stay_what_they_were():
     hubd.install()
     hub = importlib.import_module("torch.hub")
     assert hub.__name__ == hub.__spec__.name == "torch.hub"
+    wrapped = _install._Loader(hub.__loader__)
+    assert copy.copy(wrapped).get_filename() == hub.__file__
     for loader in (hub.__loader__, hub.__spec__.loader):
         assert type(loader) is importlib.machinery.SourceFileLoader
     assert "def load" in inspect.getsource(hub)
@@ -225,6 +228,7 @@ def test_the_directory_chosen_in_the_original_counts(home, daemon):
     assert hubd.torch.get_dir() == home + "/direct"
     hubd.uninstall()
     assert hub.get_dir() == home + "/before"
+    assert hubd.torch.get_dir() == home + "/.cache/torch/hub"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -269,6 +273,29 @@ def test_an_unknown_framework_is_named(monkeypatch):
     assert _install._hook not in sys.meta_path
 
 
+def test_an_install_that_uninstall_overtakes_ends_uninstalled(monkeypatch):
+    hub = importlib.import_module("torch.hub")
+    found = _install._replacement
+
+    def overtaken(framework):
+        monkeypatch.setattr(_install, "_replacement", found)
+        hubd.uninstall()
+        return found(framework)
+
+    monkeypatch.setattr(_install, "_replacement", overtaken)
+    hubd.install()
+    assert hub.load.__module__ == "torch.hub"
+
+
+def test_uninstall_ends_what_was_installed_behind_its_back():
+    hub = importlib.import_module("torch.hub")
+    hubd.install()
+    assert hub.load is hubd.torch.load
+    _install._frameworks = frozenset()
+    hubd.uninstall()
+    assert hub.load.__module__ == "torch.hub"
+
+
 def test_threads_may_install_and_import_at_once():
     failures = []
     begin = threading.Barrier(8)
@@ -293,6 +320,8 @@ def test_threads_may_install_and_import_at_once():
         thread.join()
     assert failures == []
     modules = _import_all()
+    hubd.uninstall()
+    assert modules["torch.hub"].load.__module__ == "torch.hub"
     hubd.install()
     assert modules["megengine.hub"].load is hubd.megengine.load
     hubd.uninstall()
