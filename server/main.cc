@@ -76,7 +76,7 @@ int main(int argc, char** argv) {
     return hubd::Main(argc, argv);
   } catch (const std::system_error& error) {
     // Nothing runs without its threads.
-    std::cerr << "hubd: " << hubd::NoThread(error).message() << std::endl;
+    std::cerr << "hubd: " << hubd::NoThread(error).message() << "\n";
     return 1;
   }
 }

@@ -120,7 +120,8 @@ int RunClient(const std::string& command, const char* uid_text,
   }
   v1::GetStatusRequest request;
   v1::GetStatusResponse response;
-  stub->async()->GetStatus(&context, &request, &response, [](grpc::Status) {});
+  stub->async()->GetStatus(&context, &request, &response,
+                           [](const grpc::Status&) {});
   while (std::getchar() != EOF) {
   }
   std::_Exit(0);
