@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "server/base/mutex.h"
 #include "server/base/status.h"
+#include "server/base/text.h"
 #include "server/base/unique_fd.h"
 
 namespace hubd {
@@ -93,16 +94,7 @@ std::string LogQuote(absl::string_view text) {
 }
 
 std::string RedactUrl(absl::string_view url) {
-  absl::string_view rest = url.substr(0, url.find_first_of("?#"));
-  std::string shown(rest);
-  size_t scheme = rest.find("://");
-  if (scheme != absl::string_view::npos) {
-    size_t authority = scheme + 3;
-    size_t at = rest.substr(0, rest.find('/', authority)).rfind('@');
-    if (at != absl::string_view::npos && at >= authority) {
-      shown.erase(authority, at + 1 - authority);
-    }
-  }
+  std::string shown = WithoutUserInfo(url.substr(0, url.find_first_of("?#")));
   // Cut last: a cut in front of the "@" would hide what is to be left out.
   if (shown.size() > kMaxShownUrl) {
     shown.replace(kMaxShownUrl, shown.npos, "...");

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/base/status.h"
+#include "server/base/text.h"
 
 namespace hubd {
 namespace {
@@ -17,18 +18,9 @@ namespace {
 constexpr size_t kMaxPart = 255;
 constexpr size_t kMaxShown = 200;
 
-// Less the "user:password@" of a URL or of the form that scp takes.
-std::string WithoutUser(absl::string_view text) {
-  std::string shown(text);
-  const size_t scheme = shown.find("://");
-  const size_t host = scheme == std::string::npos ? 0 : scheme + 3;
-  const size_t at = shown.substr(0, shown.find('/', host)).rfind('@');
-  if (at != std::string::npos && at >= host) shown.erase(host, at + 1 - host);
-  return shown;
-}
-
 absl::Status Invalid(absl::string_view text, absl::string_view why) {
-  std::string shown = absl::CHexEscape(WithoutUser(text).substr(0, kMaxShown));
+  std::string shown =
+      absl::CHexEscape(WithoutUserInfo(text).substr(0, kMaxShown));
   return ReasonError(
       Reason::kInvalidRepo,
       absl::StrCat("\"", shown, "\" is not a repo: ", std::string(why),

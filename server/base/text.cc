@@ -72,4 +72,24 @@ std::string CleanLine(absl::string_view text) {
   return line;
 }
 
+std::string WithoutUserInfo(absl::string_view text) {
+  const size_t scheme = text.find("://");
+  const size_t host = scheme == absl::string_view::npos ? 0 : scheme + 3;
+  const absl::string_view start = text.substr(0, text.find('/', host));
+  size_t at = start.rfind('@');
+  if (at == absl::string_view::npos || at < host) {
+    // "user:pa" of "user:pa/ss@host" is no host and port.
+    const absl::string_view authority = start.substr(host);
+    const size_t colon = authority.rfind(':');
+    const bool is_host = colon == absl::string_view::npos ||
+                         authority[0] == '[' ||
+                         authority.find_first_not_of("0123456789", colon + 1) ==
+                             absl::string_view::npos;
+    at = is_host ? absl::string_view::npos : text.rfind('@');
+  }
+  if (at == absl::string_view::npos || at < host) return std::string(text);
+  std::string shown(text);
+  return shown.erase(host, at + 1 - host);
+}
+
 }  // namespace hubd

@@ -19,6 +19,10 @@ std::string CleanText(absl::string_view text,
 // The same for a single line: \n and \t become blanks.
 std::string CleanLine(absl::string_view text);
 
+// Less the "user:password@" of what is, or was meant as, a URL or the form that
+// scp takes. A password with a "/", which makes a URL malformed, goes as well.
+std::string WithoutUserInfo(absl::string_view text);
+
 }  // namespace hubd
 
 #endif  // HUBD_SERVER_BASE_TEXT_H_

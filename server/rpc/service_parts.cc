@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
+#include "server/base/text.h"
 
 namespace hubd {
 namespace {
@@ -11,7 +12,8 @@ constexpr size_t kMaxSubject = 200;
 }  // namespace
 
 std::string LogSubject(absl::string_view name, absl::string_view what) {
-  return absl::StrCat(name, "=", LogQuote(what.substr(0, kMaxSubject)));
+  return absl::StrCat(name, "=",
+                      LogQuote(WithoutUserInfo(what).substr(0, kMaxSubject)));
 }
 
 CallInfo DescribeCall(const grpc::CallbackServerContext& context,

@@ -49,5 +49,14 @@ TEST(CleanLineTest, PutsItOnOneLine) {
   EXPECT_EQ(CleanLine("a\nb\tc\x1b"), "a b c\uFFFD");
 }
 
+TEST(WithoutUserInfoTest, LeavesOutUserAndPassword) {
+  EXPECT_EQ(WithoutUserInfo("https://u:p@h.org:8/a@b"), "https://h.org:8/a@b");
+  EXPECT_EQ(WithoutUserInfo("https://u:p@w@h.org"), "https://h.org");
+  EXPECT_EQ(WithoutUserInfo("git@h.org:o/r"), "h.org:o/r");
+  EXPECT_EQ(WithoutUserInfo("https://u:pa/ss@h.org/o"), "https://h.org/o");
+  EXPECT_EQ(WithoutUserInfo("https://[::1]:8/a@b"), "https://[::1]:8/a@b");
+  EXPECT_EQ(WithoutUserInfo("o/r:a@b"), "o/r:a@b");
+}
+
 }  // namespace
 }  // namespace hubd
