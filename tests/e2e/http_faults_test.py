@@ -25,7 +25,7 @@ PYCLIENT = str(Path(__file__).resolve().parents[2] / "pyclient")
 # Every load asks for the refs.
 ASKING = '[refs]\nttl = "0s"\n'
 # Time-outs that let a test of slow hosts end soon.
-HURRIED = 'connect_timeout = "1s"\nstall_timeout = "1s"\n' + ASKING + 'timeout = "1s"\n'
+HURRIED = 'connect_timeout = "2s"\nstall_timeout = "2s"\n' + ASKING + 'timeout = "2s"\n'
 _numbers = itertools.count()
 
 

@@ -482,10 +482,11 @@ def test_a_hubconf_of_a_hundred_megabytes(place: Place) -> None:
     ],
 )
 def test_the_drop_in_does_not_run_what_the_sandbox_stopped(
-    short_place: Place, hubconf: str, raised: str
+    place: Place, short_place: Place, hubconf: str, raised: str
 ) -> None:
-    repo = short_place.add(hubconf)
-    done = short_place.program(
+    where = short_place if raised == "WORKER_TIME" else place
+    repo = where.add(hubconf)
+    done = where.program(
         f"try: hub.list({repo!r}, trust_repo=True)\n"
         "except hubd.HubdError as error: print(error.reason)\n"
     )
