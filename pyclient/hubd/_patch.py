@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import operator
 import sys
 import threading
 from types import ModuleType
@@ -56,14 +57,15 @@ _MEGENGINE = (
 )
 _MEGENGINE_INNER = (*_MEGENGINE, "_get_repo", "_init_hub", "download_from_url")
 _HUB_DIR = "_hub_dir"
-_FETCHERS = ("GitHTTPSFetcher", "GitSSHFetcher")
+# Not the classes: the hub binds them, also in a table.
+_FETCHERS = ("GitHTTPSFetcher.fetch", "GitSSHFetcher.fetch")
 
 
 def _same(names: Tuple[str, ...]) -> Dict[str, str]:
     return {name: name for name in names}
 
 
-# Framework -> its modules -> their names -> the front-end's.
+# Framework -> its modules -> their names -> the front-end's; Class.method, too.
 ORIGINALS: Dict[str, Dict[str, Mapping[str, str]]] = {
     "torch": {"torch.hub": _same(_HUB), "torch.utils.model_zoo": _ZOO},
     "oneflow": {"oneflow.hub": _same(_HUB), "oneflow.utils.model_zoo": _ZOO},
@@ -76,6 +78,7 @@ ORIGINALS: Dict[str, Dict[str, Mapping[str, str]]] = {
 
 
 class _Swapped(NamedTuple):
+    owner: Any
     name: str
     theirs: Any
     ours: Any
@@ -169,22 +172,24 @@ class Replacement:
                 continue
             # Before the first is replaced: a module may bind another's functions.
             swapped = [
-                _Swapped(name, theirs, ours)
-                for name, theirs, ours in self._pairs(module)
-                if self._is_original(theirs)
+                each for each in self._pairs(module) if self._is_original(each.theirs)
             ]
             for each in swapped:
-                setattr(module, each.name, each.ours)
+                setattr(each.owner, each.name, each.ours)
             # Last: from here on, what is not ours there is a user's.
             self._swapped[module] = swapped
 
-    def _pairs(self, module: ModuleType) -> Iterator[Tuple[str, Any, Any]]:
-        """Name, theirs and ours of all that a module has."""
-        for name, our_name in self._originals[module.__name__].items():
-            if name in vars(module):
-                theirs, ours = vars(module)[name], getattr(self._front_end, our_name)
+    def _pairs(self, module: ModuleType) -> Iterator[_Swapped]:
+        """Theirs and ours of all that a module has."""
+        for path, our_path in self._originals[module.__name__].items():
+            in_class, _, name = path.rpartition(".")
+            owner = vars(module).get(in_class) if in_class else module
+            if owner is not None and name in vars(owner):
+                theirs = vars(owner)[name]
+                ours = operator.attrgetter(our_path)(self._front_end)
                 # Bound from a module that was covered when this one was imported.
-                yield name, self._theirs_for(ours) if theirs is ours else theirs, ours
+                theirs = self._theirs_for(ours) if theirs is ours else theirs
+                yield _Swapped(owner, name, theirs, ours)
 
     def _theirs_for(self, ours: Any) -> Any:
         for swapped in self._swapped.values():
@@ -195,6 +200,7 @@ class Replacement:
 
     def _is_original(self, theirs: Any) -> bool:
         """Whether the framework itself put it there."""
+        theirs = getattr(theirs, "__func__", theirs)
         scope = getattr(theirs, "__globals__", None)
         home = scope.get("__name__") if isinstance(scope, dict) else None
         home = home or getattr(theirs, "__module__", None)
@@ -203,10 +209,10 @@ class Replacement:
     def _restore_if_unused(self) -> None:
         if self._installed or self._users > 0:
             return
-        for module, swapped in self._swapped.items():
+        for swapped in self._swapped.values():
             for each in swapped:
-                if vars(module).get(each.name) is each.ours:
-                    setattr(module, each.name, each.theirs)
+                if vars(each.owner).get(each.name) is each.ours:
+                    setattr(each.owner, each.name, each.theirs)
         self._swapped.clear()
 
 

@@ -41,6 +41,8 @@ def _load_local(directory, model, *args, **kwargs): return "theirs"
 def _validate_not_a_forked_repo(owner, name, ref): return "theirs"
 """
 _MGE_HUB = """
+from .fetcher import GitHTTPSFetcher, GitSSHFetcher
+PROTOCOLS = {"HTTPS": GitHTTPSFetcher, "SSH": GitSSHFetcher}
 def _init_hub(repo_info, git_host): return "theirs"
 def import_module(*args, **kwargs): return _init_hub(*args, **kwargs)
 def load(repo_info, entry, **kwargs):
@@ -49,6 +51,14 @@ def list(repo_info): return "theirs"
 def help(repo_info, entry): return "theirs"
 def load_serialized_obj_from_url(url): return "theirs"
 class pretrained: pass
+"""
+_MGE_FETCHER = """
+class GitHTTPSFetcher:
+    @classmethod
+    def fetch(cls, git_host, repo_info): return cls.__name__
+class GitSSHFetcher:
+    @classmethod
+    def fetch(cls, git_host, repo_info): return cls.__name__
 """
 _FILES = {
     "torch/__init__.py": "from torch import hub\n",
@@ -61,7 +71,7 @@ _FILES = {
     "megengine/__init__.py": "__version__ = '1.13.0'\n",
     "megengine/hub/__init__.py": "from .hub import *\n",
     "megengine/hub/hub.py": _MGE_HUB,
-    "megengine/hub/fetcher.py": "class GitHTTPSFetcher: pass\n",
+    "megengine/hub/fetcher.py": _MGE_FETCHER,
 }
 _MODULES = [
     "torch.hub",
@@ -124,8 +134,6 @@ def test_all_ways_to_the_originals_lead_to_hubd_and_back(before):
     assert scope["oneflow"].hub.list is hubd.oneflow.list
     assert scope["mge"].load is scope["mge"].hub.load is hubd.megengine.load
     assert scope["pretrained"] is hubd.megengine.pretrained
-    fetcher = modules["megengine.hub.fetcher"]
-    assert fetcher.GitHTTPSFetcher is hubd.megengine.GitHTTPSFetcher
     hubd.uninstall()
     if originals:
         assert _functions(modules) == originals
@@ -135,6 +143,29 @@ def test_all_ways_to_the_originals_lead_to_hubd_and_back(before):
     assert zoo.load_url is hub.load_state_dict_from_url
     for name in ("megengine.hub", "megengine.hub.hub"):
         assert modules[name].list("o/r") == "theirs"
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["imported-before", "after"])
+def test_megengines_fetchers_are_hubds_wherever_they_are_bound(
+    home, daemon, before, monkeypatch
+):
+    monkeypatch.chdir(home)
+    daemon.add_repo("own/repo", {"hubconf.py": ""}, "master")
+    modules = _import_all() if before else None
+    hubd.install()
+    modules = modules or _import_all()
+    hub, fetcher = modules["megengine.hub.hub"], modules["megengine.hub.fetcher"]
+    bound = [hub.PROTOCOLS["HTTPS"], hub.GitHTTPSFetcher, fetcher.GitHTTPSFetcher]
+    for each in bound:
+        assert each.fetch("github.com", "own/repo").startswith("1_13_0_")
+    assert len(daemon.named("Load")) == 3
+    with pytest.raises(hubd.HubdError, match="it knows no SSH"):
+        hub.PROTOCOLS["SSH"].fetch("github.com", "own/repo")
+    hubd.uninstall()
+    for each in bound:
+        assert each.fetch("github.com", "own/repo") == "GitHTTPSFetcher"
+    assert hub.PROTOCOLS["SSH"].fetch("github.com", "o/r") == "GitSSHFetcher"
+    assert hub.GitHTTPSFetcher.__module__ == "megengine.hub.fetcher"
 
 
 def test_nothing_is_imported_for_it(frameworks):
