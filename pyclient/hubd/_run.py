@@ -45,6 +45,8 @@ def python(arguments: List[str]) -> NoReturn:
     options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     if getattr(sys.stdout, "write_through", False):
         options.append("-u")
+    if sys.flags.inspect:
+        options.append("-i")
     _take_the_place([sys.executable, *options, *arguments])
 
 
