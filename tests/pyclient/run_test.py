@@ -81,6 +81,7 @@ def _names(place):
         ([], ["-m", "good", "a"]),
         ([], ["-c", _PROGRAM, "a"]),
         ([], ["-", "a"]),
+        (["-i"], ["good.py"]),
         ([], ["ends.py"]),
         ([], ["fails.py"]),
         ([], ["killed.py"]),
@@ -135,6 +136,28 @@ def test_a_python_without_hubd_goes_on_and_says_so(place):
         f"hubd: {sys.executable} cannot import hubd (not here): "
         "its hubs stay the originals\n"
     )
+
+
+# The second has a pipe there whose reader is gone.
+@pytest.mark.parametrize("redirect", ["2>&-", ""])
+@pytest.mark.parametrize("broken", ["import", "install"])
+def test_a_python_without_hubd_and_without_a_reader_starts(place, redirect, broken):
+    with open(place + "/hubd.py", "w") as file:
+        file.write("raise ImportError('not here')" if broken == "import" else "")
+    script = f"exec 2> >(exit); wait $!; exec {sys.executable} good.py {redirect}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=place,
+        env={
+            **os.environ,
+            "NAMES": place + "/names",
+            "PYTHONPATH": f"{_run._SITE}:{place}:{place}/fw",
+        },
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert _names(place) == ["torch.hub"]
 
 
 def test_an_existing_sitecustomize_that_fails_does_so_as_before(place):

@@ -14,15 +14,27 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def _install() -> None:
+    """Raises nothing: that would keep this Python from starting."""
+    verb = "import"
     try:
         import hubd
+
+        verb = "install"
+        hubd.install()
     except Exception as error:
-        sys.stderr.write(
-            f"hubd: {sys.executable} cannot import hubd ({error}): "
+        _say(
+            f"hubd: {sys.executable} cannot {verb} hubd ({error}): "
             "its hubs stay the originals\n"
         )
-    else:
-        hubd.install()
+
+
+def _say(text: str) -> None:
+    """Where there is no stderr, or nobody reads it, to nobody."""
+    try:
+        # Unbuffered: what is left in a buffer is an error when this Python ends.
+        os.write(sys.stderr.fileno(), text.encode(errors="backslashreplace"))
+    except Exception:
+        pass
 
 
 def _run_the_next() -> None:
