@@ -5,6 +5,7 @@ sitecustomize that this Python would have had, and is gone from sys.path. Other
 Pythons come by here as well: those that have no hubd are told, and go on.
 """
 
+import contextlib
 import importlib.machinery
 import importlib.util
 import os
@@ -30,11 +31,9 @@ def _install() -> None:
 
 def _say(text: str) -> None:
     """Where there is no stderr, or nobody reads it, to nobody."""
-    try:
+    with contextlib.suppress(Exception):
         # Unbuffered: what is left in a buffer is an error when this Python ends.
         os.write(sys.stderr.fileno(), text.encode(errors="backslashreplace"))
-    except Exception:
-        pass
 
 
 def _run_the_next() -> None:
