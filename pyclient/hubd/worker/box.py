@@ -199,9 +199,12 @@ def send(frame):
         frame = frame[os.write(RESULT_FD, frame) :]
 
 
-def prepare(processes, directories):
-    """Makes this process what code in a hubconf.py expects, and bounds it."""
+def bound(processes):
     resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
+
+
+def prepare(directories):
+    """Makes this process what code in a hubconf.py expects."""
     os.set_inheritable(RESULT_FD, False)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")
@@ -216,8 +219,8 @@ def prepare(processes, directories):
     sys.modules["__main__"] = types.ModuleType("__main__")
 
 
-def go_on_in_a_child():
-    """Returns in a child; the parent ends as that does.
+def go_on_in_a_child(processes):
+    """Returns in a child, bounded; the parent ends as that does.
 
     Whoever waits for the parent is told of its end by signal N as of exit status
     128 + N. So that one can be told from the other, the parent gives a status that
@@ -227,15 +230,21 @@ def go_on_in_a_child():
     try:
         child = os.fork()
     except OSError:
-        return
+        child = 0
+    # Not before: where it counts all of a user's processes, the fork would fail.
+    bound(processes)
     if child == 0:
         return
     os.close(RESULT_FD)
     _, end = os.waitpid(child, 0)
     if os.WIFSIGNALED(end):
-        if os.WTERMSIG(end) != signal.SIGKILL:
-            signal.signal(os.WTERMSIG(end), signal.SIG_DFL)
-        os.kill(os.getpid(), os.WTERMSIG(end))
+        number = os.WTERMSIG(end)
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+        os.kill(os.getpid(), number)
+        # The first process of a namespace outlives it.
+        os._exit(SIGNAL_BASE)
     status = os.WEXITSTATUS(end)
     if status > SIGNAL_BASE:
         os.write(2, b"it left with exit status %d\n" % status)
@@ -250,8 +259,8 @@ def main():
     streams = (sys.stdout, sys.stderr)
     with os.fdopen(REQUEST_FD, "rb") as stream:
         request = json.loads(stream.read().decode("utf-8"))
-    go_on_in_a_child()
-    prepare(int(sys.argv[1]), sys.argv[2:])
+    go_on_in_a_child(int(sys.argv[1]))
+    prepare(sys.argv[2:])
     sys.path.insert(0, REPO)
     frame = encode(answer_to(request))
     for stream in streams:

@@ -177,6 +177,32 @@ def test_its_end_by_a_signal_is_no_exit_status(box, end, code):
     assert ("exit status 159" in box.output) == ("159" in end)
 
 
+def test_a_blocked_signal_ends_it_as_well(box):
+    blocked = [signal.SIGTERM]
+    signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+    try:
+        box.run(
+            "import os, signal\n"
+            "signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])\n"
+            "os.kill(os.getpid(), signal.SIGTERM)",
+            code=-signal.SIGTERM,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
+
+
+def test_the_process_that_waits_is_bounded_too(box):
+    box.run(
+        "import os, resource as r\n"
+        "for _ in range(1000000):\n"
+        "    found = r.prlimit(os.getppid(), r.RLIMIT_NPROC)\n"
+        "    if found == (4000, 4000): break\n"
+        "    os.sched_yield()\n"
+        "print(found, r.getrlimit(r.RLIMIT_NPROC))\n"
+    )
+    assert box.output == "(4000, 4000) (4000, 4000)\n"
+
+
 def test_texts_that_utf8_cannot_hold_are_replaced(box):
     answer = box.run("def f(): pass\nf.__doc__ = 'a\\ud800b'\n", "f")
     assert answer["doc"] == "a?b"
