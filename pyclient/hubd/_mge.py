@@ -166,13 +166,18 @@ class FrontEnd(_hub.FrontEnd):
         del file
         return result
 
-    def write(self, url: str, dst: str) -> None:
-        """Writes what a URL has to the user's file `dst`."""
+    def write(self, url: str, dst: str) -> str:
+        """Writes what a URL has to the user's file `dst`; its MD5."""
         path = os.path.expanduser(dst)
         if _is_http(url):
             self.download(url, path, None, True)
         else:
             _copy_with_megfile(url, path)
+        digest = hashlib.md5()
+        with open(path, "rb") as file:
+            for chunk in iter(lambda: file.read(1 << 20), b""):
+                digest.update(chunk)
+        return digest.hexdigest()
 
     # What the shared part leaves to a hub.
 

@@ -177,9 +177,9 @@ def _get_repo(
     return _front_end.directory_of(asked)
 
 
-def download_from_url(url: str, dst: str) -> None:
-    """Writes what a URL has to the file `dst`."""
-    _front_end.write(url, dst)
+def download_from_url(url: str, dst: str) -> str:
+    """Writes what a URL has to the file `dst`; its MD5 in hex."""
+    return _front_end.write(url, dst)
 
 
 class GitHTTPSFetcher:

@@ -214,9 +214,18 @@ def test_a_file_of_the_users_own_is_no_matter_of_the_daemon(
     with open(home + "/own.pkl", "wb") as file:
         pickle.dump([7], file)
     assert hub.load_serialized_obj_from_url(home + "/own.pkl") == [7]
-    hub.download_from_url(home + "/own.pkl", home + "/copy.pkl")
-    assert os.path.getsize(home + "/copy.pkl") == os.path.getsize(home + "/own.pkl")
+    found = hub.download_from_url(home + "/own.pkl", home + "/copy.pkl")
+    with open(home + "/copy.pkl", "rb") as file:
+        copied = file.read()
+    assert pickle.loads(copied) == [7]
+    assert found == hashlib.md5(copied).hexdigest()
     assert daemon.requests == []
+
+
+def test_download_from_url_tells_the_md5(hub, daemon, home):
+    daemon.urls["https://h/w"] = b"weights"
+    found = hub.download_from_url("https://h/w", "~/copy")
+    assert found == hashlib.md5(b"weights").hexdigest()
 
 
 def test_pretrained_fills_a_model(hub, daemon, megengine):
