@@ -205,13 +205,16 @@ def test_errors_are_of_the_originals_types_and_words(bench: Bench) -> None:
 
 
 def test_a_hub_that_imports_megengine_is_listed_in_the_sandbox(
-    in_process: Bench,
+    in_process: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_process.origin.add_repo("o", "deep", {"hubconf.py": DEEP}, branch="master")
-    modules = set(__import__("sys").modules)
+    text = DEEP + 'import os\nos.environ["RAN_HERE"] = "1"\n'
+    in_process.origin.add_repo("o", "deep", {"hubconf.py": text}, branch="master")
+    monkeypatch.delenv("RAN_HERE", raising=False)
     assert hub.list("o/deep") == ["_helper", "deep", "fails"]
     assert hub.help("o/deep", "deep") == "A net."
-    assert "hubconf.py" not in modules
+    assert "RAN_HERE" not in os.environ
+    hub.import_module("o/deep", "github.com")
+    assert os.environ.pop("RAN_HERE") == "1"
 
 
 def test_what_is_bound_at_import_goes_through_hubd_later(
