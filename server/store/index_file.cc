@@ -1,6 +1,8 @@
 #include "server/store/index_file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -12,6 +14,7 @@
 #include "absl/strings/strip.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
+#include "server/base/unique_fd.h"
 
 namespace hubd {
 namespace {
@@ -28,6 +31,20 @@ absl::Status Move(const std::string& from, const std::string& to) {
     return absl::OkStatus();
   }
   return ErrnoError(errno, absl::StrCat("cannot rename ", from, " to ", to));
+}
+
+absl::Status ReadToTheEnd(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    if (errno == ENOENT) return absl::OkStatus();
+    return ErrnoError(errno, absl::StrCat("cannot open ", path));
+  }
+  std::vector<char> buffer(1 << 20);
+  while (true) {
+    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+    if (count == 0) return absl::OkStatus();
+    if (count < 0) return ErrnoError(errno, absl::StrCat("cannot read ", path));
+  }
 }
 
 absl::Status RemoveOldest(const Layout& layout) {
@@ -65,6 +82,13 @@ absl::Status CheckIndexIsThere(const Layout& layout) {
   if (info.st_size > 0) return absl::OkStatus();
   return absl::DataLossError(
       absl::StrCat("index ", layout.index(), ": it is empty"));
+}
+
+absl::Status CheckIndexIsReadable(const Layout& layout) {
+  for (absl::string_view suffix : kSuffixes) {
+    HUBD_RETURN_IF_ERROR(ReadToTheEnd(absl::StrCat(layout.index(), suffix)));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> SetIndexAside(const Layout& layout,

@@ -15,6 +15,10 @@ namespace hubd {
 // DATA_LOSS where there is no index, or an empty file in its place.
 absl::Status CheckIndexIsThere(const Layout& layout);
 
+// Reads the index and what SQLite keeps beside it to their ends; an error where
+// the system cannot. SQLite tells some of these errors as damage.
+absl::Status CheckIndexIsReadable(const Layout& layout);
+
 // Moves the index, with what SQLite keeps beside it, to a name of its own that
 // says when; that name, which is there unless there was no index. Of all that
 // were set aside the newest three stay.

@@ -262,6 +262,8 @@ absl::StatusOr<std::unique_ptr<Catalog>> OpenAndRecover(const Layout& layout,
   } else if (!absl::IsDataLoss(broken)) {
     return broken;
   }
+  // A bad disk is no reason to forget what people decided.
+  HUBD_RETURN_IF_ERROR(CheckIndexIsReadable(layout));
   HUBD_ASSIGN_OR_RETURN(std::string kept, SetIndexAside(layout, now));
   HUBD_LOG(kWarning) << "event=index_made_anew why="
                      << LogQuote(broken.message())

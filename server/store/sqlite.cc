@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
 #include "server/base/unique_fd.h"
@@ -23,6 +25,20 @@ int Bind(sqlite3_stmt* statement, int index, const SqlValue& value) {
   const auto& text = std::get<std::string>(value);
   return sqlite3_bind_text64(statement, index, text.data(), text.size(),
                              SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+// Whether a row of the integrity check tells of a page that could not be read,
+// which it tells in the same way as damage. Where the row names a result code,
+// that decides.
+bool SaysUnreadable(absl::string_view row) {
+  constexpr absl::string_view kCode = "unable to get the page. error code=";
+  if (const size_t at = row.find(kCode); at != absl::string_view::npos) {
+    int code = 0;
+    return !absl::SimpleAtoi(row.substr(at + kCode.size()), &code) ||
+           ((code & 0xff) != SQLITE_CORRUPT && (code & 0xff) != SQLITE_NOTADB);
+  }
+  return absl::StrContains(row, "failed to get page") ||
+         absl::StrContains(row, "Failed to read ptrmap");
 }
 
 }  // namespace
@@ -151,8 +167,12 @@ absl::StatusOr<int64_t> Database::QueryInt(absl::string_view sql) {
 absl::Status Database::CheckWhole() {
   HUBD_ASSIGN_OR_RETURN(SqlRows rows, Query("PRAGMA integrity_check(1)"));
   HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
-  if (there && rows.Text(0) == "ok") return absl::OkStatus();
-  return Damage(there ? rows.Text(0) : "it says nothing of its state");
+  const std::string found = there ? rows.Text(0) : "it says nothing";
+  if (found == "ok") return absl::OkStatus();
+  if (SaysUnreadable(found)) {
+    return absl::InternalError(absl::StrCat(name(), ": ", found));
+  }
+  return Damage(found);
 }
 
 absl::Status Database::Migrate(

@@ -68,11 +68,11 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  // Reads the whole file, DATA_LOSS where it is damaged; then runs the
-  // migrations that it has not seen, each a text of any number of SQL
-  // statements, all in one transaction together with the count of them.
-  // FAILED_PRECONDITION where the file has seen more than there are, be it
-  // damaged or not: it is a newer hubd's.
+  // Reads the whole file, DATA_LOSS where it is damaged, INTERNAL where a page
+  // cannot be read; then runs the migrations that it has not seen, each a text
+  // of any number of SQL statements, all in one transaction together with the
+  // count of them. FAILED_PRECONDITION where the file has seen more than there
+  // are, be it damaged or not: it is a newer hubd's.
   absl::Status Migrate(const std::vector<absl::string_view>& migrations);
 
   // Runs one statement that gives rows; it is kept prepared for the next time.

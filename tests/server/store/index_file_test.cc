@@ -1,6 +1,8 @@
 #include "server/store/index_file.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <string>
 #include <vector>
@@ -40,6 +42,18 @@ TEST_F(IndexFileTest, MissingAndEmptyAreDataLossAndNamed) {
   }
   Write("", "x");
   EXPECT_TRUE(CheckIndexIsThere(layout_).ok());
+}
+
+TEST_F(IndexFileTest, AFileThatTheSystemCannotReadIsNoDamage) {
+  EXPECT_TRUE(CheckIndexIsReadable(layout_).ok());
+  Write("", std::string(3 << 20, 'x'));
+  EXPECT_TRUE(CheckIndexIsReadable(layout_).ok());
+  // Nothing is mapped at address 0: EIO.
+  const std::string log = layout_.index() + "-wal";
+  ASSERT_EQ(::symlink("/proc/self/mem", log.c_str()), 0);
+  absl::Status status = CheckIndexIsReadable(layout_);
+  EXPECT_TRUE(absl::IsInternal(status)) << status;
+  EXPECT_THAT(status.message(), testing::HasSubstr(log));
 }
 
 TEST_F(IndexFileTest, IsSetAsideWithItsLogUnderATime) {

@@ -1,8 +1,12 @@
 #include "server/store/sqlite.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <string>
 
 #include "server/base/fs.h"
@@ -13,6 +17,28 @@ namespace {
 
 constexpr auto kWrite = Database::Mode::kReadWriteCreate;
 constexpr char kTable[] = "CREATE TABLE t (id INTEGER PRIMARY KEY, s TEXT)";
+
+// While it lives, SQLite's reads behind the first page of a database fail.
+class SecondPageFails {
+ public:
+  explicit SecondPageFails(int error) {
+    error_ = error;
+    Set(reinterpret_cast<sqlite3_syscall_ptr>(&Read));
+  }
+  ~SecondPageFails() { Set(nullptr); }
+
+ private:
+  static void Set(sqlite3_syscall_ptr call) {
+    sqlite3_vfs* vfs = sqlite3_vfs_find(nullptr);
+    EXPECT_EQ(vfs->xSetSystemCall(vfs, "pread64", call), SQLITE_OK);
+  }
+  static ssize_t Read(int fd, void* buffer, size_t size, off_t offset) {
+    if (offset < 4096) return ::pread(fd, buffer, size, offset);
+    errno = error_;
+    return -1;
+  }
+  inline static int error_ = 0;
+};
 
 int64_t Number(Database& database, const std::string& sql) {
   absl::StatusOr<SqlRows> rows = database.Query(sql);
@@ -104,6 +130,27 @@ TEST(DatabaseTest, AFileThatIsNoDatabaseIsDataLossAndNamed) {
   absl::Status status = Database::Open(dir.Below("db"), kWrite).status();
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_NE(status.message().find(dir.Below("db")), absl::string_view::npos);
+}
+
+TEST(DatabaseTest, APageThatCannotBeReadIsNoDamage) {
+  TempDir dir;
+  {
+    auto database = *Database::Open(dir.Below("db"), kWrite);
+    ASSERT_TRUE(database->Migrate({kTable}).ok());
+  }
+  // SQLite knows each of them by another code.
+  for (int error : {EIO, ETIMEDOUT}) {
+    auto database = *Database::Open(dir.Below("db"), kWrite);
+    absl::Status status;
+    {
+      SecondPageFails failing(error);
+      status = database->Migrate({kTable});
+    }
+    EXPECT_TRUE(absl::IsInternal(status)) << status;
+    EXPECT_THAT(status.message(), testing::HasSubstr(dir.Below("db")));
+    EXPECT_FALSE(database->damaged());
+    EXPECT_TRUE(database->Migrate({kTable}).ok());
+  }
 }
 
 TEST(DatabaseTest, OpeningInAFolderThatIsNotThereFails) {
