@@ -92,7 +92,7 @@ template <class Response>
 void RunInspection(const ServiceParts& parts, const HubService::Work& work,
                    const std::shared_ptr<StreamCall<Response>>& call,
                    absl::StatusOr<InspectionRequest> request,
-                   std::function<void(Inspected&, Response&)> fill) {
+                   const std::function<void(Inspected&, Response&)>& fill) {
   if (!request.ok()) {
     call->Fail(request.status());
     return;
