@@ -221,6 +221,17 @@ TEST_F(RecoveryTest, AnIndexThatCannotBeReadIsRefusedAndStays) {
   EXPECT_THAT(Aside(), IsEmpty());
 }
 
+TEST_F(RecoveryTest, AnIndexThatLooksDamagedOnABadDiskStays) {
+  ASSERT_TRUE(RemoveAll(layout_.index()).ok());
+  // Looks empty to stat; nothing is mapped at address 0, so a read is EIO.
+  ASSERT_EQ(::symlink("/proc/self/mem", layout_.index().c_str()), 0);
+  absl::Status status = Store::Open({dir_.path(), ""}, clock_).status();
+  EXPECT_TRUE(absl::IsInternal(status)) << status;
+  EXPECT_THAT(status.message(), testing::HasSubstr(layout_.index()));
+  EXPECT_TRUE(std::filesystem::is_symlink(layout_.index()));
+  EXPECT_THAT(Aside(), IsEmpty());
+}
+
 TEST_F(RecoveryTest, DamageThatIsFirstSeenWhileServingIsSaid) {
   auto store = Open();
   EXPECT_TRUE(store->catalog().IsSound());
