@@ -471,11 +471,7 @@ class SqliteCatalog final : public Catalog {
 absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const Layout& layout) {
   HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Connections> connections,
                         Connections::Open(layout.index(), Migrations()));
-  auto catalog =
-      std::make_unique<SqliteCatalog>(layout, std::move(connections));
-  // Recovery asks all tables but this one.
-  HUBD_RETURN_IF_ERROR(catalog->ListTrust(0, std::nullopt, 1, "").status());
-  return catalog;
+  return std::make_unique<SqliteCatalog>(layout, std::move(connections));
 }
 
 }  // namespace hubd

@@ -39,7 +39,7 @@ class Catalog {
  public:
   // Opens or makes the index and brings it to this version's schema.
   // FAILED_PRECONDITION where a newer hubd wrote it, names both versions;
-  // DATA_LOSS where it is damaged: all of it is read.
+  // DATA_LOSS where it is damaged or lacks a table: all of it is read.
   static absl::StatusOr<std::unique_ptr<Catalog>> Open(const Layout& layout);
   virtual ~Catalog() = default;
 

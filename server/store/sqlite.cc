@@ -175,6 +175,40 @@ absl::Status Database::CheckWhole() {
   return Damage(found);
 }
 
+absl::StatusOr<std::set<std::string>> Database::Schema() {
+  HUBD_ASSIGN_OR_RETURN(
+      SqlRows rows,
+      Query("SELECT s.type || ' ' || s.name || coalesce('.' || c.name, '')"
+            " FROM sqlite_schema s LEFT JOIN pragma_table_info(s.name) c"));
+  std::set<std::string> lines;
+  while (true) {
+    HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
+    if (!there) return lines;
+    lines.insert(rows.Text(0));
+  }
+}
+
+// The count of the migrations does not tell that what they made is still there.
+// They run in memory, so that no list has to be kept in step with them.
+absl::Status Database::CheckSchema(
+    const std::vector<absl::string_view>& migrations) {
+  sqlite3* raw = nullptr;
+  const int result = sqlite3_open_v2(
+      ":memory:", &raw, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, nullptr);
+  HUBD_CHECK(raw != nullptr);
+  Database model(raw);
+  if (result != SQLITE_OK) return model.LastError();
+  for (absl::string_view migration : migrations) {
+    HUBD_RETURN_IF_ERROR(model.RunScript(std::string(migration)));
+  }
+  HUBD_ASSIGN_OR_RETURN(std::set<std::string> wanted, model.Schema());
+  HUBD_ASSIGN_OR_RETURN(std::set<std::string> found, Schema());
+  for (const std::string& line : wanted) {
+    if (!found.contains(line)) return Damage(absl::StrCat("it has no ", line));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Database::Migrate(
     const std::vector<absl::string_view>& migrations) {
   const int64_t known = migrations.size();
@@ -190,10 +224,12 @@ absl::Status Database::Migrate(
         known, ": use the newer hubd that wrote it, or another root"));
   }
   HUBD_RETURN_IF_ERROR(CheckWhole());
-  if (seen == known) return absl::OkStatus();  // Rolled back: nothing to write.
+  // Rolled back: nothing to write.
+  if (seen == known) return CheckSchema(migrations);
   for (int64_t i = seen; i < known; ++i) {
     HUBD_RETURN_IF_ERROR(RunScript(std::string(migrations[i])));
   }
+  HUBD_RETURN_IF_ERROR(CheckSchema(migrations));
   HUBD_RETURN_IF_ERROR(
       RunScript(absl::StrCat("PRAGMA user_version = ", known, "; COMMIT")));
   std::move(roll_back).Cancel();

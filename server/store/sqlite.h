@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -72,7 +73,8 @@ class Database {
   // cannot be read; then runs the migrations that it has not seen, each a text
   // of any number of SQL statements, all in one transaction together with the
   // count of them. FAILED_PRECONDITION where the file has seen more than there
-  // are, be it damaged or not: it is a newer hubd's.
+  // are, be it damaged or not: it is a newer hubd's. DATA_LOSS where a table, a
+  // column, an index or a trigger that they make is not there.
   absl::Status Migrate(const std::vector<absl::string_view>& migrations);
 
   // Runs one statement that gives rows; it is kept prepared for the next time.
@@ -104,6 +106,9 @@ class Database {
   std::string name() const;
   absl::Status Configure(Mode mode);
   absl::Status CheckWhole();
+  absl::Status CheckSchema(const std::vector<absl::string_view>& migrations);
+  // Tables with their columns, indexes, triggers: a line of text each.
+  absl::StatusOr<std::set<std::string>> Schema();
   absl::Status RunScript(const std::string& sql);
   absl::StatusOr<int64_t> QueryInt(absl::string_view sql);
 

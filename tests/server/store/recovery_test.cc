@@ -162,6 +162,20 @@ TEST_F(RecoveryTest, AnotherProgramsDatabaseIsSetAside) {
   EXPECT_THAT(Aside(), SizeIs(2));
 }
 
+TEST_F(RecoveryTest, AnIndexWithoutATableIsSetAside) {
+  for (const char* table : {"job_result", "trust"}) {
+    {
+      auto database =
+          *Database::Open(layout_.index(), Database::Mode::kReadWriteCreate);
+      ASSERT_TRUE(database->Execute(std::string("DROP TABLE ") + table).ok());
+    }
+    auto store = Open();
+    ExpectAllThere(*store);
+    EXPECT_TRUE(store->catalog().LookupJobResult(1, "k").ok());
+  }
+  EXPECT_THAT(Aside(), SizeIs(2));
+}
+
 TEST_F(RecoveryTest, TheLogOfAnIndexIsSetAsideWithIt) {
   ASSERT_TRUE(RemoveAll(layout_.index()).ok());
   ASSERT_TRUE(WriteFileDurably(layout_.index() + "-wal", "log", 0600).ok());

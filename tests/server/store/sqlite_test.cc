@@ -8,6 +8,8 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "server/base/fs.h"
 #include "tests/server/base/temp_dir.h"
@@ -107,6 +109,30 @@ TEST(DatabaseTest, RefusesWhatANewerVersionWroteAndNamesBoth) {
   for (const std::string& word :
        {dir.Below("db"), std::string("version 41"), std::string("up to 1")}) {
     EXPECT_NE(status.message().find(word), absl::string_view::npos) << status;
+  }
+}
+
+TEST(DatabaseTest, WhatTheMigrationsMadeAndIsGoneIsDataLoss) {
+  const std::vector<absl::string_view> migrations = {
+      "CREATE TABLE t (id INTEGER PRIMARY KEY, s TEXT, n INTEGER)",
+      "CREATE TABLE u (n INTEGER); CREATE INDEX by_s ON t (s);"
+      "CREATE TRIGGER both AFTER DELETE ON t BEGIN DELETE FROM u; END"};
+  for (const auto& [damage, missing] : {
+           std::pair("DROP TABLE u", "table u"),
+           std::pair("ALTER TABLE t DROP COLUMN n", "table t.n"),
+           std::pair("DROP INDEX by_s", "index by_s"),
+           std::pair("DROP TRIGGER both", "trigger both"),
+       }) {
+    TempDir dir;
+    auto database = *Database::Open(dir.Below("db"), kWrite);
+    ASSERT_TRUE(database->Migrate(migrations).ok());
+    ASSERT_TRUE(database->Execute("CREATE TABLE more (x)").ok());
+    ASSERT_TRUE(database->Migrate(migrations).ok());
+    ASSERT_TRUE(database->Execute(damage).ok()) << damage;
+    absl::Status status = database->Migrate(migrations);
+    EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+    EXPECT_THAT(status.message(), testing::HasSubstr(missing));
+    EXPECT_FALSE(database->InTransaction());
   }
 }
 
