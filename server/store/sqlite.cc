@@ -41,6 +41,16 @@ bool SaysUnreadable(absl::string_view row) {
          absl::StrContains(row, "Failed to read ptrmap");
 }
 
+// Whether a statement met other tables than the migrations make. SQLite has no
+// code of its own for that: SQLITE_ERROR is a wrong statement, too.
+bool SaysOtherTables(absl::string_view message) {
+  for (absl::string_view words : {"no such table", "no such column",
+                                  "has no column named", "already exists"}) {
+    if (absl::StrContains(message, words)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 SqlRows::SqlRows(SqlRows&& other) noexcept
@@ -127,9 +137,12 @@ absl::Status Database::LastError() {
       return ReasonError(Reason::kDiskFull, message);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-    // The statements are ours, so it is the tables that are not.
-    case SQLITE_ERROR:
       return Damage(sqlite3_errmsg(connection_.get()));
+    case SQLITE_ERROR:
+      if (SaysOtherTables(message)) {
+        return Damage(sqlite3_errmsg(connection_.get()));
+      }
+      return absl::InternalError(message);
     // What the system said tells a full disk from one that cannot be read.
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:

@@ -136,6 +136,23 @@ TEST(DatabaseTest, WhatTheMigrationsMadeAndIsGoneIsDataLoss) {
   }
 }
 
+TEST(DatabaseTest, AWrongStatementIsNoDamageAndOtherTablesAre) {
+  TempDir dir;
+  auto database = *Database::Open(dir.Below("db"), kWrite);
+  ASSERT_TRUE(database->Execute(kTable).ok());
+  ASSERT_TRUE(database->Execute("BEGIN").ok());
+  for (const char* wrong : {"BEGIN", "no sql", "SELECT none()"}) {
+    EXPECT_TRUE(absl::IsInternal(database->Execute(wrong).status())) << wrong;
+  }
+  EXPECT_FALSE(database->damaged());
+  for (const char* missing : {"SELECT x FROM none", "SELECT x FROM t",
+                              "INSERT INTO t (x) VALUES (1)", kTable}) {
+    EXPECT_TRUE(absl::IsDataLoss(database->Execute(missing).status()))
+        << missing;
+  }
+  EXPECT_TRUE(database->damaged());
+}
+
 TEST(DatabaseTest, AReaderCannotWriteAndSeesWhatWasCommitted) {
   TempDir dir;
   auto writer = *Database::Open(dir.Below("db"), kWrite);
