@@ -79,6 +79,15 @@ absl::StatusOr<Contents> LookUpContents(const FetchContext& context,
   return contents;
 }
 
+absl::Status OfflineMiss(const std::string& asked) {
+  const std::string url = RedactUrl(asked);
+  return ReasonError(
+      Reason::kOfflineMiss,
+      absl::StrCat("cannot fetch ", url,
+                   " offline: it is not cached; call it once with the network"),
+      {{"url", url}});
+}
+
 }  // namespace
 
 std::optional<CheckpointResult> LookUpCheckpoint(
@@ -149,14 +158,7 @@ void CheckpointOperation::Decide(
     if (!is_page || request_.offline) return Finish(accepted);
     ask_ = true;
   }
-  if (request_.offline) {
-    std::string url = RedactUrl(request_.url);
-    return Finish(ReasonError(Reason::kOfflineMiss,
-                              absl::StrCat("cannot fetch ", url,
-                                           " offline: it is not cached; call "
-                                           "it once with the network"),
-                              {{"url", url}}));
-  }
+  if (request_.offline) return Finish(OfflineMiss(request_.url));
   Fetch();
 }
 
@@ -206,12 +208,13 @@ void CheckpointOperation::ReadAndVerify() {
       nullptr,
       [this](const absl::StatusOr<Fetched>& verified) {
         if (verified.ok()) return Deliver();
-        // What was damaged is gone; the origin has it.
-        if (ReasonOf(verified.status()) == Reason::kDigestMismatch &&
-            !request_.offline) {
-          return Fetch();
-        }
-        Finish(verified.status());
+        // What was damaged is gone, be it by another caller's look; the origin
+        // has it.
+        const bool gone = absl::IsNotFound(verified.status());
+        const bool damaged =
+            ReasonOf(verified.status()) == Reason::kDigestMismatch;
+        if ((gone || damaged) && !request_.offline) return Fetch();
+        Finish(gone ? OfflineMiss(request_.url) : verified.status());
       });
 }
 

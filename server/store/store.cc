@@ -449,6 +449,9 @@ absl::Status Store::Verify(const CheckpointObject& checkpoint,
                            const std::stop_token& stop) {
   const std::string& path = checkpoint.path;
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.valid() && errno == ENOENT) {
+    return absl::NotFoundError(absl::StrCat(path, " was removed"));
+  }
   struct stat info;
   if (!fd.valid() || ::fstat(fd.get(), &info) != 0) {
     return ErrnoError(errno, absl::StrCat("cannot open ", path));

@@ -120,7 +120,8 @@ class Store {
   // compared them, and stat sees no change since.
   bool IsVerified(const CheckpointObject& checkpoint) const;
   // Compares them. DIGEST_MISMATCH where they are others: the blob is then
-  // removed, so that nobody else gets it. CANCELLED soon after the stop.
+  // removed, so that nobody else gets it. NOT_FOUND where it is gone, as when
+  // somebody else's look removed it. CANCELLED soon after the stop.
   absl::Status Verify(const CheckpointObject& checkpoint,
                       const std::stop_token& stop);
   // Whether a blob is stored.

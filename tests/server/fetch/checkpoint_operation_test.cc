@@ -1,9 +1,12 @@
 #include "server/fetch/checkpoint_operation.h"
 
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
 #include "server/base/digest.h"
 #include "server/base/fs.h"
@@ -83,6 +86,32 @@ TEST_F(CheckpointOperationTest, DamagedBytesAreNotDeliveredOfflineEither) {
   EXPECT_EQ(ReasonOf(FetchCheckpoint(request).status()),
             Reason::kDigestMismatch);
   EXPECT_EQ(ReasonOf(FetchCheckpoint(request).status()), Reason::kOfflineMiss);
+}
+
+TEST_F(CheckpointOperationTest, ABlobThatGoesBeforeItIsReadIsAMiss) {
+  for (bool offline : {false, true}) {
+    http_.Serve(kUrl, "weights");
+    const std::string path = FetchCheckpoint(Request())->checkpoint.path;
+    ASSERT_TRUE(WriteFileDurably(path, "wEights", 0444).ok());
+    // Its waiters may outlive this turn.
+    auto go = std::make_shared<absl::Notification>();
+    for (int i = 0; i < kRunners; ++i) {
+      runners_.Post([go] { go->WaitForNotification(); });
+    }
+    CheckpointRequest request = Request(Sha256Hex("weights"));
+    request.offline = offline;
+    auto result = StartCheckpoint(request);
+    // The flight that is to read the blob waits for a runner.
+    while (flights_.size() == 0) std::this_thread::yield();
+    EXPECT_TRUE(RemoveAll(path).ok());
+    go->Notify();
+    if (offline) {
+      EXPECT_EQ(ReasonOf(result.get().status()), Reason::kOfflineMiss);
+    } else {
+      EXPECT_TRUE(result.get().ok());
+      EXPECT_EQ(*ReadFile(path), "weights");
+    }
+  }
 }
 
 TEST_F(CheckpointOperationTest, OneCallersWrongHashDisturbsNobody) {

@@ -85,6 +85,8 @@ class FetchFixture : public testing::Test {
     return StartCheckpoint(std::move(request)).get();
   }
 
+  static constexpr int kRunners = 8;
+
   TempDir temp_;
   FakeClock clock_;
   FakeHttpTransport http_;
@@ -93,7 +95,7 @@ class FetchFixture : public testing::Test {
   UrlPolicy policy_;
   IoThread io_;
   ThreadPool disk_{"disk", 2};
-  ThreadPool runners_{"fetch", 8};
+  ThreadPool runners_{"fetch", kRunners};
   FlightTable flights_{runners_, io_};
   Fetcher fetcher_;
   std::vector<std::unique_ptr<FetchOperation>> operations_;

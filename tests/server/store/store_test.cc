@@ -187,6 +187,14 @@ TEST_F(StoreTest, AFlippedByteIsFoundByVerifyAndTheBlobGoes) {
   EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
 }
 
+TEST_F(StoreTest, ABlobThatAnotherLookRemovedIsNotFoundByVerify) {
+  CheckpointObject blob = Publish("bytes", "https://h/x");
+  ASSERT_TRUE(WriteFileDurably(blob.path, "bYtes", 0444).ok());
+  EXPECT_EQ(ReasonOf(store_->Verify(blob, {})), Reason::kDigestMismatch);
+  absl::Status status = store_->Verify(blob, {});
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+}
+
 TEST_F(StoreTest, ProvenBytesTakeThePlaceOfThoseThatMayHaveChanged) {
   const std::string path = Publish("bytes", "https://h/x").path;
   ASSERT_TRUE(WriteFileDurably(path, "bYtes", 0444).ok());
