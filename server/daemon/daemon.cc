@@ -215,8 +215,9 @@ int Daemon::Run() {
       HUBD_LOG(kError) << "event=root_gone root=" << LogQuote(options_.root);
       return 1;
     }
-    if (!store_->catalog().IsSound()) {
-      HUBD_LOG(kError) << "event=index_broken";
+    if (absl::Status sound = store_->catalog().CheckSound(); !sound.ok()) {
+      HUBD_LOG(kError) << "event=index_broken error="
+                       << LogQuote(std::string(sound.message()));
       Drain(absl::ZeroDuration());
       return 1;
     }

@@ -110,7 +110,9 @@ class SqliteCatalog final : public Catalog {
   SqliteCatalog(Layout layout, std::unique_ptr<Connections> connections)
       : layout_(std::move(layout)), connections_(std::move(connections)) {}
 
-  bool IsSound() const override { return connections_->IsSound(); }
+  absl::Status CheckSound() const override {
+    return connections_->CheckSound();
+  }
 
   absl::StatusOr<std::optional<TreeObject>> LookupTree(
       const TreeKey& key) override {

@@ -43,10 +43,10 @@ class Catalog {
   static absl::StatusOr<std::unique_ptr<Catalog>> Open(const Layout& layout);
   virtual ~Catalog() = default;
 
-  // False once damage was met (the call that met it said DATA_LOSS) or the file
-  // was removed or replaced: what is written from then on may be lost. Looks at
-  // the disk, waits for nobody.
-  virtual bool IsSound() const = 0;
+  // DATA_LOSS once damage was met (what the first call that met it said) or the
+  // file was removed or replaced: what is written from then on may be lost.
+  // Looks at the disk, waits for nobody.
+  virtual absl::Status CheckSound() const = 0;
 
   // The listings take how many to give (0 means 500, and 500 is the most) and
   // the token of the page before, empty for the first. INVALID_ARGUMENT for a

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/status.h"
 
 namespace hubd {
@@ -57,20 +58,30 @@ absl::StatusOr<Connections::Reader> Connections::Read() {
     }
   }
   auto opened = Database::Open(path_, Database::Mode::kReadOnly);
-  if (absl::IsDataLoss(opened.status())) damaged_ = true;
+  if (absl::IsDataLoss(opened.status())) NoteDamage(opened.status());
   HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Database> reader, std::move(opened));
   return Reader(*this, std::move(reader));
 }
 
-bool Connections::IsSound() const {
-  return !damaged_ && FileAt(path_) == file_;
+absl::Status Connections::CheckSound() const {
+  {
+    MutexLock lock(mutex_);
+    if (!damage_.ok()) return damage_;
+  }
+  if (FileAt(path_) == file_) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("index ", path_,
+                   ": it was removed or replaced while hubd had it open; hubd "
+                   "makes it anew from the records when it starts"));
+}
+
+void Connections::NoteDamage(const absl::Status& damage) {
+  MutexLock lock(mutex_);
+  damage_.Update(damage);
 }
 
 void Connections::GiveBack(std::unique_ptr<Database> reader) {
-  if (reader->damaged()) {
-    damaged_ = true;
-    return;
-  }
+  if (!reader->damage().ok()) return NoteDamage(reader->damage());
   MutexLock lock(mutex_);
   idle_readers_.push_back(std::move(reader));
 }
@@ -95,7 +106,7 @@ void Connections::RunWriter() {
       jobs.swap(queue_);
     }
     Commit(jobs);
-    if (writer_->damaged()) damaged_ = true;
+    NoteDamage(writer_->damage());
     {
       MutexLock lock(mutex_);
       for (Job* job : jobs) job->done = true;

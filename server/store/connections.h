@@ -3,7 +3,6 @@
 #ifndef HUBD_SERVER_STORE_CONNECTIONS_H_
 #define HUBD_SERVER_STORE_CONNECTIONS_H_
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -52,9 +51,10 @@ class Connections {
   absl::StatusOr<int64_t> Write(absl::string_view sql,
                                 std::vector<SqlValue> values);
 
-  // False from the first DATA_LOSS on, and where the file that was opened is no
-  // longer at its path: what is written then is lost with this object.
-  bool IsSound() const;
+  // The first DATA_LOSS, from then on; DATA_LOSS too where the file that was
+  // opened is no longer at its path. What is written then is lost with this
+  // object.
+  absl::Status CheckSound() const;
 
  private:
   // One waiting Write; lives on its caller's stack.
@@ -69,15 +69,17 @@ class Connections {
   void Commit(const std::vector<Job*>& jobs);
   absl::Status RunInTransaction(const std::vector<Job*>& jobs);
   void GiveBack(std::unique_ptr<Database> reader);
+  // Keeps the first one; OK is none.
+  void NoteDamage(const absl::Status& damage);
 
   const std::string path_;
   // The device and inode of what was opened.
   const std::pair<uint64_t, uint64_t> file_;
-  std::atomic<bool> damaged_ = false;
   // Used by the writer thread only, once it runs.
   const std::unique_ptr<Database> writer_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
+  absl::Status damage_ ABSL_GUARDED_BY(mutex_);
   CondVar wake_writer_;
   CondVar job_done_;
   std::vector<Job*> queue_ ABSL_GUARDED_BY(mutex_);

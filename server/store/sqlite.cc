@@ -122,11 +122,12 @@ std::string Database::name() const {
 }
 
 absl::Status Database::Damage(absl::string_view what) {
-  damaged_ = true;
-  return absl::DataLossError(
+  absl::Status damage = absl::DataLossError(
       absl::StrCat(name(), ": ", what,
                    "; hubd makes it anew from the records when it starts: send "
                    "the request again"));
+  damage_.Update(damage);
+  return damage;
 }
 
 absl::Status Database::LastError() {

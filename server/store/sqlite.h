@@ -88,8 +88,8 @@ class Database {
   // as a full disk.
   bool InTransaction() const;
 
-  // Whether a call has failed with DATA_LOSS.
-  bool damaged() const { return damaged_; }
+  // The first DATA_LOSS that a call has failed with; OK where none has.
+  const absl::Status& damage() const { return damage_; }
 
  private:
   friend class SqlRows;
@@ -113,7 +113,7 @@ class Database {
   absl::StatusOr<int64_t> QueryInt(absl::string_view sql);
 
   const std::unique_ptr<sqlite3, Close> connection_;
-  bool damaged_ = false;
+  absl::Status damage_;
   // Ends before the connection.
   std::map<std::string, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
 };

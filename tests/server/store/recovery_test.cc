@@ -114,7 +114,7 @@ TEST_P(BrokenIndexTest, IsSetAsideAndMadeAgainFromTheRecords) {
   EXPECT_FALSE(IsTrusted(*store));
   ASSERT_THAT(Aside(), SizeIs(1));
   EXPECT_EQ(*ReadFile(layout_.store() + "/" + *Aside().begin()), bytes);
-  EXPECT_TRUE(store->catalog().IsSound());
+  EXPECT_TRUE(store->catalog().CheckSound().ok());
   store.reset();
   ExpectAllThere(*Open());
   EXPECT_THAT(Aside(), SizeIs(1));
@@ -248,7 +248,7 @@ TEST_F(RecoveryTest, AnIndexThatLooksDamagedOnABadDiskStays) {
 
 TEST_F(RecoveryTest, DamageThatIsFirstSeenWhileServingIsSaid) {
   auto store = Open();
-  EXPECT_TRUE(store->catalog().IsSound());
+  EXPECT_TRUE(store->catalog().CheckSound().ok());
   ASSERT_EQ(::truncate(layout_.index().c_str(), 4096), 0);
   // A reader of its own, which has no page in memory.
   absl::Status status = store->catalog().ListTrees(0, "").status();
@@ -256,7 +256,12 @@ TEST_F(RecoveryTest, DamageThatIsFirstSeenWhileServingIsSaid) {
     status = store->catalog().PutRefs(SampleRefs(3000));
   }
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
-  EXPECT_FALSE(store->catalog().IsSound());
+  // What it says is for the log: which file, why, and what will be done.
+  EXPECT_EQ(store->catalog().CheckSound(), status);
+  for (const std::string& word :
+       {layout_.index(), std::string("malformed"), std::string("anew")}) {
+    EXPECT_THAT(status.message(), testing::HasSubstr(word));
+  }
   store.reset();
   ExpectAllThere(*Open());
 }
@@ -264,7 +269,9 @@ TEST_F(RecoveryTest, DamageThatIsFirstSeenWhileServingIsSaid) {
 TEST_F(RecoveryTest, AnIndexThatIsRemovedWhileServingIsNoticed) {
   auto store = Open();
   ASSERT_TRUE(RemoveAll(layout_.index()).ok());
-  EXPECT_FALSE(store->catalog().IsSound());
+  absl::Status sound = store->catalog().CheckSound();
+  EXPECT_TRUE(absl::IsDataLoss(sound)) << sound;
+  EXPECT_THAT(sound.message(), testing::HasSubstr(layout_.index()));
 }
 
 TEST_F(RecoveryTest, TheRecordDecidesWhereTheRowSaysOtherwise) {

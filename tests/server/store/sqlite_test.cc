@@ -144,13 +144,13 @@ TEST(DatabaseTest, AWrongStatementIsNoDamageAndOtherTablesAre) {
   for (const char* wrong : {"BEGIN", "no sql", "SELECT none()"}) {
     EXPECT_TRUE(absl::IsInternal(database->Execute(wrong).status())) << wrong;
   }
-  EXPECT_FALSE(database->damaged());
+  EXPECT_TRUE(database->damage().ok());
   for (const char* missing : {"SELECT x FROM none", "SELECT x FROM t",
                               "INSERT INTO t (x) VALUES (1)", kTable}) {
     EXPECT_TRUE(absl::IsDataLoss(database->Execute(missing).status()))
         << missing;
   }
-  EXPECT_TRUE(database->damaged());
+  EXPECT_TRUE(absl::IsDataLoss(database->damage()));
 }
 
 TEST(DatabaseTest, AReaderCannotWriteAndSeesWhatWasCommitted) {
@@ -191,7 +191,7 @@ TEST(DatabaseTest, APageThatCannotBeReadIsNoDamage) {
     }
     EXPECT_TRUE(absl::IsInternal(status)) << status;
     EXPECT_THAT(status.message(), testing::HasSubstr(dir.Below("db")));
-    EXPECT_FALSE(database->damaged());
+    EXPECT_TRUE(database->damage().ok());
     EXPECT_TRUE(database->Migrate({kTable}).ok());
   }
 }
