@@ -26,7 +26,12 @@ constexpr size_t kMaxKept = 3;
 // in which trust that was taken away is still there.
 constexpr absl::string_view kSuffixes[] = {"", "-wal", "-journal"};
 
-absl::Status Move(const std::string& from, const std::string& to) {
+// What is empty is worth none of the places that there are for those kept.
+absl::Status Keep(const std::string& from, const std::string& to) {
+  struct stat info;
+  if (::stat(from.c_str(), &info) == 0 && info.st_size == 0) {
+    return RemoveAll(from);
+  }
   if (std::rename(from.c_str(), to.c_str()) == 0 || errno == ENOENT) {
     return absl::OkStatus();
   }
@@ -97,7 +102,7 @@ absl::StatusOr<std::string> SetIndexAside(const Layout& layout,
       absl::FormatTime("%Y%m%dT%H%M%E6S", now, absl::UTCTimeZone()));
   for (absl::string_view suffix : kSuffixes) {
     HUBD_RETURN_IF_ERROR(
-        Move(absl::StrCat(layout.index(), suffix), absl::StrCat(kept, suffix)));
+        Keep(absl::StrCat(layout.index(), suffix), absl::StrCat(kept, suffix)));
   }
   // It holds nothing that the others do not.
   HUBD_RETURN_IF_ERROR(RemoveAll(absl::StrCat(layout.index(), "-shm")));

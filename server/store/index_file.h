@@ -20,8 +20,9 @@ absl::Status CheckIndexIsThere(const Layout& layout);
 absl::Status CheckIndexIsReadable(const Layout& layout);
 
 // Moves the index, with what SQLite keeps beside it, to a name of its own that
-// says when; that name, which is there unless there was no index. Of all that
-// were set aside the newest three stay.
+// says when; that name, which is there unless there was no index or an empty
+// one. What is empty is removed. Of all that were set aside the newest three
+// stay.
 //
 // REQUIRES: the root is locked by the caller, and nobody has the index open.
 absl::StatusOr<std::string> SetIndexAside(const Layout& layout, absl::Time now);

@@ -84,7 +84,8 @@ def test_a_broken_index_is_set_aside_and_made_anew(
     damage(data)
     cache.index.write_bytes(data)
     cache.expect_made_anew()
-    assert [path.read_bytes() for path in cache.broken()] == [bytes(data)]
+    kept = [bytes(data)] if data else []
+    assert [path.read_bytes() for path in cache.broken()] == kept
 
 
 def test_a_missing_index_is_made_anew(cache: Cache) -> None:

@@ -83,6 +83,22 @@ TEST_F(IndexFileTest, TheNewestThreeStay) {
   EXPECT_EQ(Names(), expected);
 }
 
+TEST_F(IndexFileTest, AnEmptyOneTakesNoPlace) {
+  Write("", "trust");
+  const std::string kept = SetAside(0);
+  for (int second = 1; second < 5; ++second) {
+    Write("", "");
+    Write("-wal", "");
+    SetAside(second);
+  }
+  EXPECT_EQ(Names().size(), 1u);
+  EXPECT_EQ(*ReadFile(kept), "trust");
+  // A log that is not empty may hold what its index does not.
+  Write("", "");
+  Write("-wal", "log");
+  EXPECT_EQ(*ReadFile(SetAside(5) + "-wal"), "log");
+}
+
 TEST_F(IndexFileTest, WithoutAnIndexNothingIsKept) {
   SetAside(0);
   EXPECT_TRUE(Names().empty());

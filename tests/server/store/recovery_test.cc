@@ -96,6 +96,14 @@ TEST_F(RecoveryTest, AMissingIndexIsMadeAgainFromTheRecords) {
   EXPECT_THAT(Aside(), IsEmpty());
 }
 
+TEST_F(RecoveryTest, AnEmptyIndexIsMadeAgainFromTheRecordsAndNotKept) {
+  ASSERT_EQ(::truncate(layout_.index().c_str(), 0), 0);
+  auto store = Open();
+  ExpectAllThere(*store);
+  EXPECT_FALSE(IsTrusted(*store));
+  EXPECT_THAT(Aside(), IsEmpty());
+}
+
 // What may become of the bytes of an index. Pages have 4096 bytes.
 struct Damage {
   const char* name;
@@ -123,7 +131,6 @@ TEST_P(BrokenIndexTest, IsSetAsideAndMadeAgainFromTheRecords) {
 INSTANTIATE_TEST_SUITE_P(
     All, BrokenIndexTest,
     testing::Values(
-        Damage{"Empty", [](std::string& bytes) { bytes.clear(); }},
         Damage{"CutInTheHeader", [](std::string& bytes) { bytes.resize(50); }},
         Damage{"CutInTheFirstPage",
                [](std::string& bytes) { bytes.resize(1000); }},
