@@ -42,12 +42,14 @@ void KnownRefs::NoteWritten(std::shared_ptr<const RefsObject> refs) {
 }
 
 void KnownRefs::Keep(std::shared_ptr<const RefsObject> refs) {
+  size_t dropped = 0;
   std::erase_if(kept_, [&](const auto& other) {
     const bool same =
         other->repo == refs->repo && other->domain == refs->domain;
-    if (same) ref_count_ -= WeightOf(*other);
+    if (same) dropped += WeightOf(*other);
     return same;
   });
+  ref_count_ -= dropped;
   ref_count_ += WeightOf(*refs);
   kept_.push_front(std::move(refs));
   while (ref_count_ > max_refs_) {
