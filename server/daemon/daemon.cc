@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/base/digest.h"
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
@@ -18,6 +19,7 @@
 #include "server/daemon/root_lock.h"
 #include "server/net/curl_transport.h"
 #include "server/net/net_options.h"
+#include "server/worker/box_source.h"
 
 namespace hubd {
 namespace {
@@ -97,6 +99,10 @@ bool IsIdleForTooLong(const Config::Daemon& config, int open_calls,
          idle_for >= config.idle_exit;
 }
 
+std::string WorkerName(absl::string_view box_source) {
+  return absl::StrCat(kVersion, " ", Sha256Hex(box_source));
+}
+
 absl::StatusOr<UrlPolicy> PolicyOf(const Config& config) {
   absl::StatusOr<UrlPolicy> policy =
       UrlPolicy::Create({.system_mode = IsSystem(config),
@@ -158,7 +164,8 @@ Daemon::Daemon(Options options, Opened opened)
       jobs_({}, io_,
             IsSystem(options_.config) ? static_cast<HostStarter&>(system_hosts_)
                                       : static_cast<HostStarter&>(user_hosts_)),
-      results_({.version = kVersion, .keep = !IsSystem(options_.config)},
+      results_({.worker = WorkerName(BoxSource()),
+                .keep = !IsSystem(options_.config)},
                {.io = io_,
                 .disk = disk_,
                 .jobs = jobs_,

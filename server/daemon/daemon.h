@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/admit/admission.h"
 #include "server/base/clock.h"
@@ -96,6 +97,10 @@ class Daemon {
 // so long ago.
 bool IsIdleForTooLong(const Config::Daemon& config, int open_calls,
                       absl::Duration idle_for);
+
+// Names the code that runs a hubconf.py, this source in its sandbox: a daemon
+// that is built anew may have another one under the same version.
+std::string WorkerName(absl::string_view box_source);
 
 // The policy that the configuration asks for; INVALID_ARGUMENT names the entry
 // of net.allow_address that is none.

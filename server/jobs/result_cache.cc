@@ -18,6 +18,10 @@ namespace {
 using worker::v1::InspectResult;
 using worker::v1::JobDone;
 
+// Goes up with every change of what a kept result says or of how one is made
+// from what the worker's code sends.
+constexpr char kResultRevision[] = "1";
+
 // With 256 results of each user (catalog.h), it bounds what one user may fill.
 constexpr size_t kMaxResultBytes = 256 << 10;
 
@@ -43,14 +47,12 @@ std::optional<InspectResult> LookUpResult(Catalog& catalog, uid_t uid,
 // Everything that a result depends on but for the environment. The length of a
 // field goes first, so that other fields never make the same text.
 std::string DescribeQuestion(const Question& question,
-                             const std::string& version) {
-  const std::string fields[] = {version,
-                                question.tree.domain,
-                                question.tree.repo.ToString(),
-                                question.tree.commit,
-                                question.tree.route,
-                                question.entrypoint,
-                                question.limits.SerializeAsString()};
+                             const std::string& worker) {
+  const std::string fields[] = {
+      kResultRevision,      worker,
+      question.tree.domain, question.tree.repo.ToString(),
+      question.tree.commit, question.tree.route,
+      question.entrypoint,  question.limits.SerializeAsString()};
   std::string text;
   for (const std::string& field : fields) {
     absl::StrAppend(&text, field.size(), ":", field, ",");
@@ -242,7 +244,7 @@ ResultCache::Known ResultCache::LookUp(const Question& question) const {
   std::optional<std::string> environment = EnvironmentId(question.interpreter);
   if (!environment) return known;
   known.key =
-      Sha256Hex(absl::StrCat(DescribeQuestion(question, options_.version),
+      Sha256Hex(absl::StrCat(DescribeQuestion(question, options_.worker),
                              question.uid, ",", *environment));
   if (question.force) return known;
   known.result = LookUpResult(parts_.catalog, question.uid, known.key);

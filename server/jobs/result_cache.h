@@ -1,9 +1,10 @@
 // What hubconf.py files say, kept: one sandboxed run for all who ask the same.
 //
 // Results depend on the tree (its repo, commit and route), the question, the
-// user and the environment, and on the version and limits that this daemon runs
-// them with. They are kept for that user alone, in the catalog, so that they
-// outlive the daemon. Failures are never kept, nor what a run printed.
+// user and the environment, and on the worker's code and limits that this
+// daemon runs them with. They are kept for that user alone, in the catalog, so
+// that they outlive the daemon. Failures are never kept, nor what a run
+// printed.
 
 #ifndef HUBD_SERVER_JOBS_RESULT_CACHE_H_
 #define HUBD_SERVER_JOBS_RESULT_CACHE_H_
@@ -40,8 +41,9 @@ struct Question {
 class ResultCache {
  public:
   struct Options {
-    // The daemon's: another one may run the code in another way.
-    std::string version;
+    // Names the code that runs a hubconf.py: another one may see another
+    // result.
+    std::string worker;
     // Whether results are kept. A daemon of many users does not look at the
     // paths that they name.
     bool keep = true;

@@ -282,6 +282,11 @@ TEST_F(DaemonTest, ASecondStopSignalCutsCallsAtOnce) {
   EXPECT_LT(absl::Now() - asked, absl::Seconds(10));
 }
 
+TEST(WorkerNameTest, IsAnotherForAnotherSource) {
+  EXPECT_EQ(WorkerName("print(1)"), WorkerName("print(1)"));
+  EXPECT_NE(WorkerName("print(1)"), WorkerName("print(2)"));
+}
+
 TEST(IdleTest, OnlyAUserDaemonThatNobodyCallsExits) {
   Config::Daemon user{.mode = Config::Mode::kUser,
                       .idle_exit = absl::Seconds(60)};

@@ -50,7 +50,7 @@ class ResultCacheTest : public testing::Test {
           JobQueue::Options{.jobs_per_host = 100}, io_, starter_);
       ada_ = queue_->AddHost(kAda, link_, hello);
       queue_->AddHost(kBob, bobs_link_, hello);
-      Remake({.version = "1"});
+      Remake({.worker = "1"});
     });
   }
   ~ResultCacheTest() override {
@@ -159,12 +159,12 @@ TEST_F(ResultCacheTest, ASuccessIsKeptBeforeItIsTold) {
   EXPECT_EQ(Kept(Ask()), "f()");
 }
 
-TEST_F(ResultCacheTest, WhatIsKeptOutlivesTheDaemon) {
+TEST_F(ResultCacheTest, WhatIsKeptOutlivesTheDaemonButNotTheWorkersCode) {
   Run(Ask());
   End(Success("f()"));
-  OnIo([&] { Remake({.version = "1"}); });
+  OnIo([&] { Remake({.worker = "1"}); });
   EXPECT_EQ(Kept(Ask()), "f()");
-  OnIo([&] { Remake({.version = "2"}); });
+  OnIo([&] { Remake({.worker = "2"}); });
   EXPECT_EQ(Kept(Ask()), std::nullopt);
 }
 
@@ -316,7 +316,7 @@ TEST_F(ResultCacheTest, ATicketDroppedByACallbackIsFine) {
 }
 
 TEST_F(ResultCacheTest, ACacheThatKeepsNothingRunsEachQuestion) {
-  OnIo([&] { Remake({.version = "1", .keep = false}); });
+  OnIo([&] { Remake({.worker = "1", .keep = false}); });
   Run(Ask());
   Run(Ask());
   EXPECT_EQ(link_.started.size(), 2u);

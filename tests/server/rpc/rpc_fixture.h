@@ -71,7 +71,7 @@ class PartsFixture : public FetchFixture {
   std::unique_ptr<JobQueue> jobs_ =
       std::make_unique<JobQueue>(JobQueue::Options{}, io_, starter_);
   std::unique_ptr<ResultCache> results_ = std::make_unique<ResultCache>(
-      ResultCache::Options{.version = "1.2.3"},
+      ResultCache::Options{.worker = "1.2.3"},
       ResultCache::Parts{io_, disk_, *jobs_, store_->catalog()});
   Admission admission_{Admission::Options{.uid = ::getuid()}, store_->catalog(),
                        clock_};
