@@ -10,7 +10,6 @@
 #include "absl/strings/string_view.h"
 #include "server/base/digest.h"
 #include "server/base/log.h"
-#include "server/jobs/environment.h"
 
 namespace hubd {
 namespace {
@@ -234,6 +233,7 @@ void ResultCache::Runs::Forget(const std::string& name,
 ResultCache::ResultCache(Options options, Parts parts)
     : options_(std::move(options)),
       parts_(parts),
+      environments_(options_.environments),
       runs_(std::make_shared<Runs>(parts)) {}
 
 ResultCache::~ResultCache() = default;
@@ -241,7 +241,8 @@ ResultCache::~ResultCache() = default;
 ResultCache::Known ResultCache::LookUp(const Question& question) const {
   Known known;
   if (!options_.keep) return known;
-  std::optional<std::string> environment = EnvironmentId(question.interpreter);
+  std::optional<std::string> environment =
+      environments_.IdOf(question.interpreter);
   if (!environment) return known;
   known.key =
       Sha256Hex(absl::StrCat(DescribeQuestion(question, options_.worker),

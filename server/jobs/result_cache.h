@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "hubd/worker/v1/worker.pb.h"
 #include "server/base/executor.h"
+#include "server/jobs/environment_look.h"
 #include "server/jobs/job_queue.h"
 #include "server/store/catalog.h"
 
@@ -47,6 +48,7 @@ class ResultCache {
     // Whether results are kept. A daemon of many users does not look at the
     // paths that they name.
     bool keep = true;
+    EnvironmentLook::Options environments = {};
   };
 
   // All must outlive it.
@@ -91,6 +93,7 @@ class ResultCache {
   class Runs;
   const Options options_;
   const Parts parts_;
+  const EnvironmentLook environments_;
   const std::shared_ptr<Runs> runs_;
 };
 

@@ -325,6 +325,16 @@ TEST_F(ResultCacheTest, ACacheThatKeepsNothingRunsEachQuestion) {
   EXPECT_EQ(Kept(Ask()), std::nullopt);
 }
 
+TEST_F(ResultCacheTest, AnEnvironmentThatCannotBeLookedAtIsRunAndNotKept) {
+  EnvironmentLook::Options blind;
+  blind.look = [](const v1::Interpreter&) { return std::nullopt; };
+  OnIo([&] { Remake({.worker = "1", .environments = blind}); });
+  Run(Ask());
+  End(Success("f()"));
+  EXPECT_TRUE(outcomes_[0].has_value());
+  EXPECT_EQ(cache_->LookUp(Ask()).key, "");
+}
+
 TEST_F(ResultCacheTest, AResultThatCannotBeReadIsRunAgain) {
   ASSERT_TRUE(catalog_
                   ->PutJobResult({kAda, cache_->LookUp(Ask()).key, Tree(1).key,

@@ -1,0 +1,65 @@
+#include "server/jobs/environment_look.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <thread>
+
+namespace hubd {
+namespace {
+
+v1::Interpreter Python(const std::string& prefix) {
+  v1::Interpreter interpreter;
+  interpreter.set_prefix(prefix);
+  return interpreter;
+}
+
+TEST(EnvironmentLookTest, SaysWhatTheLookSays) {
+  const v1::Interpreter python = Python("/usr");
+  EXPECT_NE(EnvironmentLook({}).IdOf(python), std::nullopt);
+  EXPECT_EQ(EnvironmentLook({}).IdOf(python), EnvironmentId(python));
+  const EnvironmentLook blind(
+      {.look = [](const v1::Interpreter&) { return std::nullopt; }});
+  EXPECT_EQ(blind.IdOf(python), std::nullopt);
+}
+
+TEST(EnvironmentLookTest, AMountThatDoesNotAnswerHoldsUpNobody) {
+  std::promise<void> answer;
+  auto asked = std::make_shared<std::atomic<int>>(0);
+  auto look = [asked, hung = answer.get_future().share()](
+                  const v1::Interpreter& python) {
+    ++*asked;
+    if (python.prefix() == "/hung") hung.wait();
+    return std::optional<std::string>("id");
+  };
+  auto looks = std::make_unique<EnvironmentLook>(EnvironmentLook::Options{
+      .patience = absl::Milliseconds(20), .look = look});
+  EXPECT_EQ(looks->IdOf(Python("/hung")), std::nullopt);
+  // The thread that hangs is the only one.
+  EXPECT_EQ(looks->IdOf(Python("/hung")), std::nullopt);
+  EXPECT_EQ(*asked, 1);
+  // Once it is back, looks count again.
+  answer.set_value();
+  while (looks->IdOf(Python("/usr")) != "id") std::this_thread::yield();
+}
+
+TEST(EnvironmentLookTest, ALookThatHangsMayOutliveIt) {
+  std::promise<void> answer;
+  std::promise<void> ended;
+  {
+    const EnvironmentLook looks(
+        {.patience = absl::ZeroDuration(), .look = [&](const v1::Interpreter&) {
+           answer.get_future().wait();
+           ended.set_value_at_thread_exit();
+           return std::optional<std::string>("id");
+         }});
+    EXPECT_EQ(looks.IdOf(Python("/hung")), std::nullopt);
+  }
+  answer.set_value();
+  ended.get_future().wait();
+}
+
+}  // namespace
+}  // namespace hubd
