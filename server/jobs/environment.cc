@@ -16,8 +16,9 @@ namespace {
 bool AppendState(const std::string& path, std::string& text) {
   struct stat info;
   if (::stat(path.c_str(), &info) != 0) {
+    const int error = errno;
     absl::StrAppend(&text, "absent\n");
-    return errno == ENOENT || errno == ENOTDIR;
+    return error == ENOENT || error == ENOTDIR;
   }
   absl::StrAppend(&text, info.st_ino, " ", info.st_size, " ",
                   info.st_mtim.tv_sec, ".", info.st_mtim.tv_nsec, " ",
