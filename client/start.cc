@@ -33,12 +33,6 @@ constexpr size_t kMaxLine = 8192;
 constexpr size_t kLogLines = 20;
 constexpr int64_t kLogBytes = 16384;
 
-bool IsProgram(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::is_regular_file(path, error) &&
-         ::access(path.c_str(), X_OK) == 0;
-}
-
 // What the daemon finds open and how signals stand, so that it keeps nothing
 // of the client: neither its terminal nor its pipes nor a blocked signal.
 class SpawnSettings {
@@ -161,6 +155,12 @@ StartReport ParseStartReport(absl::string_view line) {
   }
   if (line.empty()) return {};
   return {Kind::kOther, "", std::string(line)};
+}
+
+bool IsProgram(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(path, error) &&
+         ::access(path.c_str(), X_OK) == 0;
 }
 
 absl::StatusOr<std::string> FindDaemonProgram() {

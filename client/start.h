@@ -29,6 +29,9 @@ struct StartReport {
 // kEnded, anything else kOther.
 StartReport ParseStartReport(absl::string_view line);
 
+// Whether the path is a file that may be run.
+bool IsProgram(const std::string& path);
+
 // The program that is `hubd`: $HUBD_DAEMON, else beside this program, else in
 // PATH. UNAVAILABLE where there is none.
 absl::StatusOr<std::string> FindDaemonProgram();

@@ -52,10 +52,11 @@ bool IsPython(absl::string_view path) {
 // Where a shell would find the program; empty for nowhere.
 std::string FindProgram(const std::string& program) {
   if (absl::StrContains(program, "/")) return program;
-  for (absl::string_view folder :
-       absl::StrSplit(EnvironmentOrEmpty("PATH"), ':')) {
-    const std::string path = absl::StrCat(folder, "/", program);
-    if (::access(path.c_str(), X_OK) == 0) return path;
+  const std::string folders = Environment("PATH").value_or("/bin:/usr/bin");
+  for (absl::string_view folder : absl::StrSplit(folders, ':')) {
+    const std::string path =
+        absl::StrCat(folder.empty() ? "." : folder, "/", program);
+    if (IsProgram(path)) return path;
   }
   return "";
 }

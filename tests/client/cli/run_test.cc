@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "server/base/fs.h"
 #include "tests/client/environment_scope.h"
 #include "tests/server/base/temp_dir.h"
@@ -53,6 +55,26 @@ TEST(PythonOfTest, IsWhatTheFirstLineOfAScriptNames) {
     EXPECT_EQ(PythonOf(path, ""), expected) << row.text;
     EXPECT_EQ(PythonOf("train", ""), expected) << row.text;
   }
+}
+
+TEST(PythonOfTest, LooksForAScriptAsAShellDoes) {
+  EnvironmentScope scope;
+  TempDir first;
+  TempDir here;
+  ASSERT_TRUE(MakeDirectories(first.Below("train"), 0755).ok());
+  ASSERT_TRUE(
+      WriteFileDurably(here.Below("train"), "#!/my/python\n", 0755).ok());
+  // A directory is no program.
+  scope.Set("PATH", first.path() + ":" + here.path());
+  EXPECT_EQ(PythonOf("train", ""), "/my/python");
+  // An empty element is the working directory.
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(here.path());
+  scope.Set("PATH", first.path() + "::/none");
+  EXPECT_EQ(PythonOf("train", ""), "/my/python");
+  scope.Set("PATH", "/none");
+  EXPECT_EQ(PythonOf("train", ""), "python3");
+  std::filesystem::current_path(before);
 }
 
 TEST(BecomeProgramTest, NamesThePythonThatCannotBeRun) {
