@@ -168,7 +168,12 @@ absl::StatusOr<std::string> FindDaemonProgram() {
   if (!named.empty()) {
     // The daemon's working directory is another one.
     std::error_code error;
-    return std::filesystem::absolute(named, error).string();
+    const std::string path = std::filesystem::absolute(named, error).string();
+    if (!error) return path;
+    return absl::UnavailableError(
+        absl::StrCat("HUBD_DAEMON names ", CleanLine(named),
+                     ", and the working directory cannot be told (",
+                     error.message(), "); set it to an absolute path"));
   }
   std::error_code error;
   const std::filesystem::path self =

@@ -232,6 +232,11 @@ std::variant<Arguments, EarlyExit> ParseArguments(int argc,
     return mark == end ? parsed : Parse(argc, argv);
   }
   if (end - mark < 2) return Misuse(kRunUsage);
+  if (arguments->json || arguments->verbose) {
+    return Misuse(absl::StrCat("run takes no ",
+                               arguments->json ? "--json" : "--verbose",
+                               ": what it prints is the program's"));
+  }
   arguments->program.assign(mark + 1, end);
   return parsed;
 }

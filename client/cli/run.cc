@@ -17,6 +17,7 @@
 #include "client/environment.h"
 #include "client/interpreter.h"
 #include "client/start.h"
+#include "server/base/status.h"
 #include "server/base/text.h"
 
 namespace hubd {
@@ -84,14 +85,24 @@ void Set(const char* variable, const std::string& value) {
 }
 
 // The program may go to another directory.
-void SetPath(const char* variable, const std::string& path) {
+absl::Status SetPath(const char* variable, const char* flag,
+                     const std::string& path) {
+  if (path.empty()) return absl::OkStatus();
   std::error_code error;
-  Set(variable, std::filesystem::absolute(path, error).string());
+  const std::string absolute = std::filesystem::absolute(path, error).string();
+  if (error) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(flag, " ", CleanLine(path),
+                     " is relative, and the working directory cannot be told (",
+                     error.message(), "); give an absolute path"));
+  }
+  Set(variable, absolute);
+  return absl::OkStatus();
 }
 
-void PassOn(const Arguments& arguments) {
-  if (!arguments.dir.empty()) SetPath("HUBD_HOME", arguments.dir);
-  if (!arguments.socket.empty()) SetPath("HUBD_SOCKET", arguments.socket);
+absl::Status PassOn(const Arguments& arguments) {
+  HUBD_RETURN_IF_ERROR(SetPath("HUBD_HOME", "--dir", arguments.dir));
+  HUBD_RETURN_IF_ERROR(SetPath("HUBD_SOCKET", "--socket", arguments.socket));
   if (arguments.offline) Set("HUBD_OFFLINE", "1");
   if (!arguments.progress || arguments.quiet) Set("HUBD_PROGRESS", "0");
   if (arguments.timeout) {
@@ -101,6 +112,7 @@ void PassOn(const Arguments& arguments) {
   // The one beside this program, which the Python client does not know.
   absl::StatusOr<std::string> daemon = FindDaemonProgram();
   if (daemon.ok()) Set("HUBD_DAEMON", *daemon);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -115,7 +127,7 @@ std::string PythonOf(const std::string& program, const std::string& chosen) {
 absl::Status BecomeProgram(const Arguments& arguments) {
   const std::string& program = arguments.program.front();
   const std::string python = PythonOf(program, arguments.python);
-  PassOn(arguments);
+  HUBD_RETURN_IF_ERROR(PassOn(arguments));
   std::vector<std::string> words = {python, "-c", kBecome};
   words.insert(words.end(), arguments.program.begin(), arguments.program.end());
   std::vector<char*> pointers;

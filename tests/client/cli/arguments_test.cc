@@ -75,6 +75,18 @@ TEST(ArgumentsTest, RunWithoutAProgramSaysHowToNameOne) {
   EXPECT_THAT(Bad({"run", "--bogus", "--", "x"}).err, HasSubstr("--bogus"));
 }
 
+TEST(ArgumentsTest, RunRefusesFlagsThatMeanNothingToIt) {
+  EnvironmentScope scope;
+  for (const char* flag : {"--json", "--verbose"}) {
+    for (const std::vector<const char*>& words :
+         {std::vector<const char*>{"run", flag, "--", "x"},
+          {flag, "run", "--", "x"}}) {
+      EXPECT_EQ(Bad(words).code, 2);
+      EXPECT_THAT(Bad(words).err, HasSubstr(flag));
+    }
+  }
+}
+
 TEST(ArgumentsTest, CommonFlagsStandBeforeOrAfterTheCommand) {
   EnvironmentScope scope;
   const std::vector<const char*> flags = {

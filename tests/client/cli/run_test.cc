@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "server/base/fs.h"
@@ -75,6 +76,30 @@ TEST(PythonOfTest, LooksForAScriptAsAShellDoes) {
   scope.Set("PATH", "/none");
   EXPECT_EQ(PythonOf("train", ""), "python3");
   std::filesystem::current_path(before);
+}
+
+TEST(BecomeProgramTest, RefusesARelativePathWhereNoWorkingDirectoryIs) {
+  EnvironmentScope scope;
+  scope.Set("HUBD_HOME", "/mine");
+  scope.Set("HUBD_SOCKET", "/my/socket");
+  const std::filesystem::path before = std::filesystem::current_path();
+  {
+    TempDir gone;
+    std::filesystem::current_path(gone.path());
+  }
+  Arguments with_dir;
+  with_dir.program = {"/none/python"};
+  Arguments with_socket = with_dir;
+  with_dir.dir = "d";
+  with_socket.socket = "s";
+  const absl::Status no_dir = BecomeProgram(with_dir);
+  const absl::Status no_socket = BecomeProgram(with_socket);
+  std::filesystem::current_path(before);
+  EXPECT_TRUE(absl::IsFailedPrecondition(no_dir)) << no_dir;
+  EXPECT_THAT(std::string(no_dir.message()), HasSubstr("--dir d is relative"));
+  EXPECT_THAT(std::string(no_socket.message()), HasSubstr("--socket s"));
+  EXPECT_STREQ(::getenv("HUBD_HOME"), "/mine");
+  EXPECT_STREQ(::getenv("HUBD_SOCKET"), "/my/socket");
 }
 
 TEST(BecomeProgramTest, NamesThePythonThatCannotBeRun) {
