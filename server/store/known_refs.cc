@@ -6,9 +6,15 @@
 namespace hubd {
 namespace {
 
-// A repo without refs has a weight too, so that the list is bounded.
+// About what it takes in memory: a name is chosen by the remote, and may be as
+// long as a line of its answer. A repo without refs has a weight too, so that
+// the list is bounded.
 size_t WeightOf(const RefsObject& refs) {
-  return 1 + refs.advertisement.refs.size();
+  size_t bytes = sizeof(RefsObject);
+  for (const AdvertisedRef& ref : refs.advertisement.refs) {
+    bytes += sizeof(AdvertisedRef) + ref.name.size() + ref.commit.size();
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -49,11 +55,11 @@ void KnownRefs::Keep(std::shared_ptr<const RefsObject> refs) {
     if (same) dropped += WeightOf(*other);
     return same;
   });
-  ref_count_ -= dropped;
-  ref_count_ += WeightOf(*refs);
+  bytes_ -= dropped;
+  bytes_ += WeightOf(*refs);
   kept_.push_front(std::move(refs));
-  while (ref_count_ > max_refs_) {
-    ref_count_ -= WeightOf(*kept_.back());
+  while (bytes_ > max_bytes_) {
+    bytes_ -= WeightOf(*kept_.back());
     kept_.pop_back();
   }
 }

@@ -15,10 +15,10 @@
 
 namespace hubd {
 
-// Thread-safe. Keeps at most `max_refs` refs in all, those used last.
+// Thread-safe. Keeps what takes at most `max_bytes` in all, those used last.
 class KnownRefs {
  public:
-  explicit KnownRefs(size_t max_refs = 200'000) : max_refs_(max_refs) {}
+  explicit KnownRefs(size_t max_bytes = 32 << 20) : max_bytes_(max_bytes) {}
 
   // Null where it is not kept. Shared with who reads it when it is replaced.
   std::shared_ptr<const RefsObject> Find(const std::string& domain,
@@ -36,11 +36,11 @@ class KnownRefs {
   void Keep(std::shared_ptr<const RefsObject> refs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const size_t max_refs_;
+  const size_t max_bytes_;
   mutable Mutex mutex_;
   // The one used last is in front.
   std::list<std::shared_ptr<const RefsObject>> kept_ ABSL_GUARDED_BY(mutex_);
-  size_t ref_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -8,12 +8,14 @@ namespace hubd {
 namespace {
 
 std::shared_ptr<const RefsObject> RefsOf(const std::string& name, int count,
-                                         char commit = 'a') {
+                                         char commit = 'a',
+                                         size_t name_size = 0) {
   RefsObject refs;
   refs.repo = {"github.com", "o", name};
   for (int i = 0; i < count; ++i) {
     refs.advertisement.refs.push_back(
-        {"refs/heads/" + std::to_string(i), std::string(40, commit)});
+        {"refs/heads/" + std::string(name_size, 'x') + std::to_string(i),
+         std::string(40, commit)});
   }
   return std::make_shared<const RefsObject>(std::move(refs));
 }
@@ -43,15 +45,24 @@ TEST(KnownRefsTest, WhatWasReadBeforeAWriteIsNotKept) {
 }
 
 TEST(KnownRefsTest, WhatWasUsedLongestAgoGoesFirst) {
-  KnownRefs known(10);
-  for (const char* name : {"a", "b"}) known.NoteWritten(RefsOf(name, 3));
+  // Room for two such, and not for three.
+  KnownRefs known(10'000);
+  for (const char* name : {"a", "b"}) known.NoteWritten(RefsOf(name, 30));
   EXPECT_NE(known.Find("shared", Repo("a")), nullptr);
-  known.NoteWritten(RefsOf("c", 3));
+  known.NoteWritten(RefsOf("c", 30));
   EXPECT_NE(known.Find("shared", Repo("a")), nullptr);
   EXPECT_EQ(known.Find("shared", Repo("b")), nullptr);
   // One that is too large for all of it is not kept, and leaves nothing else.
-  known.NoteWritten(RefsOf("a", 20));
+  known.NoteWritten(RefsOf("a", 200));
   EXPECT_EQ(known.Find("shared", Repo("a")), nullptr);
+}
+
+TEST(KnownRefsTest, LongNamesTakeMoreOfTheRoom) {
+  KnownRefs known(10'000);
+  known.NoteWritten(RefsOf("short", 1));
+  EXPECT_NE(known.Find("shared", Repo("short")), nullptr);
+  known.NoteWritten(RefsOf("long", 1, 'a', 10'000));
+  EXPECT_EQ(known.Find("shared", Repo("long")), nullptr);
 }
 
 }  // namespace
