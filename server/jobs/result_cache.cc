@@ -78,9 +78,14 @@ class ResultCache::Runs : public std::enable_shared_from_this<Runs> {
     // There while the job waits or runs.
     std::unique_ptr<JobQueue::Ticket> job;
     std::vector<std::shared_ptr<Waiter>> waiters;
+    // A forced run of the key has begun since: whatever ends first, that one's
+    // result stays.
+    bool superseded = false;
   };
   class WaiterTicket;
 
+  // The run of the key that was not forced, if one is under way, keeps nothing.
+  void Supersede(const std::string& key);
   // The steps of a run: once more what is kept, the job, keeping its success,
   // telling those who wait.
   void LookUp(const Question& question, const std::string& key,
@@ -121,6 +126,7 @@ std::unique_ptr<JobQueue::Ticket> ResultCache::Runs::Join(
   // A forced question is not answered by code that has run already.
   if (slot == nullptr || (question.force && slot->job == nullptr)) {
     slot = std::make_shared<Run>();
+    if (question.force) Supersede(key);
     if (key.empty() || question.force) {
       Submit(question, key, name, slot);
     } else {
@@ -132,6 +138,11 @@ std::unique_ptr<JobQueue::Ticket> ResultCache::Runs::Join(
       [weak = weak_from_this(), name, run = slot, waiter] {
         if (auto runs = weak.lock()) runs->Leave(name, run, waiter);
       });
+}
+
+void ResultCache::Runs::Supersede(const std::string& key) {
+  auto older = runs_.find(key);
+  if (older != runs_.end()) older->second->superseded = true;
 }
 
 // The caller has looked before, but a run may have ended in between.
@@ -174,7 +185,7 @@ void ResultCache::Runs::Submit(const Question& question, const std::string& key,
     run->job = nullptr;
     if (!done.ok()) {
       runs->Tell(name, run, done.status());
-    } else if (IsSuccess(*done) && !kept.key.empty()) {
+    } else if (IsSuccess(*done) && !kept.key.empty() && !run->superseded) {
       runs->Keep(kept, name, run, *std::move(done));
     } else {
       runs->Tell(name, run, Outcome{*std::move(done)});

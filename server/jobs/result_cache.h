@@ -82,7 +82,8 @@ class ResultCache {
 
   // Runs the job that answers the question, or joins the run under way that is
   // about the same `key`, as LookUp gave it; a forced question joins forced
-  // runs only. A success is kept before it is told. When the last ticket is
+  // runs only. A success is kept before it is told, but not that of a run
+  // that began before a forced one did. When the last ticket is
   // dropped the run is cancelled. Errors: those of JobQueue::Submit. Confined
   // to the io thread; `done` is never called within it.
   [[nodiscard]] std::unique_ptr<JobQueue::Ticket> Run(const Question& question,

@@ -289,6 +289,21 @@ TEST_F(ResultCacheTest, AForcedQuestionRunsAgainAndReplacesTheResult) {
   EXPECT_EQ(Kept(Ask()), "new()");
 }
 
+TEST_F(ResultCacheTest, AnOlderRunDoesNotReplaceAForcedResult) {
+  const size_t older = Run(Ask());
+  Question forced = Ask();
+  forced.force = true;
+  Run(forced);
+  ASSERT_EQ(link_.started.size(), 2u);
+  End(Success("new()"));
+  EXPECT_EQ(Kept(Ask()), "new()");
+  link_.started.pop_back();
+  End(Success("old()"));
+  ASSERT_TRUE(outcomes_[older].has_value());
+  EXPECT_EQ((*outcomes_[older])->done.result().signature(), "old()");
+  EXPECT_EQ(Kept(Ask()), "new()");
+}
+
 TEST_F(ResultCacheTest, AForcedQuestionDoesNotJoinARunThatWasNotForced) {
   Run(Ask());
   Question forced = Ask();
