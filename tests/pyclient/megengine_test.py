@@ -181,11 +181,11 @@ def test_what_the_original_left_is_used_if_it_is_the_callers(
 
 
 def test_fetchers_show_the_repo_in_the_current_directory(hub, home, monkeypatch):
-    os.mkdir(home + "/work")
-    monkeypatch.chdir(home + "/work")
+    os.mkdir(home + "/here")
+    monkeypatch.chdir(home + "/here")
     name = hub.GitHTTPSFetcher.fetch("github.com", "own/repo")
     assert name == os.path.basename(_directory(home, "own_repo_master"))
-    assert os.path.islink(f"{home}/work/{name}/hubconf.py")
+    assert os.path.islink(f"{home}/here/{name}/hubconf.py")
     assert hub._get_repo("github.com", "own/repo") == _directory(
         home, "own_repo_master"
     )
