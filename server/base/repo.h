@@ -36,8 +36,8 @@ struct RepoSpec {
 // "https://host/owner/name[.git][:ref]". INVALID_REPO names what is wrong with
 // it: parts that are empty, "." or "..", over 255 bytes, begin with "-", or
 // hold a character that a name on GitHub cannot have; a name that ends with
-// ".git" twice; a ref that git would refuse. What it takes is the same repo when
-// its ToString() is parsed.
+// ".git" twice; a ref that git would refuse. What it takes is the same repo
+// when its ToString() is parsed.
 absl::StatusOr<RepoSpec> ParseRepoSpec(absl::string_view text);
 
 // One ref of a remote. Tags are peeled: `commit` is never a tag object.
