@@ -168,7 +168,7 @@ absl::StatusOr<std::string> FindDaemonProgram() {
   if (!named.empty()) {
     // The daemon's working directory is another one.
     std::error_code error;
-    const std::string path = std::filesystem::absolute(named, error).string();
+    std::string path = std::filesystem::absolute(named, error).string();
     if (!error) return path;
     return absl::UnavailableError(
         absl::StrCat("HUBD_DAEMON names ", CleanLine(named),
