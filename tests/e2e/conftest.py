@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,12 @@ import pytest
 from tests.e2e.machine import ORDINARY_UID, Machine
 from tests.e2e.mounts import Mounts
 from tests.origin import Origin, add_sample
+
+# Whoever runs the tests in the background may ignore these, and what ignores a
+# signal hands that on to the programs that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture
