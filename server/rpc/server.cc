@@ -1,5 +1,6 @@
 #include "server/rpc/server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server.h>
@@ -109,6 +110,9 @@ HubService::Options RpcServer::Impl::HubOptions() const {
 }
 
 absl::Status RpcServer::Impl::Start() {
+  // Taking gRPC down waits for its threads, and for ever for one that the
+  // system refused to start. So it stays up until the process ends.
+  grpc_init();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   builder.SetOption(std::make_unique<ReflectionOption>(options_.reflection));
