@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
+import importlib.util
 import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,22 @@ from tests.origin import Origin
 # A uid that nobody uses, for what an ordinary user does.
 ORDINARY_UID = 61000
 TIMEOUT = 120
+
+
+@lru_cache(maxsize=None)
+def packages_for_all() -> str:
+    """A copy of hubd and of what it needs, since the tests' own environment may lie
+    where only its user can look."""
+    top = Path(tempfile.mkdtemp(prefix="hubd-packages-"))
+    atexit.register(shutil.rmtree, top)
+    for name in ("hubd", "grpc", "google", "tqdm", "typing_extensions"):
+        spec = importlib.util.find_spec(name)
+        for folder in (spec and spec.submodule_search_locations) or ():
+            shutil.copytree(folder, top / name, dirs_exist_ok=True)
+        if spec and spec.origin and not spec.submodule_search_locations:
+            shutil.copy(spec.origin, top)
+    subprocess.run(["chmod", "-R", "a+rX", top], check=True)
+    return str(top)
 
 
 class Machine:
@@ -70,11 +90,15 @@ class Machine:
         self, arguments: Sequence[str | Path], **extra: str
     ) -> subprocess.Popen[str]:
         """Starts a program as the machine's user."""
+        program, *rest = map(str, arguments)
         drop: dict[str, Any] = {}
         if self.uid != os.getuid():
             drop = {"user": self.uid, "group": self.uid, "extra_groups": []}
+            if program == sys.executable:
+                program = os.path.realpath(program)
+                extra["PYTHONPATH"] = packages_for_all()
         return subprocess.Popen(
-            [str(argument) for argument in arguments],
+            [program, *rest],
             env={**self.environment(), **extra},
             cwd=self.home if self.uid == os.getuid() else "/",
             stdin=subprocess.DEVNULL,

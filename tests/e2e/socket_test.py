@@ -163,7 +163,7 @@ def strangers_socket(path: Path) -> Iterator[socket.socket]:
         # The kernel notes who called listen().
         listen = f"import socket; socket.socket(fileno={server.fileno()}).listen(8)"
         subprocess.run(
-            [sys.executable, "-c", listen],
+            ["/usr/bin/python3", "-c", listen],
             pass_fds=[server.fileno()],
             user=STRANGER_UID,
             group=STRANGER_UID,

@@ -103,8 +103,8 @@ def test_a_storm_leaves_nothing(
             wait_until(lambda: not workers(pid), "no worker is left")
             files.append(open_files(pid))
     assert machine.daemon_pid() == pid
-    # What threads of the pools keep open is open after the first storm.
-    assert files[1] <= files[0] + 16
+    # Threads of the pools keep some open; one for each call would be hundreds.
+    assert files[1] <= files[0] + 64
     assert threads(pid) <= 64
     machine.hubctl("list", "o/slow7")
     machine.hubctl("fetch", "https://models.example.org/held/7")
