@@ -95,7 +95,7 @@ def test_a_storm_leaves_nothing(
         origin.hold("models.example.org", "/held", after=1000),
         grpc.insecure_channel(f"unix:{status['socket']}") as channel,
     ):
-        for _ in range(2):
+        for _ in range(3):
             ends = storm(channel, kinds, way)
             assert wanted in ends
             assert ends <= {wanted, "OK", "RESOURCE_EXHAUSTED"}
@@ -103,8 +103,8 @@ def test_a_storm_leaves_nothing(
             wait_until(lambda: not workers(pid), "no worker is left")
             files.append(open_files(pid))
     assert machine.daemon_pid() == pid
-    # Threads of the pools keep some open; one for each call would be hundreds.
-    assert files[1] <= files[0] + 64
+    # What threads of the pools keep open is open after the second storm.
+    assert files[2] <= files[1] + 16
     assert threads(pid) <= 64
     machine.hubctl("list", "o/slow7")
     machine.hubctl("fetch", "https://models.example.org/held/7")
