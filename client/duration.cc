@@ -27,12 +27,15 @@ absl::StatusOr<absl::Duration> ParseTimeout(absl::string_view text) {
     return (c >= '0' && c <= '9') || c == '.';
   });
   double count = 0;
-  if (!plain || !absl::SimpleAtod(digits, &count) || count <= 0) {
+  const bool number = plain && absl::SimpleAtod(digits, &count);
+  // What is written may be more than nothing and still round to it.
+  const absl::Duration timeout = count * unit;
+  if (!number || timeout <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", CleanLine(text),
                      "\" is no time: write 30, 30s, 5m, 1h or 500ms"));
   }
-  return count * unit;
+  return timeout;
 }
 
 }  // namespace hubd
