@@ -14,8 +14,13 @@ namespace hubd {
 // prefixes and the site directories are at this moment: installing, upgrading
 // or removing a package changes its site directory. What is edited in place
 // inside a package is not seen. nullopt where one of them cannot be looked at.
-// May wait for the disk. 64 hex digits.
+// May wait for the disk. Bytes, about as many as the interpreter's names have.
 std::optional<std::string> EnvironmentId(const v1::Interpreter& interpreter);
+
+// Whether all that EnvironmentId looks at, or what is there of the way to it,
+// lies on disks of this machine and not with a server or another process. May
+// wait for the disk.
+bool IsOnLocalDisks(const v1::Interpreter& interpreter);
 
 }  // namespace hubd
 

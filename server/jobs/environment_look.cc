@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -12,6 +13,9 @@
 
 namespace hubd {
 namespace {
+
+// Of one user; more are looked at as if they were not known.
+constexpr size_t kMaxLocal = 256;
 
 struct Look {
   bool ended = false;
@@ -26,6 +30,8 @@ struct EnvironmentLook::Shared {
   Mutex mutex;
   CondVar look_ended;
   int late_count ABSL_GUARDED_BY(mutex) = 0;
+  // Serialized; those that were seen to lie on local disks.
+  std::set<std::string> local ABSL_GUARDED_BY(mutex);
 };
 
 EnvironmentLook::EnvironmentLook(Options options)
@@ -33,15 +39,25 @@ EnvironmentLook::EnvironmentLook(Options options)
 
 std::optional<std::string> EnvironmentLook::IdOf(
     const v1::Interpreter& interpreter) const {
+  std::string name = interpreter.SerializeAsString();
+  bool local = false;
   {
     MutexLock lock(shared_->mutex);
-    if (shared_->late_count > 0) return std::nullopt;
+    local = shared_->local.contains(name);
+    if (!local && shared_->late_count > 0) return std::nullopt;
   }
+  if (local) return options_.look(interpreter);
   auto look = std::make_shared<Look>();
   try {
-    std::thread([shared = shared_, look, interpreter, read = options_.look] {
+    std::thread([shared = shared_, look, interpreter, name = std::move(name),
+                 read = options_.look, is_local = options_.is_local] {
       std::optional<std::string> id = read(interpreter);
+      const bool local = id && is_local(interpreter);
       MutexLock lock(shared->mutex);
+      if (local) {
+        if (shared->local.size() >= kMaxLocal) shared->local.clear();
+        shared->local.insert(name);
+      }
       look->id = std::move(id);
       look->ended = true;
       if (look->late) --shared->late_count;

@@ -15,8 +15,11 @@
 namespace hubd {
 
 // A home directory may be a mount whose server is gone: whoever looks at it
-// waits without end. So each look has a thread of its own, which is left behind
-// when it takes too long, even by the end of the process. Thread-safe.
+// waits without end. So the first look at an interpreter has a thread of its
+// own, which is left behind when it takes too long, even by the end of the
+// process. So has every later one, which costs more than the rest of a cached
+// answer, unless the first has shown that local disks hold it all.
+// Thread-safe.
 class EnvironmentLook {
  public:
   struct Options {
@@ -24,6 +27,9 @@ class EnvironmentLook {
     absl::Duration patience = absl::Seconds(3);
     std::function<std::optional<std::string>(const v1::Interpreter&)> look =
         EnvironmentId;
+    // Whether the paths that `look` looks at are sure to answer. Asked on the
+    // thread of a look that has ended.
+    std::function<bool(const v1::Interpreter&)> is_local = IsOnLocalDisks;
   };
 
   explicit EnvironmentLook(Options options);

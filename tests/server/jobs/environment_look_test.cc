@@ -25,6 +25,25 @@ TEST(EnvironmentLookTest, SaysWhatTheLookSays) {
   EXPECT_EQ(blind.IdOf(python), std::nullopt);
 }
 
+TEST(EnvironmentLookTest, OnlyLocalDisksAreLookedAtByTheCaller) {
+  const auto here = std::this_thread::get_id();
+  auto looked_here = std::make_shared<std::atomic<int>>(0);
+  const EnvironmentLook looks({.look =
+                                   [=](const v1::Interpreter&) {
+                                     if (std::this_thread::get_id() == here)
+                                       ++*looked_here;
+                                     return std::optional<std::string>("id");
+                                   },
+                               .is_local =
+                                   [](const v1::Interpreter& python) {
+                                     return python.prefix() == "/local";
+                                   }});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(looks.IdOf(Python("/remote")), "id");
+  EXPECT_EQ(*looked_here, 0);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(looks.IdOf(Python("/local")), "id");
+  EXPECT_EQ(*looked_here, 2);
+}
+
 TEST(EnvironmentLookTest, AMountThatDoesNotAnswerHoldsUpNobody) {
   std::promise<void> answer;
   auto asked = std::make_shared<std::atomic<int>>(0);
