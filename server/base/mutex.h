@@ -24,6 +24,7 @@ class ABSL_LOCKABLE Mutex {
   void unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
 
  private:
+  friend class CondVar;
   std::mutex mutex_;
 };
 
@@ -46,18 +47,26 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
 class CondVar {
  public:
   void Wait(Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-    condition_.wait(mutex);
+    Held held(mutex.mutex_, std::adopt_lock);
+    condition_.wait(held);
+    held.release();
   }
   template <class TimePoint>
   std::cv_status WaitUntil(Mutex& mutex, const TimePoint& deadline)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-    return condition_.wait_until(mutex, deadline);
+    Held held(mutex.mutex_, std::adopt_lock);
+    const std::cv_status status = condition_.wait_until(held, deadline);
+    held.release();
+    return status;
   }
   void NotifyOne() { condition_.notify_one(); }
   void NotifyAll() { condition_.notify_all(); }
 
  private:
-  std::condition_variable_any condition_;
+  using Held = std::unique_lock<std::mutex>;
+
+  // Not the _any kind, whose own second mutex each wake-up contends for.
+  std::condition_variable condition_;
 };
 
 }  // namespace hubd
