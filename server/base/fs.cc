@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 
@@ -184,6 +186,10 @@ absl::Status WriteAll(int fd, absl::string_view bytes) {
 }
 
 std::string CanonicalPath(const std::string& path) {
+  // What is there costs one look at each component; the rest is for what is
+  // not.
+  char there[PATH_MAX];
+  if (::realpath(path.c_str(), there) != nullptr) return there;
   std::error_code error;
   std::filesystem::path absolute = std::filesystem::absolute(path, error);
   std::filesystem::path canonical =
