@@ -19,8 +19,7 @@ constexpr absl::Duration kLongestPause = absl::Seconds(1);
 // The daemon's.
 constexpr size_t kMaxRequest = 4 << 20;
 
-grpc::Status RunAttempt(const Attempt& attempt,
-                        const Connection::Channel& channel,
+grpc::Status RunAttempt(const Attempt& attempt, Connection::Channel& channel,
                         const CallLimit& limit) {
   grpc::ClientContext context;
   if (limit.Left() != absl::InfiniteDuration()) {
@@ -49,9 +48,9 @@ absl::Status IssueCall(const CallTarget& target, const Attempt& attempt) {
   int drains_left = kDrainReissues;
   while (true) {
     HUBD_RETURN_IF_ERROR(limit.Check());
-    HUBD_ASSIGN_OR_RETURN(const Connection::Channel channel,
+    HUBD_ASSIGN_OR_RETURN(const std::shared_ptr<Connection::Channel> channel,
                           target.connection.Open(target.place, limit));
-    const grpc::Status status = RunAttempt(attempt, channel, limit);
+    const grpc::Status status = RunAttempt(attempt, *channel, limit);
     if (status.ok()) return absl::OkStatus();
     // What the limit did is told in the client's words.
     if (status.error_code() == grpc::StatusCode::CANCELLED) {

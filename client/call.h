@@ -29,8 +29,8 @@ struct CallTarget {
 };
 
 // Sends one request over a channel and waits for its end.
-using Attempt = std::function<grpc::Status(const Connection::Channel&,
-                                           grpc::ClientContext&)>;
+using Attempt =
+    std::function<grpc::Status(Connection::Channel&, grpc::ClientContext&)>;
 
 // Runs `attempt` until it succeeds or fails for good. Where the connection
 // breaks or the daemon is draining, a daemon is found or started again and the
@@ -52,31 +52,31 @@ absl::StatusOr<Response> CallUnary(
   HUBD_RETURN_IF_ERROR(CheckSize(request));
   Response response;
   HUBD_RETURN_IF_ERROR(
-      IssueCall(target, [&](const Connection::Channel& channel, auto& context) {
+      IssueCall(target, [&](Connection::Channel& channel, auto& context) {
         response.Clear();
-        typename Service::Stub stub(channel);
+        typename Service::Stub stub(channel.grpc);
         return (stub.*method)(&context, request, &response);
       }));
   return response;
 }
 
 // A call that reports progress, then gives one result.
-template <class Service, class Result, class Request, class Response>
+template <class Result, class Request, class Response>
 absl::StatusOr<Result> CallStream(
     const CallTarget& target,
-    std::unique_ptr<grpc::ClientReader<Response>> (Service::Stub::*method)(
+    std::unique_ptr<grpc::ClientReader<Response>> (v1::Hub::Stub::*method)(
         grpc::ClientContext*, const Request&),
     const Request& request,
     const std::function<void(const v1::Progress&)>& progress) {
   HUBD_RETURN_IF_ERROR(CheckSize(request));
   std::optional<Result> result;
   HUBD_RETURN_IF_ERROR(
-      IssueCall(target, [&](const Connection::Channel& channel, auto& context) {
+      IssueCall(target, [&](Connection::Channel& channel, auto& context) {
         result.reset();
-        typename Service::Stub stub(channel);
-        auto reader = (stub.*method)(&context, request);
+        auto reader = (channel.hub.*method)(&context, request);
         Response response;
-        while (reader->Read(&response)) {
+        // Nothing follows a result.
+        while (!result && reader->Read(&response)) {
           if (response.has_result()) {
             result = std::move(*response.mutable_result());
           } else if (response.has_progress() && progress) {

@@ -83,8 +83,8 @@ absl::StatusOr<v1::ListResult> Client::List(const RepoOptions& repo,
                *request.mutable_tree() = Selector(repo);
                HUBD_ASSIGN_OR_RETURN(*request.mutable_interpreter(),
                                      Interpreter(target.limit));
-               return CallStream<v1::Hub, v1::ListResult>(
-                   target, &v1::Hub::Stub::List, request, call.progress);
+               return CallStream<v1::ListResult>(target, &v1::Hub::Stub::List,
+                                                 request, call.progress);
              });
 }
 
@@ -98,8 +98,8 @@ absl::StatusOr<v1::HelpResult> Client::Help(const RepoOptions& repo,
                request.set_entrypoint(entrypoint);
                HUBD_ASSIGN_OR_RETURN(*request.mutable_interpreter(),
                                      Interpreter(target.limit));
-               return CallStream<v1::Hub, v1::HelpResult>(
-                   target, &v1::Hub::Stub::Help, request, call.progress);
+               return CallStream<v1::HelpResult>(target, &v1::Hub::Stub::Help,
+                                                 request, call.progress);
              });
 }
 
@@ -111,8 +111,8 @@ absl::StatusOr<v1::LoadResult> Client::Load(const RepoOptions& repo,
   request.set_require_trust(load.require_trust);
   request.set_hub_dir(load.hub_dir);
   return Run(call, [&](const CallTarget& target) {
-    return CallStream<v1::Hub, v1::LoadResult>(target, &v1::Hub::Stub::Load,
-                                               request, call.progress);
+    return CallStream<v1::LoadResult>(target, &v1::Hub::Stub::Load, request,
+                                      call.progress);
   });
 }
 
@@ -126,8 +126,8 @@ absl::StatusOr<v1::Checkpoint> Client::FetchStateDict(
   request.set_reject_pages(fetch.reject_pages);
   request.set_unpack(fetch.unpack);
   return Run(call, [&](const CallTarget& target) {
-    return CallStream<v1::Hub, v1::Checkpoint>(
-        target, &v1::Hub::Stub::FetchStateDict, request, call.progress);
+    return CallStream<v1::Checkpoint>(target, &v1::Hub::Stub::FetchStateDict,
+                                      request, call.progress);
   });
 }
 

@@ -13,8 +13,8 @@ constexpr int kMaxAnswer = 64 << 20;
 
 }  // namespace
 
-absl::StatusOr<Connection::Channel> Connection::Open(const DaemonPlace& place,
-                                                     const CallLimit& limit) {
+absl::StatusOr<std::shared_ptr<Connection::Channel>> Connection::Open(
+    const DaemonPlace& place, const CallLimit& limit) {
   {
     MutexLock lock(mutex_);
     if (channel_ && place_ == place) return channel_;
@@ -27,15 +27,15 @@ absl::StatusOr<Connection::Channel> Connection::Open(const DaemonPlace& place,
   arguments.SetMaxReceiveMessageSize(kMaxAnswer);
   // On this very socket, whose peer is known; by its path gRPC would connect
   // again, perhaps to somebody else.
-  Channel channel =
-      grpc::CreateCustomInsecureChannelFromFd("hubd", fd.release(), arguments);
+  auto channel = std::make_shared<Channel>(
+      grpc::CreateCustomInsecureChannelFromFd("hubd", fd.release(), arguments));
   MutexLock lock(mutex_);
   place_ = place;
   channel_ = channel;
   return channel;
 }
 
-void Connection::Drop(const Channel& channel) {
+void Connection::Drop(const std::shared_ptr<Channel>& channel) {
   MutexLock lock(mutex_);
   if (channel_ == channel) channel_ = nullptr;
 }

@@ -3,16 +3,16 @@
 #ifndef HUBD_CLIENT_CONNECTION_H_
 #define HUBD_CLIENT_CONNECTION_H_
 
+#include <grpcpp/grpcpp.h>
+
 #include <memory>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "client/call_limit.h"
 #include "client/daemon.h"
+#include "hubd/v1/hub.grpc.pb.h"
 #include "server/base/mutex.h"
-
-namespace grpc {
-class Channel;
-}
 
 namespace hubd {
 
@@ -21,21 +21,28 @@ namespace hubd {
 // Thread-safe.
 class Connection {
  public:
-  // Shared, because calls on a channel go on after it was dropped here.
-  using Channel = std::shared_ptr<grpc::Channel>;
+  struct Channel {
+    explicit Channel(std::shared_ptr<grpc::Channel> opened)
+        : grpc(std::move(opened)), hub(grpc) {}
 
-  // The channel of `place`: the kept one, else a fresh one. Errors: those of
+    const std::shared_ptr<grpc::Channel> grpc;
+    // Kept, since making one looks up every method.
+    v1::Hub::Stub hub;
+  };
+
+  // The channel of `place`: the kept one, else a fresh one. Shared, because
+  // calls on it go on after it was dropped here. Errors: those of
   // FindOrStartDaemon.
-  absl::StatusOr<Channel> Open(const DaemonPlace& place,
-                               const CallLimit& limit);
+  absl::StatusOr<std::shared_ptr<Channel>> Open(const DaemonPlace& place,
+                                                const CallLimit& limit);
 
   // Lets the next Open connect anew, if `channel` is the kept one.
-  void Drop(const Channel& channel);
+  void Drop(const std::shared_ptr<Channel>& channel);
 
  private:
   Mutex mutex_;
   DaemonPlace place_ ABSL_GUARDED_BY(mutex_);
-  Channel channel_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<Channel> channel_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace hubd

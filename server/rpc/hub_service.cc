@@ -97,14 +97,16 @@ void RunInspection(const ServiceParts& parts, const HubService::Work& work,
     call->Fail(request.status());
     return;
   }
-  auto look_up = [request = *request, work, fill] {
+  const auto shared =
+      std::make_shared<const InspectionRequest>(*std::move(request));
+  auto look_up = [shared, work, fill] {
     return Known<Response, Inspected>(
-        LookUpInspected(request, work.fetcher, work.results), fill);
+        LookUpInspected(*shared, work.fetcher, work.results), fill);
   };
   call->Run(parts.disk, look_up,
-            [request = *request, progress = ProgressTo(call),
+            [shared, progress = ProgressTo(call),
              done = ResultTo<Response, Inspected>(call, fill), parts, work] {
-              return Inspect(request, parts.io, parts.disk, work.fetcher,
+              return Inspect(*shared, parts.io, parts.disk, work.fetcher,
                              work.results, progress, done);
             });
 }

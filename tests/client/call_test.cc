@@ -25,7 +25,7 @@ class CallTest : public testing::Test {
   }
 
   absl::StatusOr<v1::Checkpoint> Fetch(const CallLimit& limit = CallLimit()) {
-    return CallStream<v1::Hub, v1::Checkpoint>(
+    return CallStream<v1::Checkpoint>(
         {connection_, place_, limit}, &v1::Hub::Stub::FetchStateDict,
         v1::FetchStateDictRequest(), [this](const v1::Progress& progress) {
           seen_.push_back(progress.done_bytes());
@@ -94,9 +94,9 @@ TEST_F(CallTest, DoesNotSendWhatIsTooLarge) {
   request.set_url(std::string(5 << 20, 'x'));
   const CallLimit limit;
   const absl::Status status =
-      CallStream<v1::Hub, v1::Checkpoint>({connection_, place_, limit},
-                                          &v1::Hub::Stub::FetchStateDict,
-                                          request, nullptr)
+      CallStream<v1::Checkpoint>({connection_, place_, limit},
+                                 &v1::Hub::Stub::FetchStateDict, request,
+                                 nullptr)
           .status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   EXPECT_EQ(daemon_.requests(), 0);
@@ -156,11 +156,9 @@ TEST(RestartTest, StartsTheDaemonAgainWhenItDiesInTheMiddleOfACall) {
   Connection connection;
   const CallLimit limit;
   int progress = 0;
-  const absl::StatusOr<v1::Checkpoint> checkpoint =
-      CallStream<v1::Hub, v1::Checkpoint>(
-          {connection, place, limit}, &v1::Hub::Stub::FetchStateDict,
-          v1::FetchStateDictRequest(),
-          [&](const v1::Progress&) { ++progress; });
+  const absl::StatusOr<v1::Checkpoint> checkpoint = CallStream<v1::Checkpoint>(
+      {connection, place, limit}, &v1::Hub::Stub::FetchStateDict,
+      v1::FetchStateDictRequest(), [&](const v1::Progress&) { ++progress; });
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ(checkpoint->path(), "after a restart");
   EXPECT_GE(progress, 1);

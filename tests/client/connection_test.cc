@@ -20,10 +20,10 @@ TEST(ConnectionTest, KeepsTheChannelUntilItIsDropped) {
   const FakeDaemon daemon(directory.Below("s"));
   const DaemonPlace place = At(directory.Below("s"));
   Connection connection;
-  const Connection::Channel first = *connection.Open(place, CallLimit());
+  const auto first = *connection.Open(place, CallLimit());
   EXPECT_EQ(*connection.Open(place, CallLimit()), first);
   connection.Drop(first);
-  const Connection::Channel second = *connection.Open(place, CallLimit());
+  const auto second = *connection.Open(place, CallLimit());
   EXPECT_NE(second, first);
   // Another call that still has the first one changes nothing.
   connection.Drop(first);
