@@ -17,6 +17,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/mutex.h"
@@ -29,6 +30,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr absl::Duration kOrphanRound = absl::Milliseconds(50);
+constexpr int kLastRounds = 10;
 
 // What the child's process begins with. Owns the two spawn objects.
 class SpawnSetup {
@@ -79,8 +81,10 @@ class SpawnSetup {
   posix_spawnattr_t attributes_;
 };
 
-std::vector<pid_t> ChildrenOfThisProcess() {
-  std::vector<pid_t> children;
+// Children by bubblewrap's name. A daemon has other children than its own:
+// those of the shell that became it, and in a container every orphan.
+std::vector<pid_t> AdoptedBoxes() {
+  std::vector<pid_t> boxes;
   const std::string tasks = "/proc/self/task";
   for (const std::string& task :
        ListDirectory(tasks).value_or(std::vector<std::string>())) {
@@ -88,10 +92,22 @@ std::vector<pid_t> ChildrenOfThisProcess() {
         ReadFile(absl::StrCat(tasks, "/", task, "/children")).value_or("");
     for (absl::string_view word : absl::StrSplit(text, ' ')) {
       pid_t pid = 0;
-      if (absl::SimpleAtoi(word, &pid)) children.push_back(pid);
+      if (!absl::SimpleAtoi(word, &pid)) continue;
+      const std::string comm = absl::StrCat("/proc/", pid, "/comm");
+      if (ReadFile(comm).value_or("") == "bwrap\n") boxes.push_back(pid);
     }
   }
-  return children;
+  return boxes;
+}
+
+// Whether there were any.
+bool KillAdoptedBoxes() {
+  bool any = false;
+  for (pid_t pid : AdoptedBoxes()) {
+    any = ::kill(pid, SIGKILL) == 0 || any;
+    ::waitpid(pid, nullptr, WNOHANG);
+  }
+  return any;
 }
 
 // "by signal 9", "with exit code 1".
@@ -197,24 +213,22 @@ class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
   // host before that, it leaves one that waits for ever. Each round ends those
   // whose parent ended in the one before.
   void EndOrphans() {
-    bool any = false;
-    for (pid_t pid : ChildrenOfThisProcess()) {
-      if (child_ && pid == child_->pid) continue;
-      any = true;
-      ::kill(pid, SIGKILL);
-      ::waitpid(pid, nullptr, WNOHANG);
-    }
     orphans_ = nullptr;
-    if (!any) return;
+    if (!KillAdoptedBoxes()) return;
     orphans_ = io_.RunAfter(kOrphanRound, [weak = weak_from_this()] {
       if (auto impl = weak.lock()) impl->EndOrphans();
     });
   }
 
   void Kill() {
-    if (!child_) return;
-    ::kill(child_->pid, SIGKILL);
-    ::waitpid(child_->pid, nullptr, 0);
+    if (child_) {
+      ::kill(child_->pid, SIGKILL);
+      ::waitpid(child_->pid, nullptr, 0);
+    }
+    // Nobody does it later.
+    for (int round = 0; round < kLastRounds && KillAdoptedBoxes(); ++round) {
+      absl::SleepFor(kOrphanRound);
+    }
   }
 
   const Options options_;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -48,6 +49,18 @@ class HostStarterTest : public ::testing::Test {
     io_.Stop();
     starter_.reset();
     (void)RemoveAll(base_);
+  }
+
+  // The host tells the pid of a child by this name, which it does not end.
+  void MakeBox(const std::string& name) {
+    const std::string box = absl::StrCat(base_, "/", name);
+    std::filesystem::copy_file("/bin/sleep", box);
+    std::ofstream(program())
+        << "#!/bin/sh\n"
+        << box << " 1000 &\n"
+        << "until [ \"$(cat /proc/$!/comm)\" = " << name << " ]; do :; done\n"
+        << "echo \"$!\" > " << base_ << "/told\n"
+        << "read line < " << base_ << "/end\n";
   }
 
   absl::Status Start(uid_t uid = ::geteuid()) {
@@ -119,8 +132,7 @@ TEST_F(HostStarterTest, KillsAHostThatIsStopped) {
 }
 
 TEST_F(HostStarterTest, EndsWhatAKilledHostLeavesBehind) {
-  std::ofstream(program()) << "#!/bin/sh\nsleep 1000 &\necho \"$!\" > " << base_
-                           << "/told\nread line < " << base_ << "/end\n";
+  MakeBox("bwrap");
   ASSERT_TRUE(Start().ok());
   pid_t orphan = NextHost();
   EXPECT_EQ(::kill(orphan, 0), 0);
@@ -129,6 +141,30 @@ TEST_F(HostStarterTest, EndsWhatAKilledHostLeavesBehind) {
   // Collected, too.
   while (::kill(orphan, 0) == 0) std::this_thread::yield();
   EXPECT_EQ(errno, ESRCH);
+}
+
+TEST_F(HostStarterTest, EndsWhatItsHostLeavesBehindWhenItGoes) {
+  MakeBox("bwrap");
+  ASSERT_TRUE(Start().ok());
+  pid_t orphan = NextHost();
+  io_.Stop();
+  starter_.reset();
+  EXPECT_EQ(::kill(orphan, 0), -1);
+  EXPECT_EQ(errno, ESRCH);
+}
+
+// As the child of a shell that became the daemon.
+TEST_F(HostStarterTest, LeavesOtherChildrenAlone) {
+  MakeBox("other");
+  ASSERT_TRUE(Start().ok());
+  pid_t other = NextHost();
+  io_.Post([this] { starter_->KillHost(::geteuid()); });
+  ended_.get_future().wait();
+  io_.Stop();
+  starter_.reset();
+  EXPECT_EQ(::kill(other, 0), 0);
+  ::kill(other, SIGKILL);
+  EXPECT_EQ(::waitpid(other, nullptr, 0), other);
 }
 
 TEST_F(HostStarterTest, EndsItsHostWhenItGoes) {
