@@ -13,7 +13,7 @@ namespace hubd {
 void FillStandardFds() {
   for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
-    ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    ::open("/dev/null", O_CLOEXEC | (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
   }
 }
 

@@ -7,7 +7,8 @@ namespace hubd {
 
 // Takes the place of those of the three that whoever started the process has
 // closed: else a file or a socket gets the number and, with it, what is written
-// for people. Reading and writing there fail. Called first of all in main.
+// for people. Reading and writing there fail. A program that this process
+// becomes finds them closed again. Called first of all in main.
 void FillStandardFds();
 
 }  // namespace hubd
