@@ -72,16 +72,23 @@ class SpawnSettings {
   posix_spawnattr_t attributes_;
 };
 
-std::vector<std::string> DaemonEnvironment() {
+absl::StatusOr<std::vector<std::string>> DaemonEnvironment() {
   std::vector<std::string> variables;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     absl::string_view variable = *entry;
     if (absl::StartsWith(variable, "HUBD_READY_FD=")) continue;
     // The daemon runs in "/".
     if (absl::ConsumePrefix(&variable, "HUBD_CONFIG=") && !variable.empty()) {
-      variables.push_back(absl::StrCat(
-          "HUBD_CONFIG=",
-          std::filesystem::absolute(std::string(variable)).native()));
+      std::error_code error;
+      const std::filesystem::path path =
+          std::filesystem::absolute(std::string(variable), error);
+      if (error) {
+        return absl::FailedPreconditionError(absl::StrCat(
+            "cannot find HUBD_CONFIG, ", variable,
+            ", from the working directory: ", error.message(),
+            "; change to a directory that is there, or make it absolute"));
+      }
+      variables.push_back(absl::StrCat("HUBD_CONFIG=", path.native()));
     } else {
       variables.emplace_back(*entry);
     }
@@ -102,7 +109,8 @@ absl::Status Spawn(const std::string& program, const std::string& root,
                    int ready) {
   const SpawnSettings settings(ready);
   std::vector<std::string> arguments = {program, "--dir", root};
-  std::vector<std::string> environment = DaemonEnvironment();
+  HUBD_ASSIGN_OR_RETURN(std::vector<std::string> environment,
+                        DaemonEnvironment());
   pid_t pid = 0;
   const int error = ::posix_spawn(
       &pid, program.c_str(), settings.files(), settings.attributes(),
