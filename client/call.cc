@@ -64,7 +64,9 @@ absl::Status IssueCall(const CallTarget& target, const Attempt& attempt) {
     if (again) target.connection.Drop(channel);
     if (!again) return FromGrpc(status);
     if ((IsDraining(status) ? drains_left : left)-- == 0) {
-      return Annotate(FromGrpc(status), "hubd was lost again and again");
+      return Annotate(FromGrpc(status), IsDraining(status)
+                                            ? "hubd did not end in 40 seconds"
+                                            : "hubd was lost again and again");
     }
     HUBD_RETURN_IF_ERROR(limit.Pause(pause));
     pause = std::min(2 * pause, kLongestPause);
