@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -94,8 +95,9 @@ std::string LogQuote(absl::string_view text) {
 }
 
 std::string RedactUrl(absl::string_view url) {
-  std::string shown = WithoutUserInfo(url.substr(0, url.find_first_of("?#")));
   // Cut last: a cut in front of the "@" would hide what is to be left out.
+  std::string shown = WithoutUserInfo(url);
+  shown.resize(std::min(shown.size(), shown.find_first_of("?#")));
   if (shown.size() > kMaxShownUrl) {
     shown.replace(kMaxShownUrl, shown.npos, "...");
   }

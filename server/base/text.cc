@@ -75,7 +75,8 @@ std::string CleanLine(absl::string_view text) {
 std::string WithoutUserInfo(absl::string_view text) {
   const size_t scheme = text.find("://");
   const size_t host = scheme == absl::string_view::npos ? 0 : scheme + 3;
-  const absl::string_view start = text.substr(0, text.find('/', host));
+  const absl::string_view start =
+      text.substr(0, text.find_first_of("/?#", host));
   size_t at = start.rfind('@');
   if (at == absl::string_view::npos || at < host) {
     // "user:pa" of "user:pa/ss@host" is no host and port.

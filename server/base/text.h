@@ -20,7 +20,8 @@ std::string CleanText(absl::string_view text,
 std::string CleanLine(absl::string_view text);
 
 // Less the "user:password@" of what is, or was meant as, a URL or the form that
-// scp takes. A password with a "/", which makes a URL malformed, goes as well.
+// scp takes. A password with a "/", "?" or "#", which makes a URL malformed,
+// goes as well where what stands before that cannot be a host and a port.
 std::string WithoutUserInfo(absl::string_view text);
 
 }  // namespace hubd

@@ -84,6 +84,8 @@ TEST(LogTest, RedactedUrlsHaveNoUserPasswordQueryOrFragment) {
             "https://h.org/a@b/c");
   EXPECT_EQ(RedactUrl("https://u:p@w@h.org"), "https://h.org");
   EXPECT_EQ(RedactUrl("https://u:p/w@h.org"), "https://h.org");
+  EXPECT_EQ(RedactUrl("https://u:p?w@h.org/x?y"), "https://h.org/x");
+  EXPECT_EQ(RedactUrl("https://u:p#w@h.org/x#y"), "https://h.org/x");
   EXPECT_EQ(RedactUrl("https://h.org/x"), "https://h.org/x");
   EXPECT_EQ(RedactUrl("no url?x"), "no url");
   const std::string long_url = "https://u@h.org/" + std::string(9000, 'x');

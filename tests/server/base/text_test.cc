@@ -54,6 +54,8 @@ TEST(WithoutUserInfoTest, LeavesOutUserAndPassword) {
   EXPECT_EQ(WithoutUserInfo("https://u:p@w@h.org"), "https://h.org");
   EXPECT_EQ(WithoutUserInfo("git@h.org:o/r"), "h.org:o/r");
   EXPECT_EQ(WithoutUserInfo("https://u:pa/ss@h.org/o"), "https://h.org/o");
+  EXPECT_EQ(WithoutUserInfo("https://u:pa?ss@h.org/o"), "https://h.org/o");
+  EXPECT_EQ(WithoutUserInfo("https://h.org?m=a@b"), "https://h.org?m=a@b");
   EXPECT_EQ(WithoutUserInfo("https://[::1]:8/a@b"), "https://[::1]:8/a@b");
   EXPECT_EQ(WithoutUserInfo("o/r:a@b"), "o/r:a@b");
 }
