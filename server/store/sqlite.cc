@@ -37,8 +37,7 @@ bool SaysUnreadable(absl::string_view row) {
     return !absl::SimpleAtoi(row.substr(at + kCode.size()), &code) ||
            ((code & 0xff) != SQLITE_CORRUPT && (code & 0xff) != SQLITE_NOTADB);
   }
-  return absl::StrContains(row, "failed to get page") ||
-         absl::StrContains(row, "Failed to read ptrmap");
+  return absl::StrContains(row, "failed to get page");
 }
 
 // Whether a statement met other tables than the migrations make. SQLite has no
@@ -140,7 +139,7 @@ absl::Status Database::LastError() {
     case SQLITE_NOTADB:
       return Damage(sqlite3_errmsg(connection_.get()));
     case SQLITE_ERROR:
-      if (SaysOtherTables(message)) {
+      if (SaysOtherTables(sqlite3_errmsg(connection_.get()))) {
         return Damage(sqlite3_errmsg(connection_.get()));
       }
       return absl::InternalError(message);
