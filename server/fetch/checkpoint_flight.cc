@@ -23,9 +23,14 @@ constexpr int kHttpOk = 200;
 constexpr int kHttpNotModified = 304;
 constexpr int64_t kWriteBackBytes = 8 << 20;
 
+// Longer ones are taken for absent: the index keeps them, and memory.
+constexpr size_t kMaxHeader = 1024;
+
 std::string HeaderOf(const HttpResponse& response, const std::string& name) {
   auto found = response.headers.find(name);
-  return found == response.headers.end() ? "" : found->second;
+  const bool usable =
+      found != response.headers.end() && found->second.size() <= kMaxHeader;
+  return usable ? found->second : "";
 }
 
 // Writes a body to a file and hashes it.
