@@ -58,6 +58,7 @@ TEST(EnvironmentLookTest, AMountThatDoesNotAnswerHoldsUpNobody) {
   EXPECT_EQ(looks->IdOf(Python("/hung")), std::nullopt);
   // The thread that hangs is the only one.
   EXPECT_EQ(looks->IdOf(Python("/hung")), std::nullopt);
+  while (*asked == 0) std::this_thread::yield();
   EXPECT_EQ(*asked, 1);
   // Once it is back, looks count again.
   answer.set_value();
