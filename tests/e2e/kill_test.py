@@ -171,21 +171,36 @@ def test_the_worker_host_while_a_sandbox_is_made(
     assert children(pid) == worker_hosts(pid)
 
 
+# Until its tree holds a file that no commit has.
+WAITS = """
+import os, time
+while not os.path.exists(os.path.join(os.path.dirname(__file__), "go")):
+    time.sleep(0.01)
+"""
+
+
 def test_the_worker_host_in_a_job(machine: Machine, origin: Origin) -> None:
-    origin.add_repo(
-        "o", "once", {"hubconf.py": "import time\ntime.sleep(0.5)\n" + GOOD}
-    )
+    origin.add_repo("o", "once", {"hubconf.py": WAITS + GOOD})
     pid = machine.daemon_pid()
     listing = machine.start([machine.hubctl_path, "--json", "list", "o/once"])
     wait_job(pid)
     below = workers(pid)
     kill_all(worker_hosts(pid))
     wait_gone(*below)
+    (tree,) = machine.store("trees/github.com/o/once").iterdir()
+    tree.chmod(0o755)
+    tree.joinpath("go").touch()
     # The next host is given the job.
     output, errors = listing.communicate(timeout=TIMEOUT)
     assert listing.returncode == 0, errors
     assert '"one"' in output
     assert machine.daemon_pid() == pid
+
+
+def end_worker_hosts(pid: int) -> None:
+    hosts = worker_hosts(pid)
+    kill_all(hosts)
+    wait_gone(*hosts)
 
 
 class HostKiller:
@@ -216,7 +231,7 @@ class HostKiller:
 
 def test_the_worker_host_in_its_trial_run(machine: Machine, endless: str) -> None:
     pid = machine.daemon_pid()
-    kill_all(worker_hosts(pid))
+    end_worker_hosts(pid)
     with HostKiller(pid, 1) as killer:
         machine.hubctl("list", "o/good")
     assert killer.killed
@@ -225,7 +240,7 @@ def test_the_worker_host_in_its_trial_run(machine: Machine, endless: str) -> Non
 
 def test_every_worker_host_in_its_trial_run(machine: Machine, endless: str) -> None:
     pid = machine.daemon_pid()
-    kill_all(worker_hosts(pid))
+    end_worker_hosts(pid)
     with HostKiller(pid, None) as killer:
         error = machine.json("list", "o/good", code=1)["error"]
         # Their ends are known, and nobody waits for a hello that cannot come.

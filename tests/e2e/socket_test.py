@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -145,7 +146,14 @@ def test_something_else_lies_where_the_socket_goes(machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    [b"", b"\n\n", b"/none\n", b"/" + b"x" * 300, b"\xff\xfe\n", os.urandom(4096)],
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\n\n", id="newlines"),
+        pytest.param(b"/none\n", id="absent"),
+        pytest.param(b"/" + b"x" * 300, id="long"),
+        pytest.param(b"\xff\xfe\n", id="no text"),
+        pytest.param(random.Random(1).randbytes(4096), id="random"),
+    ],
 )
 def test_an_address_that_leads_nowhere(machine: Machine, address: bytes) -> None:
     machine.root.joinpath("store").mkdir(parents=True, mode=0o700)
