@@ -1,5 +1,4 @@
-// The program hubd: the daemon and, for its own use, the worker host and the
-// launcher stage of a sandbox.
+// The program hubd: the daemon and, for its own use, the worker host.
 
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -15,7 +14,6 @@
 #include "server/daemon/command_line.h"
 #include "server/daemon/run.h"
 #include "server/rpc/host_stream.h"
-#include "server/sandbox/launcher.h"
 #include "server/worker/worker_host.h"
 
 namespace hubd {
@@ -43,10 +41,6 @@ int RunWorkerHost(const CommandLine& line) {
 }
 
 int Main(int argc, char** argv) {
-  // First of all, since it wants a process that has done nothing yet.
-  if (argc > 1 && absl::string_view(argv[1]) == kSandboxLaunchCommand) {
-    return SandboxLaunchMain(argc, argv);
-  }
   FillStandardFds();
   absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
   if (!line.ok()) {

@@ -130,6 +130,7 @@ absl::Status Exec(const SandboxPolicy& policy, int options_fd) {
 }
 
 absl::Status Launch() {
+  ::close(kProgramFd);
   HUBD_ASSIGN_OR_RETURN(LaunchOrders orders, ReadOrders());
   BeModest();
   if (::getuid() == 0 || ::geteuid() == 0) {
@@ -143,7 +144,7 @@ absl::Status Launch() {
 
 }  // namespace
 
-int SandboxLaunchMain(int /*argc*/, char** /*argv*/) {
+int SandboxLaunchMain() {
   const absl::Status status = Launch();
   std::fprintf(stderr, "hubd: %s\n", std::string(status.message()).c_str());
   return 125;

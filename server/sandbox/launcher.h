@@ -1,4 +1,4 @@
-// The launcher stage: from a spawned copy of this program to bubblewrap.
+// The launcher stage: from a spawned small program to bubblewrap.
 //
 // It exists because between spawn and exec only a process of one thread can set
 // limits, change its uid and its mounts, and because a large daemon must not be
@@ -9,14 +9,11 @@
 
 namespace hubd {
 
-// The word that makes a program of ours the launcher stage, as its argv[1].
-inline constexpr char kSandboxLaunchCommand[] = "sandbox-launch";
-
 // Runs the launcher stage. Its descriptors: 0 to 4 are the payload's, then
-// kOrdersFd and kStatusFd (orders.h). Becomes bubblewrap; returns an exit
-// status only when it cannot, with the reason on stderr.
-// REQUIRES: called first thing in main(), with one thread.
-int SandboxLaunchMain(int argc, char** argv);
+// kOrdersFd, kStatusFd and kProgramFd (orders.h). Becomes bubblewrap; returns
+// an exit status only when it cannot, with the reason on stderr. REQUIRES:
+// called first thing in main(), with one thread.
+int SandboxLaunchMain();
 
 }  // namespace hubd
 

@@ -5,14 +5,22 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "server/base/fs.h"
 #include "server/base/status.h"
 
-namespace hubd {
+// Since Linux 6.3, and not in Debian 12's headers.
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
 
-absl::StatusOr<UniqueFd> SealedMemfd(absl::string_view bytes) {
-  UniqueFd fd(::memfd_create("hubd", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+namespace hubd {
+namespace {
+
+constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+
+absl::StatusOr<UniqueFd> Seal(UniqueFd fd, absl::string_view bytes) {
   if (!fd.valid()) return ErrnoError(errno, "cannot make a memfd");
   HUBD_RETURN_IF_ERROR(WriteAll(fd.get(), bytes));
   const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
@@ -21,6 +29,21 @@ absl::StatusOr<UniqueFd> SealedMemfd(absl::string_view bytes) {
     return ErrnoError(errno, "cannot seal a memfd");
   }
   return fd;
+}
+
+}  // namespace
+
+absl::StatusOr<UniqueFd> SealedMemfd(absl::string_view bytes) {
+  return Seal(UniqueFd(::memfd_create("hubd", kFlags)), bytes);
+}
+
+absl::StatusOr<UniqueFd> SealedProgram(absl::string_view bytes) {
+  UniqueFd fd(::memfd_create("hubd-program", kFlags | MFD_EXEC));
+  // A kernel that does not know the flag executes every memfd.
+  if (!fd.valid() && errno == EINVAL) {
+    fd.reset(::memfd_create("hubd-program", kFlags));
+  }
+  return Seal(std::move(fd), bytes);
 }
 
 }  // namespace hubd

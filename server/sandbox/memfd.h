@@ -12,6 +12,10 @@ namespace hubd {
 // A sealed memfd that holds `bytes`, positioned at its start, close-on-exec.
 absl::StatusOr<UniqueFd> SealedMemfd(absl::string_view bytes);
 
+// The same for a program that is to be executed, which the system can deny to
+// memfds that do not ask for it (vm.memfd_noexec).
+absl::StatusOr<UniqueFd> SealedProgram(absl::string_view bytes);
+
 }  // namespace hubd
 
 #endif  // HUBD_SERVER_SANDBOX_MEMFD_H_

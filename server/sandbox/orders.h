@@ -1,6 +1,7 @@
 // What the supervisor tells the launcher stage, as bytes.
 //
-// Both are the same program of the same build, so the bytes carry no version.
+// One holds the other's program, so both are of one build and the bytes carry
+// no version.
 
 #ifndef HUBD_SERVER_SANDBOX_ORDERS_H_
 #define HUBD_SERVER_SANDBOX_ORDERS_H_
@@ -21,9 +22,11 @@ struct LaunchOrders {
   pid_t parent = 0;
 };
 
-// Where the launcher stage finds its orders, and where bubblewrap reports.
+// Where the launcher stage finds its orders, where bubblewrap reports, and what
+// the stage was executed from.
 inline constexpr int kOrdersFd = 5;
 inline constexpr int kStatusFd = 6;
+inline constexpr int kProgramFd = 7;
 
 std::string EncodeOrders(const LaunchOrders& orders);
 absl::StatusOr<LaunchOrders> DecodeOrders(absl::string_view bytes);

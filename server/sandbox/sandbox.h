@@ -43,8 +43,7 @@ struct SandboxResult {
 // sandbox at once. Should this process or the calling thread end meanwhile, the
 // kernel kills the sandbox.
 //
-// The calling program must run SandboxLaunchMain (launcher.h) when its argv[1]
-// says so. Makes this process the reaper of its orphaned descendants
+// Makes this process the reaper of its orphaned descendants
 // (PR_SET_CHILD_SUBREAPER). Thread-safe.
 SandboxResult RunSandboxed(const SandboxPolicy& policy,
                            absl::string_view request, std::stop_token stop);

@@ -12,8 +12,9 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
 #include "server/base/status.h"
-#include "server/sandbox/launcher.h"
+#include "server/sandbox/launcher_image.h"
 #include "server/sandbox/memfd.h"
 #include "server/sandbox/orders.h"
 
@@ -49,6 +50,11 @@ absl::StatusOr<UniqueFd> HighMemfd(absl::string_view bytes) {
   return MoveUp(std::move(fd));
 }
 
+absl::StatusOr<UniqueFd> HighProgram() {
+  HUBD_ASSIGN_OR_RETURN(UniqueFd fd, SealedProgram(LauncherImage()));
+  return MoveUp(std::move(fd));
+}
+
 // A child with default signals, a process group of its own, no environment, and
 // the descriptors that `actions` give it.
 absl::StatusOr<pid_t> Spawn(posix_spawn_file_actions_t& actions) {
@@ -63,12 +69,12 @@ absl::StatusOr<pid_t> Spawn(posix_spawn_file_actions_t& actions) {
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
                                               POSIX_SPAWN_SETSIGDEF |
                                               POSIX_SPAWN_SETPGROUP);
-  std::string name = "hubd";
-  std::string command = kSandboxLaunchCommand;
-  char* const argv[] = {name.data(), command.data(), nullptr};
+  const std::string program = absl::StrCat("/proc/self/fd/", kProgramFd);
+  std::string name = "hubd-launcher";
+  char* const argv[] = {name.data(), nullptr};
   char* const environment[] = {nullptr};
   pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, "/proc/self/exe", &actions, &attributes,
+  const int error = ::posix_spawn(&pid, program.c_str(), &actions, &attributes,
                                   argv, environment);
   if (error != 0) return ErrnoError(error, "cannot start the launcher");
   return pid;
@@ -89,6 +95,7 @@ absl::StatusOr<Spawned> SpawnLauncher(const SandboxPolicy& policy,
   HUBD_ASSIGN_OR_RETURN(
       UniqueFd orders,
       HighMemfd(EncodeOrders({.policy = policy, .parent = ::getpid()})));
+  HUBD_ASSIGN_OR_RETURN(UniqueFd program, HighProgram());
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   const absl::Cleanup destroy = [&] {
@@ -96,13 +103,14 @@ absl::StatusOr<Spawned> SpawnLauncher(const SandboxPolicy& policy,
   };
   ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   const std::pair<int, int> copies[] = {
-      {output.write.get(), 1},   {output.write.get(), 2},
-      {request_fd.get(), 3},     {result.write.get(), 4},
-      {orders.get(), kOrdersFd}, {status.write.get(), kStatusFd}};
+      {output.write.get(), 1},    {output.write.get(), 2},
+      {request_fd.get(), 3},      {result.write.get(), 4},
+      {orders.get(), kOrdersFd},  {status.write.get(), kStatusFd},
+      {program.get(), kProgramFd}};
   for (const auto& [from, to] : copies) {
     ::posix_spawn_file_actions_adddup2(&actions, from, to);
   }
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, kStatusFd + 1);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, kProgramFd + 1);
   Spawned spawned;
   HUBD_ASSIGN_OR_RETURN(spawned.pid, Spawn(actions));
   spawned.pidfd = OpenPidfd(spawned.pid);

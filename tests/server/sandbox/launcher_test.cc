@@ -28,7 +28,7 @@ Outcome Launch(const std::string& orders) {
   if (child == 0) {
     ::dup2(output[1], STDERR_FILENO);
     ::dup2(fd->get(), kOrdersFd);
-    ::_exit(SandboxLaunchMain(0, nullptr));
+    ::_exit(SandboxLaunchMain());
   }
   ::close(output[1]);
   Outcome outcome;

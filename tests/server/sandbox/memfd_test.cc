@@ -1,6 +1,7 @@
 #include "server/sandbox/memfd.h"
 
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <string>
@@ -30,6 +31,24 @@ TEST(SealedMemfdTest, CannotBeChangedThroughAnyDescriptor) {
   EXPECT_EQ(::pwrite(again.get(), "x", 1, 0), -1);
   EXPECT_EQ(::ftruncate(again.get(), 0), -1);
   EXPECT_EQ(::ftruncate(again.get(), 99), -1);
+}
+
+TEST(SealedProgramTest, CanBeExecuted) {
+  const absl::StatusOr<std::string> bytes = ReadFile("/bin/true");
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  const auto fd = SealedProgram(*bytes);
+  ASSERT_TRUE(fd.ok()) << fd.status();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char name[] = "true";
+    char* const argv[] = {name, nullptr};
+    char* const environment[] = {nullptr};
+    ::fexecve(fd->get(), argv, environment);
+    ::_exit(127);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

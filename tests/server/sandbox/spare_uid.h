@@ -1,8 +1,7 @@
 // main() of the sandbox's tests.
 //
-// Plays the launcher stage where the sandbox asks for it. Started by root it
-// runs the tests twice: as a spare uid, which is how users run them, and as
-// root, where the launcher has to drop its rights first.
+// Started by root it runs the tests twice: as a spare uid, which is how users
+// run them, and as root, where the launcher has to drop its rights first.
 
 #ifndef HUBD_TESTS_SERVER_SANDBOX_SPARE_UID_H_
 #define HUBD_TESTS_SERVER_SANDBOX_SPARE_UID_H_
