@@ -1,7 +1,6 @@
 #include "client/interpreter.h"
 
 #include <fcntl.h>
-#include <google/protobuf/util/json_util.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -11,8 +10,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "client/environment.h"
 #include "server/base/status.h"
@@ -29,9 +34,11 @@ constexpr size_t kMaxQuote = 500;
 // Marks the answer among what a sitecustomize prints.
 constexpr char kMarker[] = "\nhubd-interpreter:";
 
-// Prints hubd.v1.Interpreter as JSON.
+// Prints how many fields there are and the fields of hubd.v1.Interpreter, each
+// ended by a NUL. Imports only what Python has loaded by then: it is waited
+// for.
 constexpr char kQuestion[] = R"python(
-import json, os, site, sys
+import os, site, sys
 inside = tuple(os.path.join(p, "") for p in (sys.prefix, sys.base_prefix))
 found = [p for p in sys.path
          if p not in ("", os.getcwd())
@@ -40,14 +47,16 @@ found += getattr(site, "getsitepackages", list)()
 if site.ENABLE_USER_SITE:
     found.append(site.getusersitepackages())
 found = [os.path.abspath(p) for p in found if os.path.isdir(p)]
-print("\nhubd-interpreter:" + json.dumps({
-    "executable": sys.executable,
-    "prefix": sys.prefix,
-    "base_prefix": sys.base_prefix,
-    "site_directories": list(dict.fromkeys(found)),
-    "ld_library_path": os.environ.get("LD_LIBRARY_PATH", ""),
-}))
+fields = [sys.executable, sys.prefix, sys.base_prefix,
+          os.environ.get("LD_LIBRARY_PATH", ""), *dict.fromkeys(found)]
+answer = "\0".join([str(len(fields)), *fields, ""]).encode("utf-8", "replace")
+sys.stdout.flush()
+sys.stdout.buffer.write(b"\nhubd-interpreter:" + answer)
+sys.stdout.flush()
 )python";
+
+// What comes before the site directories.
+constexpr size_t kFixedFields = 4;
 
 // A child process that is killed and collected when this goes.
 class Child {
@@ -93,9 +102,33 @@ absl::StatusOr<pid_t> Spawn(const std::string& program, int output) {
                    std::strerror(error), "; name another with --python"));
 }
 
+// nullopt as long as it is not whole.
+std::optional<v1::Interpreter> ParseAnswer(absl::string_view output) {
+  const size_t at = output.find(kMarker);
+  if (at == output.npos) return std::nullopt;
+  std::vector<std::string> fields =
+      absl::StrSplit(output.substr(at + std::strlen(kMarker)), '\0');
+  size_t count = 0;
+  // The last piece has no NUL behind it.
+  if (!absl::SimpleAtoi(fields[0], &count) || count < kFixedFields ||
+      count >= fields.size() - 1) {
+    return std::nullopt;
+  }
+  v1::Interpreter interpreter;
+  interpreter.set_executable(fields[1]);
+  interpreter.set_prefix(fields[2]);
+  interpreter.set_base_prefix(fields[3]);
+  interpreter.set_ld_library_path(fields[4]);
+  for (size_t i = kFixedFields + 1; i <= count; ++i) {
+    interpreter.add_site_directories(fields[i]);
+  }
+  return interpreter;
+}
+
+// Up to the end of its answer, or of all it says.
 absl::StatusOr<std::string> ReadAnswer(int fd, const CallLimit& limit) {
   std::string answer;
-  while (answer.size() < kMaxAnswer) {
+  while (answer.size() < kMaxAnswer && !ParseAnswer(answer)) {
     HUBD_RETURN_IF_ERROR(limit.Check());
     struct pollfd waiting = {fd, POLLIN, 0};
     // Short, so that the limit is seen.
@@ -109,18 +142,7 @@ absl::StatusOr<std::string> ReadAnswer(int fd, const CallLimit& limit) {
   return answer;
 }
 
-absl::StatusOr<v1::Interpreter> ParseAnswer(const std::string& program,
-                                            const std::string& answer) {
-  const size_t at = answer.rfind(kMarker);
-  v1::Interpreter interpreter;
-  if (at != std::string::npos) {
-    const size_t begin = at + std::strlen(kMarker);
-    const std::string json =
-        answer.substr(begin, answer.find('\n', begin) - begin);
-    if (google::protobuf::util::JsonStringToMessage(json, &interpreter).ok()) {
-      return interpreter;
-    }
-  }
+absl::Status NoAnswer(const std::string& program, const std::string& answer) {
   const std::string end =
       answer.substr(answer.size() - std::min(answer.size(), kMaxQuote));
   return absl::FailedPreconditionError(
@@ -160,7 +182,9 @@ absl::StatusOr<v1::Interpreter> DescribeInterpreter(const std::string& program,
     return Annotate(answer.status(),
                     absl::StrCat("the Python ", CleanLine(program)));
   }
-  return ParseAnswer(program, *answer);
+  std::optional<v1::Interpreter> interpreter = ParseAnswer(*answer);
+  if (!interpreter) return NoAnswer(program, *answer);
+  return *std::move(interpreter);
 }
 
 }  // namespace hubd

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/fs.h"
 #include "tests/client/environment_scope.h"
 #include "tests/server/base/temp_dir.h"
@@ -11,6 +12,7 @@ namespace hubd {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -61,8 +63,35 @@ TEST(DescribeInterpreterTest, FindsTheAnswerAmongOtherOutput) {
   TempDir directory;
   const std::string program = Script(
       directory,
-      "echo hello; echo; echo 'hubd-interpreter:{\"prefix\": \"/p\"}'; echo x");
-  EXPECT_EQ(DescribeInterpreter(program, CallLimit())->prefix(), "/p");
+      "echo hello; printf '\\nhubd-interpreter:5\\0/e\\0/p\\0/b\\0\\0/s\\0'; "
+      "echo x");
+  const absl::StatusOr<v1::Interpreter> found =
+      DescribeInterpreter(program, CallLimit());
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->prefix(), "/p");
+  EXPECT_EQ(found->ld_library_path(), "");
+  EXPECT_THAT(found->site_directories(), ElementsAre("/s"));
+}
+
+TEST(DescribeInterpreterTest, WaitsForNothingBehindTheAnswer) {
+  TempDir directory;
+  const std::string program = Script(
+      directory,
+      "printf '\\nhubd-interpreter:4\\0/e\\0/p\\0/b\\0\\0'; exec sleep 1000");
+  EXPECT_TRUE(DescribeInterpreter(program, CallLimit()).ok());
+}
+
+TEST(DescribeInterpreterTest, AnAnswerThatIsCutIsNone) {
+  for (const char* answer :
+       {"4", "4\\0/e\\0/p\\0/b\\0", "3\\0/e\\0/p\\0/b\\0", "x\\0\\0\\0\\0\\0",
+        "18446744073709551615\\0\\0\\0\\0\\0", "-1\\0\\0\\0\\0\\0"}) {
+    TempDir directory;
+    const std::string program = Script(
+        directory, absl::StrCat("printf '\\nhubd-interpreter:", answer, "'"));
+    EXPECT_TRUE(absl::IsFailedPrecondition(
+        DescribeInterpreter(program, CallLimit()).status()))
+        << answer;
+  }
 }
 
 TEST(DescribeInterpreterTest, QuotesWhatWasSaidInsteadOfAnAnswer) {

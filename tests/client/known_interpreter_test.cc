@@ -22,8 +22,8 @@ class KnownInterpreterTest : public testing::Test {
   void Write(const std::string& path) {
     const std::string script =
         absl::StrCat("#!/bin/sh\necho >> ", directory_.Below("asked"),
-                     "\necho\necho 'hubd-interpreter:{\"executable\": \"", path,
-                     "\", \"prefix\": \"", directory_.path(), "\"}'\n");
+                     "\nprintf '\\nhubd-interpreter:4\\0%s\\0%s\\0\\0\\0' ",
+                     path, " ", directory_.path(), "\n");
     EXPECT_TRUE(WriteFileDurably(path, script, 0755).ok());
   }
 
