@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.machine import ORDINARY_UID, Machine
 from tests.e2e.mounts import Mounts
+from tests.e2e.rows import MODES, start_machine
 from tests.origin import Origin, add_sample
 
 # Whoever runs the tests in the background may ignore these, and what ignores a
@@ -45,6 +46,22 @@ def mounts(machine: Machine) -> Iterator[Mounts]:
 def ordinary(origin: Origin) -> Iterator[Machine]:
     """A machine of a user who is not root, where there is a choice."""
     machine = Machine(origin, uid=ORDINARY_UID if os.getuid() == 0 else None)
+    yield machine
+    machine.close()
+
+
+@pytest.fixture(scope="module", params=MODES)
+def any_mode(origin: Origin, request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """A machine for all rows of a module, in each mode; the module has the origin."""
+    machine = start_machine(request.param, origin)
+    yield machine
+    machine.close()
+
+
+@pytest.fixture(scope="module")
+def user(origin: Origin) -> Iterator[Machine]:
+    """The same, of a user's own daemon."""
+    machine = start_machine("user", origin)
     yield machine
     machine.close()
 

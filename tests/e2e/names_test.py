@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.machine import Machine
-from tests.e2e.rows import MODES, fails, start_machine
+from tests.e2e.rows import fails
 from tests.origin import Origin, add_sample
 
 PYCLIENT = str(Path(__file__).resolve().parents[2] / "pyclient")
@@ -24,20 +24,6 @@ def origin() -> Iterator[Origin]:
     with Origin() as running:
         add_sample(running)
         yield running
-
-
-@pytest.fixture(scope="module", params=MODES)
-def any_mode(origin: Origin, request: pytest.FixtureRequest) -> Iterator[Machine]:
-    machine = start_machine(request.param, origin)
-    yield machine
-    machine.close()
-
-
-@pytest.fixture(scope="module")
-def user(origin: Origin) -> Iterator[Machine]:
-    machine = start_machine("user", origin)
-    yield machine
-    machine.close()
 
 
 MALFORMED = [

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.machine import Machine
-from tests.e2e.rows import MODES, fails, fetches, start_machine
+from tests.e2e.rows import fails, fetches
 from tests.origin import Origin
 
 GOOD = b"good" * 2000
@@ -24,13 +24,6 @@ def origin() -> Iterator[Origin]:
     names = [f"{use}-{kind}.example.org" for kind in KINDS for use in ("file", "hub")]
     with Origin(extra_names=names, plain_http=True) as running:
         yield running
-
-
-@pytest.fixture(scope="module", params=MODES)
-def any_mode(origin: Origin, request: pytest.FixtureRequest) -> Iterator[Machine]:
-    machine = start_machine(request.param, origin)
-    yield machine
-    machine.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.machine import Machine
-from tests.e2e.rows import MODES, fails, fetches, start_machine
+from tests.e2e.rows import fails, fetches, start_machine
 from tests.origin import Origin
 
 HOST = "models.example.org"
@@ -32,20 +32,6 @@ def origin() -> Iterator[Origin]:
     with StrictOrigin(plain_http=True) as running:
         running.respond("", "/any", 200, body=ANY)
         yield running
-
-
-@pytest.fixture(scope="module", params=MODES)
-def any_mode(origin: Origin, request: pytest.FixtureRequest) -> Iterator[Machine]:
-    machine = start_machine(request.param, origin)
-    yield machine
-    machine.close()
-
-
-@pytest.fixture(scope="module")
-def user(origin: Origin) -> Iterator[Machine]:
-    machine = start_machine("user", origin)
-    yield machine
-    machine.close()
 
 
 @pytest.fixture(scope="module")
