@@ -30,7 +30,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr absl::Duration kOrphanRound = absl::Milliseconds(50);
-constexpr int kLastRounds = 10;
+constexpr int kOrphanRounds = 20;
 
 // What the child's process begins with. Owns the two spawn objects.
 class SpawnSetup {
@@ -43,6 +43,10 @@ class SpawnSetup {
       ::posix_spawn_file_actions_addopen(&actions_, STDERR_FILENO,
                                          log_file.c_str(),
                                          O_WRONLY | O_APPEND | O_CREAT, 0600);
+    }
+    // A copy onto itself: what takes the place of a closed one stays open, too.
+    for (int fd : {STDOUT_FILENO, STDERR_FILENO}) {
+      ::posix_spawn_file_actions_adddup2(&actions_, fd, fd);
     }
     ::posix_spawnattr_init(&attributes_);
     // The daemon's blocked and ignored signals are not for the child, and a
@@ -81,10 +85,8 @@ class SpawnSetup {
   posix_spawnattr_t attributes_;
 };
 
-// Children by bubblewrap's name. A daemon has other children than its own:
-// those of the shell that became it, and in a container every orphan.
-std::vector<pid_t> AdoptedBoxes() {
-  std::vector<pid_t> boxes;
+std::vector<pid_t> ChildrenOfThisProcess() {
+  std::vector<pid_t> children;
   const std::string tasks = "/proc/self/task";
   for (const std::string& task :
        ListDirectory(tasks).value_or(std::vector<std::string>())) {
@@ -92,19 +94,23 @@ std::vector<pid_t> AdoptedBoxes() {
         ReadFile(absl::StrCat(tasks, "/", task, "/children")).value_or("");
     for (absl::string_view word : absl::StrSplit(text, ' ')) {
       pid_t pid = 0;
-      if (!absl::SimpleAtoi(word, &pid)) continue;
-      const std::string comm = absl::StrCat("/proc/", pid, "/comm");
-      if (ReadFile(comm).value_or("") == "bwrap\n") boxes.push_back(pid);
+      if (absl::SimpleAtoi(word, &pid)) children.push_back(pid);
     }
   }
-  return boxes;
+  return children;
 }
 
-// Whether there were any.
-bool KillAdoptedBoxes() {
+// Kills the children by bubblewrap's name and collects all that are dead, but
+// for `host`; whether there was one to kill. Others may be there: those of the
+// shell that became the daemon, and in a container every orphan.
+bool EndAdopted(pid_t host) {
   bool any = false;
-  for (pid_t pid : AdoptedBoxes()) {
-    any = ::kill(pid, SIGKILL) == 0 || any;
+  for (pid_t pid : ChildrenOfThisProcess()) {
+    if (pid == host) continue;
+    const std::string comm = absl::StrCat("/proc/", pid, "/comm");
+    if (ReadFile(comm).value_or("") == "bwrap\n") {
+      any = ::kill(pid, SIGKILL) == 0 || any;
+    }
     ::waitpid(pid, nullptr, WNOHANG);
   }
   return any;
@@ -211,12 +217,13 @@ class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
 
   // bubblewrap ties its child to itself only after a while; killed with its
   // host before that, it leaves one that waits for ever. Each round ends those
-  // whose parent ended in the one before.
-  void EndOrphans() {
+  // whose parent ended in the one before; a launcher ends by itself, soon.
+  void EndOrphans(int rounds = kOrphanRounds) {
     orphans_ = nullptr;
-    if (!KillAdoptedBoxes()) return;
-    orphans_ = io_.RunAfter(kOrphanRound, [weak = weak_from_this()] {
-      if (auto impl = weak.lock()) impl->EndOrphans();
+    if (EndAdopted(child_ ? child_->pid : 0)) rounds = kOrphanRounds;
+    if (rounds == 0) return;
+    orphans_ = io_.RunAfter(kOrphanRound, [weak = weak_from_this(), rounds] {
+      if (auto impl = weak.lock()) impl->EndOrphans(rounds - 1);
     });
   }
 
@@ -225,8 +232,8 @@ class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
       ::kill(child_->pid, SIGKILL);
       ::waitpid(child_->pid, nullptr, 0);
     }
-    // Nobody does it later.
-    for (int round = 0; round < kLastRounds && KillAdoptedBoxes(); ++round) {
+    // Nobody kills them later; who is init then collects them.
+    for (int round = 0; round < kOrphanRounds && EndAdopted(0); ++round) {
       absl::SleepFor(kOrphanRound);
     }
   }

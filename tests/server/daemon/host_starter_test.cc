@@ -162,9 +162,10 @@ TEST_F(HostStarterTest, LeavesOtherChildrenAlone) {
   ended_.get_future().wait();
   io_.Stop();
   starter_.reset();
-  EXPECT_EQ(::kill(other, 0), 0);
-  ::kill(other, SIGKILL);
-  EXPECT_EQ(::waitpid(other, nullptr, 0), other);
+  ::kill(other, SIGTERM);
+  int status = 0;
+  EXPECT_EQ(::waitpid(other, &status, 0), other);
+  EXPECT_EQ(WTERMSIG(status), SIGTERM);
 }
 
 TEST_F(HostStarterTest, EndsItsHostWhenItGoes) {
