@@ -35,8 +35,8 @@ constexpr size_t kMaxQuote = 500;
 constexpr char kMarker[] = "\nhubd-interpreter:";
 
 // Prints how many fields there are and the fields of hubd.v1.Interpreter, each
-// ended by a NUL. Imports only what Python has loaded by then: it is waited
-// for.
+// ended by a NUL. It is waited for: so it imports only what Python has loaded
+// by then, and has Python clear nothing away.
 constexpr char kQuestion[] = R"python(
 import os, site, sys
 inside = tuple(os.path.join(p, "") for p in (sys.prefix, sys.base_prefix))
@@ -47,12 +47,13 @@ found += getattr(site, "getsitepackages", list)()
 if site.ENABLE_USER_SITE:
     found.append(site.getusersitepackages())
 found = [os.path.abspath(p) for p in found if os.path.isdir(p)]
-fields = [sys.executable, sys.prefix, sys.base_prefix,
+fields = [sys.executable or "", sys.prefix, sys.base_prefix,
           os.environ.get("LD_LIBRARY_PATH", ""), *dict.fromkeys(found)]
-answer = "\0".join([str(len(fields)), *fields, ""]).encode("utf-8", "replace")
+answer = "\0".join([str(len(fields)), *fields, ""]).encode()
 sys.stdout.flush()
 sys.stdout.buffer.write(b"\nhubd-interpreter:" + answer)
 sys.stdout.flush()
+os._exit(0)
 )python";
 
 // What comes before the site directories.
@@ -102,7 +103,7 @@ absl::StatusOr<pid_t> Spawn(const std::string& program, int output) {
                    std::strerror(error), "; name another with --python"));
 }
 
-// nullopt as long as it is not whole.
+// nullopt where there is no whole answer.
 std::optional<v1::Interpreter> ParseAnswer(absl::string_view output) {
   const size_t at = output.find(kMarker);
   if (at == output.npos) return std::nullopt;
@@ -125,10 +126,9 @@ std::optional<v1::Interpreter> ParseAnswer(absl::string_view output) {
   return interpreter;
 }
 
-// Up to the end of its answer, or of all it says.
 absl::StatusOr<std::string> ReadAnswer(int fd, const CallLimit& limit) {
   std::string answer;
-  while (answer.size() < kMaxAnswer && !ParseAnswer(answer)) {
+  while (answer.size() < kMaxAnswer) {
     HUBD_RETURN_IF_ERROR(limit.Check());
     struct pollfd waiting = {fd, POLLIN, 0};
     // Short, so that the limit is seen.

@@ -73,14 +73,6 @@ TEST(DescribeInterpreterTest, FindsTheAnswerAmongOtherOutput) {
   EXPECT_THAT(found->site_directories(), ElementsAre("/s"));
 }
 
-TEST(DescribeInterpreterTest, WaitsForNothingBehindTheAnswer) {
-  TempDir directory;
-  const std::string program = Script(
-      directory,
-      "printf '\\nhubd-interpreter:4\\0/e\\0/p\\0/b\\0\\0'; exec sleep 1000");
-  EXPECT_TRUE(DescribeInterpreter(program, CallLimit()).ok());
-}
-
 TEST(DescribeInterpreterTest, AnAnswerThatIsCutIsNone) {
   for (const char* answer :
        {"4", "4\\0/e\\0/p\\0/b\\0", "3\\0/e\\0/p\\0/b\\0", "x\\0\\0\\0\\0\\0",
