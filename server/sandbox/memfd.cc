@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
 
@@ -42,6 +43,11 @@ absl::StatusOr<UniqueFd> SealedProgram(absl::string_view bytes) {
   // A kernel that does not know the flag executes every memfd.
   if (!fd.valid() && errno == EINVAL) {
     fd.reset(::memfd_create("hubd-program", kFlags));
+  }
+  if (!fd.valid() && errno == EACCES) {
+    return absl::PermissionDeniedError(
+        "this system executes nothing from memory, as the start of a sandbox "
+        "wants: set the sysctl vm.memfd_noexec to 0 or 1");
   }
   return Seal(std::move(fd), bytes);
 }

@@ -12,8 +12,8 @@ namespace hubd {
 // A sealed memfd that holds `bytes`, positioned at its start, close-on-exec.
 absl::StatusOr<UniqueFd> SealedMemfd(absl::string_view bytes);
 
-// The same for a program that is to be executed, which the system can deny to
-// memfds that do not ask for it (vm.memfd_noexec).
+// The same for a program that is to be executed. The system may want memfds to
+// ask for that (vm.memfd_noexec is 1), or refuse it (2).
 absl::StatusOr<UniqueFd> SealedProgram(absl::string_view bytes);
 
 }  // namespace hubd

@@ -22,7 +22,7 @@ struct Spawned {
   UniqueFd status;
 };
 
-// Spawns this program's launcher stage for `policy`. It ends with the calling
+// Spawns the launcher stage for `policy`. It ends with the calling
 // thread.
 absl::StatusOr<Spawned> SpawnLauncher(const SandboxPolicy& policy,
                                       absl::string_view request);
