@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/fs.h"
 
 namespace hubd {
 namespace {
@@ -32,14 +33,12 @@ bool AppendState(const std::string& path, std::string& text) {
   return true;
 }
 
-// False for a kind of file system that is not known to be local.
-bool IsOnLocalDisk(const std::string& path) {
-  std::filesystem::path existing = path;
+// False for a kind of file system that is not known to be local. What is not
+// there lies where the directories above it do.
+bool IsOnLocalDisk(const std::filesystem::path& path) {
   struct statfs info;
-  while (::statfs(existing.c_str(), &info) != 0) {
-    if (errno != ENOENT && errno != ENOTDIR) return false;
-    if (existing == existing.parent_path()) return false;
-    existing = existing.parent_path();
+  if (::statfs(path.c_str(), &info) != 0) {
+    return errno == ENOENT || errno == ENOTDIR;
   }
   switch (info.f_type) {
     case EXT4_SUPER_MAGIC:  // ext2 and ext3, too.
@@ -53,6 +52,20 @@ bool IsOnLocalDisk(const std::string& path) {
       return true;
   }
   return false;
+}
+
+bool IsLocalToTheRoot(const std::filesystem::path& path) {
+  std::filesystem::path above = path;
+  while (above != above.parent_path()) {
+    if (!IsOnLocalDisk(above)) return false;
+    above = above.parent_path();
+  }
+  return path.is_absolute() && IsOnLocalDisk(above);
+}
+
+// A link may lie on another disk than what it leads to.
+bool IsLocal(const std::string& path) {
+  return IsLocalToTheRoot(path) && IsLocalToTheRoot(CanonicalPath(path));
 }
 
 }  // namespace
@@ -71,9 +84,8 @@ std::optional<std::string> EnvironmentId(const v1::Interpreter& interpreter) {
 
 bool IsOnLocalDisks(const v1::Interpreter& interpreter) {
   const auto& sites = interpreter.site_directories();
-  return IsOnLocalDisk(interpreter.executable()) &&
-         IsOnLocalDisk(interpreter.prefix()) &&
-         std::all_of(sites.begin(), sites.end(), IsOnLocalDisk);
+  return IsLocal(interpreter.executable()) && IsLocal(interpreter.prefix()) &&
+         std::all_of(sites.begin(), sites.end(), IsLocal);
 }
 
 }  // namespace hubd

@@ -17,9 +17,8 @@ namespace hubd {
 // May wait for the disk. Bytes, about as many as the interpreter's names have.
 std::optional<std::string> EnvironmentId(const v1::Interpreter& interpreter);
 
-// Whether all that EnvironmentId looks at, or what is there of the way to it,
-// lies on disks of this machine and not with a server or another process. May
-// wait for the disk.
+// Whether all that EnvironmentId looks at, and the way to it, lies on disks of
+// this machine and not with a server or another process. May wait for the disk.
 bool IsOnLocalDisks(const v1::Interpreter& interpreter);
 
 }  // namespace hubd

@@ -14,7 +14,7 @@
 namespace hubd {
 namespace {
 
-// Of one user; more are looked at as if they were not known.
+// Of one user; the next one makes all of them unknown.
 constexpr size_t kMaxLocal = 256;
 
 struct Look {

@@ -113,8 +113,11 @@ TEST(LocalDisksTest, EveryPathIsOnOne) {
   python.set_executable("/dev/shm/absent/bin/python");
   python.set_prefix("/dev/shm/absent");
   EXPECT_TRUE(IsOnLocalDisks(python));
-  python.add_site_directories("/proc/self/absent");
-  EXPECT_FALSE(IsOnLocalDisks(python));
+  for (const char* remote : {"/proc/self/absent", "/proc/self/root/dev/shm"}) {
+    v1::Interpreter other = python;
+    other.add_site_directories(remote);
+    EXPECT_FALSE(IsOnLocalDisks(other)) << remote;
+  }
   EXPECT_FALSE(IsOnLocalDisks(v1::Interpreter()));
 }
 
