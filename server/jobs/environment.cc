@@ -50,8 +50,9 @@ bool IsOnLocalDisk(const std::filesystem::path& path) {
     case SQUASHFS_MAGIC:
     case kZfsMagic:
       return true;
+    default:
+      return false;
   }
-  return false;
 }
 
 bool IsLocalToTheRoot(const std::filesystem::path& path) {

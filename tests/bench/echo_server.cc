@@ -54,7 +54,7 @@ int Run(const std::string& socket) {
   builder.RegisterService(&echo);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) return 1;
-  std::cout << "ready" << std::endl;
+  std::cout << "ready\n" << std::flush;
   char byte;
   while (::read(STDIN_FILENO, &byte, 1) > 0) {
   }

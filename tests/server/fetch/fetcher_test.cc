@@ -47,7 +47,7 @@ TEST_F(FetcherTest, ProgressOfATransferReachesTheCaller) {
         [&](const Progress& progress) {
           if (std::exchange(first, false)) seen.set_value(progress);
         },
-        [&](absl::StatusOr<CheckpointResult> result) {
+        [&](const absl::StatusOr<CheckpointResult>& result) {
           done.set_value(result.status());
         }));
   });

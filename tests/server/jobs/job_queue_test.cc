@@ -186,7 +186,7 @@ TEST_F(JobQueueTest, NoHostInTimeIsSandboxUnavailable) {
   OnIo([&] {
     Reset({.host_timeout = absl::Milliseconds(20)});
     tickets_.push_back(queue_->Submit(
-        kAda, JobFor("/tree"), [&](absl::StatusOr<JobDone> done) {
+        kAda, JobFor("/tree"), [&](const absl::StatusOr<JobDone>& done) {
           EXPECT_EQ(ReasonOf(done.status()), Reason::kSandboxUnavailable);
           EXPECT_THAT(std::string(done.status().message()),
                       HasSubstr("within 20ms"));
@@ -244,7 +244,7 @@ TEST_F(JobQueueTest, AHostThatIsSilentAboutAJobIsKilled) {
   OnIo([&] {
     Reset({.job_grace = absl::Milliseconds(5)});
     queue_->AddHost(kAda, link, FullSandbox());
-    tickets_.push_back(queue_->Submit(kAda, job, [](auto) {}));
+    tickets_.push_back(queue_->Submit(kAda, job, [](const auto&) {}));
   });
   killed.get_future().wait();
   EXPECT_EQ(link.started().size(), 1u);
@@ -260,7 +260,7 @@ TEST_F(JobQueueTest, AHostThatAnswersInTimeLives) {
   OnIo([&] {
     Reset({.job_grace = absl::Milliseconds(10)});
     host = queue_->AddHost(kAda, link, FullSandbox());
-    tickets_.push_back(queue_->Submit(kAda, job, [](auto) {}));
+    tickets_.push_back(queue_->Submit(kAda, job, [](const auto&) {}));
   });
   OnIo([&] {
     queue_->OnJobDone(host, DoneOf(link.started()[0]));

@@ -61,7 +61,7 @@ class ResultCacheTest : public testing::Test {
     });
   }
 
-  void Remake(ResultCache::Options options) {
+  void Remake(const ResultCache::Options& options) {
     cache_ = std::make_unique<ResultCache>(
         options, ResultCache::Parts{io_, disk_, *queue_, *catalog_});
   }
@@ -317,13 +317,15 @@ TEST_F(ResultCacheTest, ATicketDroppedByACallbackIsFine) {
   bool other_told = false;
   const std::string key = cache_->LookUp(Ask()).key;
   OnIo([&] {
-    own = cache_->Run(Ask(), key, [&](absl::StatusOr<ResultCache::Outcome>) {
-      own.reset();
-      other.reset();
-    });
-    other = cache_->Run(Ask(), key, [&](absl::StatusOr<ResultCache::Outcome>) {
-      other_told = true;
-    });
+    own = cache_->Run(Ask(), key,
+                      [&](const absl::StatusOr<ResultCache::Outcome>&) {
+                        own.reset();
+                        other.reset();
+                      });
+    other = cache_->Run(Ask(), key,
+                        [&](const absl::StatusOr<ResultCache::Outcome>&) {
+                          other_told = true;
+                        });
   });
   End(Success("f()"));
   EXPECT_EQ(own, nullptr);

@@ -97,7 +97,7 @@ TEST(BodyDecoderTest, RefusesABomb) {
 }
 
 TEST(BodyDecoderTest, ReturnsTheErrorOfTheSink) {
-  const absl::Status full = absl::ResourceExhaustedError("no room");
+  absl::Status full = absl::ResourceExhaustedError("no room");
   EXPECT_EQ(BodyDecoder::Create("gzip")->Decode(
                 Compress("x"), [&](absl::string_view) { return full; }),
             full);

@@ -26,7 +26,7 @@ TEST_F(HostStreamTest, BringsJobsAndEndsWithTheDaemon) {
   std::unique_ptr<JobQueue::Ticket> ticket;
   OnIo([&] {
     ticket = jobs_->Submit(::getuid(), {},
-                           [](absl::StatusOr<worker::v1::JobDone>) {});
+                           [](const absl::StatusOr<worker::v1::JobDone>&) {});
   });
   std::optional<DaemonMessage> message = stream->Read();
   ASSERT_TRUE(message.has_value());
@@ -53,7 +53,7 @@ TEST_F(HostStreamTest, ManyThreadsWriteAtOnce) {
   }
   std::promise<std::string> level;
   OnIo([&] {
-    jobs_->DescribeSandbox(::getuid(), [&](JobQueue::Sandbox sandbox) {
+    jobs_->DescribeSandbox(::getuid(), [&](const JobQueue::Sandbox& sandbox) {
       level.set_value(sandbox.level);
     });
   });

@@ -150,7 +150,7 @@ TEST_F(InspectionTest, ATreeWithoutHubconfRunsNothing) {
 
 TEST_F(InspectionTest, DroppedItCancelsItsJob) {
   PublishTree("hubconf.py");
-  auto result = Start();
+  Start();
   uint64_t job = link_.started.get_future().get().start().job_id();
   OnIo([this] { inspection_ = nullptr; });
   EXPECT_EQ(link_.cancelled.get_future().get().cancel().job_id(), job);

@@ -268,7 +268,7 @@ TEST_F(CatalogTest, AJobResultIsItsUsersAloneAndGoesWithItsTree) {
   TreeObject other = SampleTree(layout_, 2);
   ASSERT_TRUE(catalog_->PutTree(tree).ok());
   ASSERT_TRUE(catalog_->PutTree(other).ok());
-  const std::string bytes("\0\xff{}\n", 6);
+  const std::string bytes("\0\xff{}\n", 5);
   ASSERT_TRUE(catalog_->PutJobResult({1, "k1", tree.key, "old"}).ok());
   ASSERT_TRUE(catalog_->PutJobResult({1, "k1", tree.key, bytes}).ok());
   ASSERT_TRUE(catalog_->PutJobResult({2, "k1", tree.key, "two's"}).ok());

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
 #include "server/base/digest.h"
 #include "server/base/fs.h"
@@ -30,7 +31,7 @@ std::set<std::string> Below(const std::string& directory, int depth) {
   std::set<std::string> paths;
   std::vector<std::string> names = *ListDirectory(directory);
   for (const std::string& name : names) {
-    std::string path = directory + "/" + name;
+    std::string path = absl::StrCat(directory, "/", name);
     if (depth == 1) {
       paths.insert(path);
     } else {
