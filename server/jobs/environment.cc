@@ -6,16 +6,23 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <filesystem>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "server/base/fs.h"
 
 namespace hubd {
 namespace {
 
 // Not in linux/magic.h.
 constexpr auto kZfsMagic = 0x2fc12fc1;
+
+constexpr int kMaxLinks = 40;
+
+std::string PyvenvConfig(const v1::Interpreter& interpreter) {
+  return absl::StrCat(interpreter.prefix(), "/pyvenv.cfg");
+}
 
 // Appends how the path is at this moment; false where that cannot be seen. The
 // change time counts too: tools that copy installations set the modification
@@ -55,27 +62,39 @@ bool IsOnLocalDisk(const std::filesystem::path& path) {
   }
 }
 
-bool IsLocalToTheRoot(const std::filesystem::path& path) {
-  std::filesystem::path above = path;
-  while (above != above.parent_path()) {
-    if (!IsOnLocalDisk(above)) return false;
-    above = above.parent_path();
+// Whether that holds of every directory and link on the way.
+bool IsLocal(const std::filesystem::path& path) {
+  if (!path.is_absolute() || !IsOnLocalDisk("/")) return false;
+  // Without links, and what is to be walked from there.
+  std::filesystem::path at = "/";
+  std::deque<std::filesystem::path> names(path.begin(), path.end());
+  int links = 0;
+  while (!names.empty()) {
+    const std::filesystem::path name = names.front();
+    names.pop_front();
+    if (name.empty() || name == ".") continue;
+    std::error_code error;
+    const std::filesystem::path target =
+        std::filesystem::read_symlink(at / name, error);
+    if (!error) {
+      if (++links > kMaxLinks) return false;
+      names.insert(names.begin(), target.begin(), target.end());
+    } else if (name == "..") {
+      at = at.parent_path();
+    } else {
+      at /= name;  // An absolute link's first name is "/", which leads there.
+      if (!IsOnLocalDisk(at)) return false;
+    }
   }
-  return path.is_absolute() && IsOnLocalDisk(above);
-}
-
-// A link may lie on another disk than what it leads to.
-bool IsLocal(const std::string& path) {
-  return IsLocalToTheRoot(path) && IsLocalToTheRoot(CanonicalPath(path));
+  return true;
 }
 
 }  // namespace
 
 std::optional<std::string> EnvironmentId(const v1::Interpreter& interpreter) {
   std::string text = interpreter.SerializeAsString();
-  bool seen =
-      AppendState(interpreter.executable(), text) &&
-      AppendState(absl::StrCat(interpreter.prefix(), "/pyvenv.cfg"), text);
+  bool seen = AppendState(interpreter.executable(), text) &&
+              AppendState(PyvenvConfig(interpreter), text);
   for (const std::string& site : interpreter.site_directories()) {
     seen = seen && AppendState(site, text);
   }
@@ -85,7 +104,8 @@ std::optional<std::string> EnvironmentId(const v1::Interpreter& interpreter) {
 
 bool IsOnLocalDisks(const v1::Interpreter& interpreter) {
   const auto& sites = interpreter.site_directories();
-  return IsLocal(interpreter.executable()) && IsLocal(interpreter.prefix()) &&
+  return IsLocal(interpreter.executable()) &&
+         IsLocal(PyvenvConfig(interpreter)) &&
          std::all_of(sites.begin(), sites.end(), IsLocal);
 }
 

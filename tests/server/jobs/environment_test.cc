@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <functional>
@@ -112,8 +114,19 @@ TEST(LocalDisksTest, EveryPathIsOnOne) {
   v1::Interpreter python;
   python.set_executable("/dev/shm/absent/bin/python");
   python.set_prefix("/dev/shm/absent");
-  EXPECT_TRUE(IsOnLocalDisks(python));
-  for (const char* remote : {"/proc/self/absent", "/proc/self/root/dev/shm"}) {
+  struct statfs root;
+  ASSERT_EQ(::statfs("/", &root), 0);
+  if (root.f_type == EXT4_SUPER_MAGIC || root.f_type == OVERLAYFS_SUPER_MAGIC) {
+    EXPECT_TRUE(IsOnLocalDisks(python));
+  }
+  TempDir dir;
+  const std::string link = absl::StrCat(dir.path(), "/link");
+  ASSERT_EQ(::symlink("/proc/self/root/dev/shm", link.c_str()), 0);
+  const std::string loop = absl::StrCat(dir.path(), "/loop");
+  ASSERT_EQ(::symlink("loop", loop.c_str()), 0);
+  for (const std::string& remote :
+       {std::string("/proc/self/absent"), std::string("dev/shm"),
+        std::string("/dev/shm/../../proc"), link, loop}) {
     v1::Interpreter other = python;
     other.add_site_directories(remote);
     EXPECT_FALSE(IsOnLocalDisks(other)) << remote;
