@@ -100,15 +100,17 @@ std::vector<pid_t> ChildrenOfThisProcess() {
   return children;
 }
 
-// Kills the children by bubblewrap's name and collects all that are dead, but
-// for `host`; whether there was one to kill. Others may be there: those of the
-// shell that became the daemon, and in a container every orphan.
+// Kills the children by bubblewrap's and the launcher's names and collects all
+// that are dead, but for `host`; whether there was one to kill. Others may be
+// there: those of the shell that became the daemon, and in a container every
+// orphan.
 bool EndAdopted(pid_t host) {
   bool any = false;
   for (pid_t pid : ChildrenOfThisProcess()) {
     if (pid == host) continue;
-    const std::string comm = absl::StrCat("/proc/", pid, "/comm");
-    if (ReadFile(comm).value_or("") == "bwrap\n") {
+    const std::string name =
+        ReadFile(absl::StrCat("/proc/", pid, "/comm")).value_or("");
+    if (name == "bwrap\n" || name == "hubd-launcher\n") {
       any = ::kill(pid, SIGKILL) == 0 || any;
     }
     ::waitpid(pid, nullptr, WNOHANG);
@@ -217,7 +219,7 @@ class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
 
   // bubblewrap ties its child to itself only after a while; killed with its
   // host before that, it leaves one that waits for ever. Each round ends those
-  // whose parent ended in the one before; a launcher ends by itself, soon.
+  // whose parent ended in the one before.
   void EndOrphans(int rounds = kOrphanRounds) {
     orphans_ = nullptr;
     if (EndAdopted(child_ ? child_->pid : 0)) rounds = kOrphanRounds;
@@ -241,7 +243,7 @@ class UserHostStarter::Impl : public std::enable_shared_from_this<Impl> {
   const Options options_;
   IoThread& io_;
   std::optional<Child> child_;
-  // Set while orphans are there.
+  // Set while orphans may come.
   std::unique_ptr<IoThread::Timer> orphans_;
   // Somebody asked while the child lived.
   bool wanted_ = false;

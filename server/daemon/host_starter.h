@@ -19,7 +19,7 @@ namespace hubd {
 // has ended: who asks has no host, so the child is on its way in or out. How
 // the child ended is said with the place of its log. What a child that was
 // killed leaves behind, sandboxes that it was about to make, comes to this
-// process and is killed, too; other children are left alone.
+// process and is killed, too; other children are only collected.
 //
 // Confined to the io thread, or used when that has stopped. Destruction kills
 // the child.

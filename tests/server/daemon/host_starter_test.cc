@@ -153,6 +153,17 @@ TEST_F(HostStarterTest, EndsWhatItsHostLeavesBehindWhenItGoes) {
   EXPECT_EQ(errno, ESRCH);
 }
 
+TEST_F(HostStarterTest, CollectsEveryChildThatHasDied) {
+  MakeBox("other");
+  ASSERT_TRUE(Start().ok());
+  pid_t other = NextHost();
+  ::kill(other, SIGKILL);
+  io_.Post([this] { starter_->KillHost(::geteuid()); });
+  ended_.get_future().wait();
+  while (::kill(other, 0) == 0) std::this_thread::yield();
+  EXPECT_EQ(errno, ESRCH);
+}
+
 // As the child of a shell that became the daemon.
 TEST_F(HostStarterTest, LeavesOtherChildrenAlone) {
   MakeBox("other");
