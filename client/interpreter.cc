@@ -36,7 +36,7 @@ constexpr char kMarker[] = "\nhubd-interpreter:";
 
 // Prints how many fields there are and the fields of hubd.v1.Interpreter, each
 // ended by a NUL. It is waited for: so it imports only what Python has loaded
-// by then, and has Python clear nothing away.
+// by then.
 constexpr char kQuestion[] = R"python(
 import os, site, sys
 inside = tuple(os.path.join(p, "") for p in (sys.prefix, sys.base_prefix))
@@ -49,11 +49,12 @@ if site.ENABLE_USER_SITE:
 found = [os.path.abspath(p) for p in found if os.path.isdir(p)]
 fields = [sys.executable or "", sys.prefix, sys.base_prefix,
           os.environ.get("LD_LIBRARY_PATH", ""), *dict.fromkeys(found)]
-answer = "\0".join([str(len(fields)), *fields, ""]).encode()
-sys.stdout.flush()
-sys.stdout.buffer.write(b"\nhubd-interpreter:" + answer)
-sys.stdout.flush()
-os._exit(0)
+try:
+    answer = "\0".join([str(len(fields)), *fields, ""]).encode()
+except UnicodeEncodeError:
+    sys.exit("one of its paths is not UTF-8: " + ascii(fields))
+print(flush=True)
+os.write(1, b"\nhubd-interpreter:" + answer)
 )python";
 
 // What comes before the site directories.

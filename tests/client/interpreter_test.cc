@@ -59,6 +59,17 @@ TEST(DescribeInterpreterTest, AsksThePythonItself) {
   EXPECT_EQ(found->ld_library_path(), "/opt/lib");
 }
 
+TEST(DescribeInterpreterTest, ShowsAPathThatIsNoText) {
+  EnvironmentScope scope;
+  TempDir directory;
+  const std::string path = directory.Below("a\xff");
+  ASSERT_TRUE(MakeDirectories(path, 0700).ok());
+  scope.Set("PYTHONPATH", path);
+  const absl::Status status =
+      DescribeInterpreter("python3", CallLimit()).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("a\\udcff"));
+}
+
 TEST(DescribeInterpreterTest, FindsTheAnswerAmongOtherOutput) {
   TempDir directory;
   const std::string program = Script(
