@@ -7,7 +7,6 @@
 #include <iostream>
 #include <system_error>
 
-#include "absl/strings/string_view.h"
 #include "server/base/log.h"
 #include "server/base/standard_fds.h"
 #include "server/base/thread.h"
