@@ -51,6 +51,16 @@ class HostStarterTest : public ::testing::Test {
     (void)RemoveAll(base_);
   }
 
+  void KillHost() {
+    io_.Post([this] { starter_->KillHost(::geteuid()); });
+    ended_.get_future().wait();
+  }
+
+  static void AwaitCollected(pid_t pid) {
+    while (::kill(pid, 0) == 0) std::this_thread::yield();
+    EXPECT_EQ(errno, ESRCH);
+  }
+
   // The host tells the pid of a child by this name, which it does not end.
   void MakeBox(const std::string& name) {
     const std::string box = absl::StrCat(base_, "/", name);
@@ -136,11 +146,8 @@ TEST_F(HostStarterTest, EndsWhatAKilledHostLeavesBehind) {
   ASSERT_TRUE(Start().ok());
   pid_t orphan = NextHost();
   EXPECT_EQ(::kill(orphan, 0), 0);
-  io_.Post([this] { starter_->KillHost(::geteuid()); });
-  ended_.get_future().wait();
-  // Collected, too.
-  while (::kill(orphan, 0) == 0) std::this_thread::yield();
-  EXPECT_EQ(errno, ESRCH);
+  KillHost();
+  AwaitCollected(orphan);
 }
 
 TEST_F(HostStarterTest, EndsWhatItsHostLeavesBehindWhenItGoes) {
@@ -158,10 +165,8 @@ TEST_F(HostStarterTest, CollectsEveryChildThatHasDied) {
   ASSERT_TRUE(Start().ok());
   pid_t other = NextHost();
   ::kill(other, SIGKILL);
-  io_.Post([this] { starter_->KillHost(::geteuid()); });
-  ended_.get_future().wait();
-  while (::kill(other, 0) == 0) std::this_thread::yield();
-  EXPECT_EQ(errno, ESRCH);
+  KillHost();
+  AwaitCollected(other);
 }
 
 // As the child of a shell that became the daemon.
@@ -169,8 +174,7 @@ TEST_F(HostStarterTest, LeavesOtherChildrenAlone) {
   MakeBox("other");
   ASSERT_TRUE(Start().ok());
   pid_t other = NextHost();
-  io_.Post([this] { starter_->KillHost(::geteuid()); });
-  ended_.get_future().wait();
+  KillHost();
   io_.Stop();
   starter_.reset();
   ::kill(other, SIGTERM);
