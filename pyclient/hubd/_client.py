@@ -402,6 +402,7 @@ def _tree(message: Any, lease: Optional[_lease.Lease] = None) -> Tree:
         size_bytes=message.size_bytes,
         created_at=message.created_at,
         warnings=tuple(message.warnings),
+        digest=message.digest,
         lease=lease,
     )
 

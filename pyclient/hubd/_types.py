@@ -40,6 +40,8 @@ class Tree:
     size_bytes: int
     created_at: int
     warnings: Tuple[str, ...]
+    # SHA-256 over its sorted entries; empty where hubd does not know it.
+    digest: str = ""
     lease: Optional[Lease] = field(default=None, repr=False, compare=False)
 
 

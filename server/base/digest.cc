@@ -6,12 +6,17 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <vector>
+#include <memory>
 
 #include "absl/strings/escaping.h"
 #include "server/base/status.h"
 
 namespace hubd {
+namespace {
+
+constexpr size_t kChunk = 1 << 20;
+
+}  // namespace
 
 void Hasher::Free::operator()(evp_md_ctx_st* context) const {
   EVP_MD_CTX_free(context);
@@ -43,17 +48,19 @@ std::string Sha256Hex(absl::string_view bytes) {
   return hasher.Finish();
 }
 
-absl::StatusOr<std::string> Sha256OfFile(int fd) {
+absl::StatusOr<std::string> Sha256OfFile(int fd, const std::stop_token& stop) {
   Hasher hasher;
-  std::vector<char> buffer(1 << 20);
-  for (off_t offset = 0;;) {
-    ssize_t count = ::pread(fd, buffer.data(), buffer.size(), offset);
+  // Not filled first: a tree has thousands of small files.
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kChunk);
+  for (off_t offset = 0; !stop.stop_requested();) {
+    ssize_t count = ::pread(fd, buffer.get(), kChunk, offset);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return ErrnoError(errno, "cannot read");
     if (count == 0) return hasher.Finish();
-    hasher.Update({buffer.data(), static_cast<size_t>(count)});
+    hasher.Update({buffer.get(), static_cast<size_t>(count)});
     offset += count;
   }
+  return absl::CancelledError("stopped reading");
 }
 
 bool IsSha256Prefix(absl::string_view text) {

@@ -4,6 +4,7 @@
 #define HUBD_SERVER_BASE_DIGEST_H_
 
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -38,7 +39,9 @@ class Hasher {
 std::string Sha256Hex(absl::string_view bytes);
 
 // The SHA-256 of everything that can be read from `fd` from its start.
-absl::StatusOr<std::string> Sha256OfFile(int fd);
+// CANCELLED soon after the stop.
+absl::StatusOr<std::string> Sha256OfFile(int fd,
+                                         const std::stop_token& stop = {});
 
 // Whether `text` is 1 to 64 lower-case hex digits.
 bool IsSha256Prefix(absl::string_view text);

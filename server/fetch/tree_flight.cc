@@ -180,8 +180,9 @@ absl::StatusOr<Fetched> FetchTreeArchive(const FetchContext& context,
   tree.size_bytes = unpacked.size_bytes;
   tree.entry_count = unpacked.entry_count;
   tree.warnings = std::move(unpacked.warnings);
-  HUBD_ASSIGN_OR_RETURN(tree,
-                        store.PublishTree(std::move(staging), std::move(tree)));
+  HUBD_ASSIGN_OR_RETURN(
+      tree,
+      store.PublishTree(std::move(staging), std::move(tree), flight.stop()));
   HUBD_LOG(kInfo) << "event=publish repo=" << key.repo.ToString()
                   << " commit=" << key.commit << " bytes=" << tree.size_bytes
                   << " entries=" << tree.entry_count;

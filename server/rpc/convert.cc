@@ -138,6 +138,7 @@ v1::Tree ToProto(const TreeObject& tree) {
   proto.set_created_at(absl::ToUnixSeconds(tree.created_at));
   for (const std::string& warning : tree.warnings)
     proto.add_warnings(CleanText(warning));
+  proto.set_digest(tree.digest);
   return proto;
 }
 

@@ -23,7 +23,7 @@ constexpr int kMaxTreesOfRepo = 100;
 
 constexpr char kSelectTree[] =
     "SELECT id, domain, host, owner, name, commit_id, route, size_bytes,"
-    " entry_count, created_at, warnings FROM tree";
+    " entry_count, created_at, warnings, digest FROM tree";
 constexpr char kSelectCheckpoint[] =
     "SELECT id, domain, url, sha256, size_bytes, etag, last_modified,"
     " content_type, created_at FROM checkpoint";
@@ -71,6 +71,7 @@ TreeObject TreeFromRow(const SqlRows& row, const Layout& layout) {
   tree.entry_count = row.Int(8);
   tree.created_at = absl::FromUnixMicros(row.Int(9));
   tree.warnings = DecodeLines(row.Text(10));
+  tree.digest = row.Text(11);
   return tree;
 }
 
@@ -132,14 +133,14 @@ class SqliteCatalog final : public Catalog {
   absl::Status PutTree(const TreeObject& tree) override {
     return Write(
         "INSERT INTO tree (domain, host, owner, name, commit_id, route,"
-        " size_bytes, entry_count, created_at, warnings)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        " size_bytes, entry_count, created_at, warnings, digest)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
         " ON CONFLICT DO UPDATE SET size_bytes = ?7, entry_count = ?8,"
-        " created_at = ?9, warnings = ?10",
+        " created_at = ?9, warnings = ?10, digest = ?11",
         {tree.key.domain, tree.key.repo.host, tree.key.repo.owner,
          tree.key.repo.name, tree.key.commit, tree.key.route, tree.size_bytes,
-         tree.entry_count, Micros(tree.created_at),
-         EncodeLines(tree.warnings)});
+         tree.entry_count, Micros(tree.created_at), EncodeLines(tree.warnings),
+         tree.digest});
   }
 
   absl::Status RemoveTree(const TreeKey& key) override {

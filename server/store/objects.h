@@ -35,6 +35,9 @@ struct TreeObject {
   absl::Time created_at;
   // What was noticed while it was unpacked, a sentence each.
   std::vector<std::string> warnings;
+  // TreeDigest of its files (tree_digest.h); empty where it is not known: an
+  // older hubd published it.
+  std::string digest;
 
   bool operator==(const TreeObject&) const = default;
 };

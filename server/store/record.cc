@@ -111,6 +111,7 @@ std::string EncodeRecord(const TreeObject& tree) {
   for (const std::string& line : tree.warnings) {
     record.add_warnings(Escape(line));
   }
+  record.set_digest(tree.digest);
   return ToJson(record);
 }
 
@@ -162,9 +163,13 @@ absl::StatusOr<TreeObject> DecodeRecord(absl::string_view content) {
   tree.entry_count = record.entry_count();
   tree.created_at = ToTime(record.created_at());
   tree.warnings = ToLines(record.warnings());
+  tree.digest = record.digest();
   HUBD_RETURN_IF_ERROR(CheckRepo(tree.key.repo));
   if (!IsCommit(tree.key.commit) || !IsWord(tree.key.route)) {
     return absl::DataLossError("no record: its commit is none");
+  }
+  if (!tree.digest.empty() && !IsDigest(tree.digest)) {
+    return absl::DataLossError("no record: its digest is none");
   }
   return tree;
 }

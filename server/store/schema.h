@@ -105,8 +105,13 @@ CREATE TRIGGER job_result_makes_room AFTER INSERT ON job_result BEGIN
 END;
 )sql";
 
+// Empty: not known.
+inline constexpr absl::string_view kTreeDigestSchema = R"sql(
+ALTER TABLE tree ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+)sql";
+
 inline std::vector<absl::string_view> Migrations() {
-  return {kFirstSchema, kJobResultSchema};
+  return {kFirstSchema, kJobResultSchema, kTreeDigestSchema};
 }
 
 }  // namespace hubd

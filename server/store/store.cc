@@ -25,6 +25,7 @@
 #include "server/store/record.h"
 #include "server/store/recovery.h"
 #include "server/store/seal.h"
+#include "server/store/tree_digest.h"
 #include "server/store/way_out.h"
 
 namespace hubd {
@@ -181,20 +182,6 @@ absl::Status SealFile(const std::string& path) {
     return absl::OkStatus();
   }
   return ErrnoError(errno, absl::StrCat("cannot sync ", path));
-}
-
-// The sha-256 of a file.
-absl::StatusOr<std::string> HashUntil(int fd, const std::string& path,
-                                      const std::stop_token& stop) {
-  Hasher hasher;
-  std::vector<char> buffer(1 << 20);
-  while (!stop.stop_requested()) {
-    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
-    if (count < 0) return ErrnoError(errno, absl::StrCat("cannot read ", path));
-    if (count == 0) return hasher.Finish();
-    hasher.Update({buffer.data(), static_cast<size_t>(count)});
-  }
-  return absl::CancelledError(absl::StrCat("stopped reading ", path));
 }
 
 std::string RandomWord() {
@@ -386,8 +373,8 @@ absl::StatusOr<CheckpointObject> Store::RecordCheckpoint(
   return Commit(std::move(checkpoint));
 }
 
-absl::StatusOr<TreeObject> Store::PublishTree(Staging staging,
-                                              TreeObject tree) {
+absl::StatusOr<TreeObject> Store::PublishTree(Staging staging, TreeObject tree,
+                                              const std::stop_token& stop) {
   HUBD_CHECK(tree.key.domain == kSharedDomain);
   HUBD_ASSIGN_OR_RETURN(std::optional<TreeObject> stored, FindTree(tree.key));
   if (stored) return *stored;
@@ -395,6 +382,8 @@ absl::StatusOr<TreeObject> Store::PublishTree(Staging staging,
   tree.created_at = Now();
   HUBD_RETURN_IF_ERROR(
       WithWayOut(MoveInDirectory(std::move(staging), tree), layout_));
+  // Of what is there, be it a directory that only lacked its record.
+  HUBD_ASSIGN_OR_RETURN(tree.digest, TreeDigest(tree.path, stop));
   return Commit(std::move(tree));
 }
 
@@ -456,7 +445,9 @@ absl::Status Store::Verify(const CheckpointObject& checkpoint,
   if (!fd.valid() || ::fstat(fd.get(), &info) != 0) {
     return ErrnoError(errno, absl::StrCat("cannot open ", path));
   }
-  HUBD_ASSIGN_OR_RETURN(std::string actual, HashUntil(fd.get(), path, stop));
+  absl::StatusOr<std::string> hashed = Sha256OfFile(fd.get(), stop);
+  if (!hashed.ok()) return Annotate(hashed.status(), path);
+  const std::string actual = *std::move(hashed);
   if (actual == checkpoint.sha256) {
     verified_.Note(path, info);
     return absl::OkStatus();

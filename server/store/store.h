@@ -101,8 +101,10 @@ class Store {
       CheckpointObject checkpoint);
   // Publishes a staged directory, read-only and synced, as the tree `tree.key`
   // (already there: the staged one goes, the stored object is the answer).
-  // Fills path and created_at.
-  absl::StatusOr<TreeObject> PublishTree(Staging staging, TreeObject tree);
+  // Fills path, created_at and digest, for which it reads every byte: CANCELLED
+  // soon after the stop.
+  absl::StatusOr<TreeObject> PublishTree(Staging staging, TreeObject tree,
+                                         const std::stop_token& stop = {});
   absl::StatusOr<UnpackedObject> PublishUnpacked(Staging staging,
                                                  UnpackedObject unpacked);
   // Record and row of an answer about refs.

@@ -240,10 +240,11 @@ class Progress(_message.Message):
     def __init__(self, phase: _Optional[_Union[Progress.Phase, str]] = ..., subject: _Optional[str] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ...) -> None: ...
 
 class Tree(_message.Message):
-    __slots__ = ["cached", "commit", "created_at", "path", "ref", "repo", "route", "size_bytes", "stale_for_seconds", "warnings"]
+    __slots__ = ["cached", "commit", "created_at", "digest", "path", "ref", "repo", "route", "size_bytes", "stale_for_seconds", "warnings"]
     CACHED_FIELD_NUMBER: _ClassVar[int]
     COMMIT_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     REF_FIELD_NUMBER: _ClassVar[int]
     REPO_FIELD_NUMBER: _ClassVar[int]
@@ -254,6 +255,7 @@ class Tree(_message.Message):
     cached: bool
     commit: str
     created_at: int
+    digest: str
     path: str
     ref: str
     repo: str
@@ -261,7 +263,7 @@ class Tree(_message.Message):
     size_bytes: int
     stale_for_seconds: int
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, repo: _Optional[str] = ..., ref: _Optional[str] = ..., commit: _Optional[str] = ..., route: _Optional[str] = ..., path: _Optional[str] = ..., stale_for_seconds: _Optional[int] = ..., cached: bool = ..., size_bytes: _Optional[int] = ..., created_at: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, repo: _Optional[str] = ..., ref: _Optional[str] = ..., commit: _Optional[str] = ..., route: _Optional[str] = ..., path: _Optional[str] = ..., stale_for_seconds: _Optional[int] = ..., cached: bool = ..., size_bytes: _Optional[int] = ..., created_at: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ..., digest: _Optional[str] = ...) -> None: ...
 
 class TreeSelector(_message.Message):
     __slots__ = ["default_ref", "offline", "refresh", "repo", "skip_validation"]

@@ -39,6 +39,10 @@ TEST(DigestTest, HashesAFileFromItsStartWhereverItsPositionIs) {
   ASSERT_TRUE(WriteAll(fd.get(), bytes).ok());
   EXPECT_EQ(*Sha256OfFile(fd.get()), Sha256Hex(bytes));
   EXPECT_FALSE(Sha256OfFile(-1).ok());
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_TRUE(
+      absl::IsCancelled(Sha256OfFile(fd.get(), stop.get_token()).status()));
 }
 
 TEST(DigestTest, APrefixIsOneToSixtyFourLowerCaseHexDigits) {

@@ -96,6 +96,7 @@ TEST(ConvertTest, ATreeInAListingIsNamedByItsCommit) {
 TEST(ConvertTest, ATreeResultTellsRefAgeAndWarningsOnce) {
   TreeResult result;
   result.tree.warnings = {"w"};
+  result.tree.digest = std::string(64, 'd');
   result.ref = "main";
   result.cached = true;
   result.stale_for = absl::Minutes(2);
@@ -104,6 +105,7 @@ TEST(ConvertTest, ATreeResultTellsRefAgeAndWarningsOnce) {
   EXPECT_EQ(proto.ref(), "main");
   EXPECT_TRUE(proto.cached());
   EXPECT_EQ(proto.stale_for_seconds(), 120);
+  EXPECT_EQ(proto.digest(), std::string(64, 'd'));
   EXPECT_THAT(proto.warnings(), ElementsAre("w", "odd \uFFFD name"));
 }
 

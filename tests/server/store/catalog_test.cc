@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/base/fs.h"
+#include "server/store/schema.h"
 #include "server/store/sqlite.h"
 #include "tests/server/base/temp_dir.h"
 #include "tests/server/store/sample_objects.h"
@@ -218,6 +219,29 @@ TEST_F(CatalogTest, AMovedRootHasItsObjectsWhereItLies) {
   auto catalog = *Catalog::Open(moved);
   EXPECT_TRUE(*catalog->LookupTree(SampleTree(moved, 1).key) ==
               SampleTree(moved, 1));
+}
+
+TEST_F(CatalogTest, TakesOverTheIndexOfAHubdThatKeptNoDigests) {
+  catalog_.reset();
+  ASSERT_TRUE(RemoveAll(layout_.index()).ok());
+  const TreeObject tree = SampleTree(layout_, 1);
+  {
+    auto database =
+        *Database::Open(layout_.index(), Database::Mode::kReadWriteCreate);
+    ASSERT_TRUE(database->Migrate({kFirstSchema, kJobResultSchema}).ok());
+    ASSERT_TRUE(
+        database
+            ->Execute("INSERT INTO tree (domain, host, owner, name, commit_id,"
+                      " route, size_bytes, entry_count, created_at, warnings)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, 1, 1, '')",
+                      {tree.key.domain, tree.key.repo.host, tree.key.repo.owner,
+                       tree.key.repo.name, tree.key.commit, tree.key.route})
+            .ok());
+  }
+  catalog_ = *Catalog::Open(layout_);
+  EXPECT_EQ((*catalog_->LookupTree(tree.key))->digest, "");
+  ASSERT_TRUE(catalog_->PutTree(tree).ok());
+  EXPECT_EQ((*catalog_->LookupTree(tree.key))->digest, tree.digest);
 }
 
 TEST_F(CatalogTest, RefusesTheIndexOfANewerHubd) {

@@ -48,6 +48,13 @@ TEST(RecordTest, FieldsOfALaterVersionArePassedOver) {
   EXPECT_EQ(DecodeRecord<TreeObject>(json)->key, tree.key);
 }
 
+TEST(RecordTest, ATreeOfBeforeDigestsWereKeptHasNone) {
+  TreeObject tree = SampleTree(kLayout, 1);
+  std::string json =
+      absl::StrReplaceAll(EncodeRecord(tree), {{"\"digest\"", "\"later\""}});
+  EXPECT_EQ(DecodeRecord<TreeObject>(json)->digest, "");
+}
+
 TEST(RecordTest, WhatIsNoRecordIsDataLoss) {
   for (const std::string& content :
        {std::string(), std::string("{"), std::string("{}"), std::string("[]"),
@@ -68,6 +75,9 @@ TEST(RecordTest, NamesThatWouldLeadOutOfTheRootAreDataLoss) {
   EXPECT_FALSE(DecodeRecord<TreeObject>(EncodeRecord(tree)).ok());
   tree = SampleTree(kLayout, 1);
   tree.key.route = "../x";
+  EXPECT_FALSE(DecodeRecord<TreeObject>(EncodeRecord(tree)).ok());
+  tree = SampleTree(kLayout, 1);
+  tree.digest = "x";
   EXPECT_FALSE(DecodeRecord<TreeObject>(EncodeRecord(tree)).ok());
   UnpackedObject unpacked = SampleUnpacked(kLayout, 1);
   unpacked.sha256 = "../../x";

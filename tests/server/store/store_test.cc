@@ -15,6 +15,7 @@
 #include "server/base/fs.h"
 #include "server/base/status.h"
 #include "server/store/record.h"
+#include "server/store/tree_digest.h"
 #include "tests/server/base/temp_dir.h"
 #include "tests/server/store/sample_objects.h"
 
@@ -116,6 +117,15 @@ TEST_F(StoreTest, ATreeIsPublishedReadOnlyAndTheFirstOneStays) {
   EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
 }
 
+TEST_F(StoreTest, ATreeIsPublishedWithTheDigestOfWhatLiesThere) {
+  TreeObject tree =
+      *store_->PublishTree(StageTree("first"), SampleTree(layout_, 1));
+  EXPECT_EQ(tree.digest, *TreeDigest(tree.path));
+  EXPECT_EQ((*store_->FindTree(tree.key))->digest, tree.digest);
+  std::string record = *ReadFile(layout_.TreeRecord(tree.key));
+  EXPECT_EQ(DecodeRecord<TreeObject>(record)->digest, tree.digest);
+}
+
 TEST_F(StoreTest, AnUnpackedArchiveIsPublishedOnce) {
   UnpackedObject unpacked = SampleUnpacked(layout_, 1);
   UnpackedObject first = *store_->PublishUnpacked(StageTree("1"), unpacked);
@@ -131,7 +141,8 @@ TEST_F(StoreTest, ATreeThatOnlyLacksItsRecordIsTakenAsItIs) {
   tree = *store_->PublishTree(StageTree("first"), tree);
   ASSERT_TRUE(store_->catalog().RemoveTree(tree.key).ok());
   ASSERT_TRUE(RemoveAll(layout_.TreeRecord(tree.key)).ok());
-  ASSERT_TRUE(store_->PublishTree(StageTree("second"), tree).ok());
+  EXPECT_EQ(store_->PublishTree(StageTree("second"), tree)->digest,
+            tree.digest);
   EXPECT_EQ(*ReadFile(tree.path + "/f"), "first");
   EXPECT_TRUE(store_->FindTree(tree.key)->has_value());
 }
