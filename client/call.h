@@ -61,10 +61,10 @@ absl::StatusOr<Response> CallUnary(
 }
 
 // A call that reports progress, then gives one result.
-template <class Result, class Request, class Response>
+template <class Result, class Stub, class Request, class Response>
 absl::StatusOr<Result> CallStream(
     const CallTarget& target,
-    std::unique_ptr<grpc::ClientReader<Response>> (v1::Hub::Stub::*method)(
+    std::unique_ptr<grpc::ClientReader<Response>> (Stub::*method)(
         grpc::ClientContext*, const Request&),
     const Request& request,
     const std::function<void(const v1::Progress&)>& progress) {
@@ -73,7 +73,7 @@ absl::StatusOr<Result> CallStream(
   HUBD_RETURN_IF_ERROR(
       IssueCall(target, [&](Connection::Channel& channel, auto& context) {
         result.reset();
-        auto reader = (channel.hub.*method)(&context, request);
+        auto reader = (channel.StubOf<Stub>().*method)(&context, request);
         Response response;
         // Nothing follows a result.
         while (!result && reader->Read(&response)) {

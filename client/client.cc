@@ -174,6 +174,16 @@ absl::StatusOr<std::vector<v1::Checkpoint>> Client::ListCheckpoints(
   });
 }
 
+absl::StatusOr<v1::VerifyResult> Client::Verify(const std::string& repo,
+                                                const CallOptions& call) {
+  v1::VerifyRequest request;
+  request.set_repo(repo);
+  return Run(call, [&](const CallTarget& target) {
+    return CallStream<v1::VerifyResult>(target, &v1::Cache::Stub::Verify,
+                                        request, call.progress);
+  });
+}
+
 absl::StatusOr<std::vector<v1::TrustEntry>> Client::ListTrust(
     const std::string& hub_dir, const CallOptions& call) {
   v1::ListTrustRequest first;

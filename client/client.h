@@ -130,6 +130,11 @@ class Client {
   absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(
       const CallOptions& call = {});
 
+  // Reads what is stored and compares it with its digests; what is damaged is
+  // removed. `repo` as in VerifyRequest; empty: everything.
+  absl::StatusOr<v1::VerifyResult> Verify(const std::string& repo = "",
+                                          const CallOptions& call = {});
+
   // The caller's decisions, by repo; an empty `hub_dir` means all of them in
   // ListTrust, and the one that holds everywhere in the others.
   absl::StatusOr<std::vector<v1::TrustEntry>> ListTrust(

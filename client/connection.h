@@ -6,6 +6,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -28,6 +29,16 @@ class Connection {
     const std::shared_ptr<grpc::Channel> grpc;
     // Kept, since making one looks up every method.
     v1::Hub::Stub hub;
+
+    // The kept stub of Hub, or a fresh one of another service.
+    template <class Stub>
+    decltype(auto) StubOf() {
+      if constexpr (std::is_same_v<Stub, v1::Hub::Stub>) {
+        return (hub);
+      } else {
+        return Stub(grpc);
+      }
+    }
   };
 
   // The channel of `place`: the kept one, else a fresh one. Shared, because

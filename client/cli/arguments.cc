@@ -108,6 +108,11 @@ void AddDaemonCommands(CLI::App& app, Arguments& arguments) {
   cache->require_subcommand(1);
   AddCommand(*cache, "ls", "List trees and checkpoints", arguments,
              Command::kCacheLs);
+  AddCommand(*cache, "verify",
+             "Read what is cached and compare it; remove what is damaged",
+             arguments, Command::kCacheVerify)
+      ->add_option("REPO", arguments.repo,
+                   "owner/name[:COMMIT]: its trees only");
 }
 
 void AddTrustCommands(CLI::App& app, Arguments& arguments) {

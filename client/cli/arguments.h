@@ -21,6 +21,7 @@ enum class Command {
   kStatus,
   kWhoami,
   kCacheLs,
+  kCacheVerify,
   kTrustLs,
   kTrustAdd,
   kTrustRm,
@@ -44,7 +45,7 @@ struct Arguments {
   // Of the command as a whole; absent: no limit.
   std::optional<absl::Duration> timeout = {};
 
-  // Of list, help, load and trust.
+  // Of list, help, load, trust and cache verify.
   std::string repo = {};
   std::string entrypoint = {};
 

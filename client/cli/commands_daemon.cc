@@ -68,6 +68,27 @@ std::string TotalLine(const std::vector<v1::Tree>& trees,
                       HumanSize(bytes), "\n");
 }
 
+// "damaged: tree github.com/o/r at 1a2b…: its digest is …, not …; removed: the
+// next call fetches it anew"
+std::string DamageLine(const v1::Damage& damage) {
+  return absl::StrCat(
+      "damaged: ", damage.kind(), " ", CleanLine(damage.name()), ": ",
+      CleanLine(damage.problem()), " (", CleanLine(damage.path()), ")",
+      damage.removed() ? "; removed: the next call fetches it anew"
+                       : "; it is left as it is",
+      "\n");
+}
+
+std::string SummaryLine(const v1::VerifyResult& result) {
+  return absl::StrCat(
+      Count(result.trees(), "tree"), ", ", Count(result.blobs(), "blob"), ", ",
+      HumanSize(result.bytes()), " read: ",
+      result.damages().empty()
+          ? "nothing is damaged"
+          : absl::StrCat(result.damages_size(), " damaged"),
+      result.complete() ? "" : "; run it again for the rest", "\n");
+}
+
 }  // namespace
 
 absl::Status RunGetDir(Session& session) {
@@ -151,6 +172,26 @@ absl::Status RunCacheLs(Session& session) {
   }
   session.Print(TotalLine(trees, checkpoints));
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> RunCacheVerify(Session& session) {
+  HUBD_ASSIGN_OR_RETURN(v1::VerifyResult result,
+                        session.WithProgress([&](const CallOptions& call) {
+                          return session.client().Verify(
+                              session.arguments().repo, call);
+                        }));
+  const bool sound = result.damages().empty();
+  const bool json = session.arguments().json;
+  for (const v1::Damage& damage : result.damages()) {
+    session.Print(json ? ToJsonLine(damage) : DamageLine(damage));
+  }
+  if (json) {
+    result.clear_damages();
+    session.Print(ToJsonLine(result));
+  } else if (!session.arguments().quiet) {
+    session.Print(SummaryLine(result));
+  }
+  return sound;
 }
 
 }  // namespace hubd

@@ -22,11 +22,9 @@ google::protobuf::Struct ToStruct(const google::protobuf::Message& message) {
   return fields;
 }
 
-}  // namespace
-
-std::string ToJson(const google::protobuf::Message& message) {
+std::string Write(const google::protobuf::Message& message, bool indented) {
   google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
+  options.add_whitespace = indented;
   options.always_print_primitive_fields = true;
   options.preserve_proto_field_names = true;
   std::string json;
@@ -34,6 +32,16 @@ std::string ToJson(const google::protobuf::Message& message) {
       google::protobuf::util::MessageToJsonString(message, &json, options).ok();
   HUBD_CHECK(written);
   return absl::StrCat(absl::StripSuffix(json, "\n"), "\n");
+}
+
+}  // namespace
+
+std::string ToJson(const google::protobuf::Message& message) {
+  return Write(message, /*indented=*/true);
+}
+
+std::string ToJsonLine(const google::protobuf::Message& message) {
+  return Write(message, /*indented=*/false);
 }
 
 std::string ToJson(const google::protobuf::Message& first,

@@ -19,6 +19,9 @@ std::string ToJson(const google::protobuf::Message& message);
 std::string ToJson(const google::protobuf::Message& first,
                    const google::protobuf::Message& second);
 
+// The same on one line: of a stream of documents.
+std::string ToJsonLine(const google::protobuf::Message& message);
+
 // {"error": {"code", "reason", "message", "metadata"}}
 std::string ErrorToJson(const absl::Status& status);
 

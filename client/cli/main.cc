@@ -50,6 +50,7 @@ absl::Status RunPlain(Session& session) {
       return RunTrustAdd(session);
     case Command::kTrustRm:
       return RunTrustRm(session);
+    case Command::kCacheVerify:
     case Command::kTrustCheck:
     case Command::kRun:
       break;
@@ -61,6 +62,10 @@ absl::StatusOr<ExitCode> RunCommand(Session& session) {
   if (session.arguments().command == Command::kTrustCheck) {
     HUBD_ASSIGN_OR_RETURN(const bool trusted, RunTrustCheck(session));
     return trusted ? kExitDone : kExitRefused;
+  }
+  if (session.arguments().command == Command::kCacheVerify) {
+    HUBD_ASSIGN_OR_RETURN(const bool sound, RunCacheVerify(session));
+    return sound ? kExitDone : kExitIntegrity;
   }
   HUBD_RETURN_IF_ERROR(RunPlain(session));
   return kExitDone;

@@ -28,6 +28,8 @@ const char* PhaseName(v1::Progress::Phase phase) {
       return "unpacking";
     case v1::Progress::RUNNING:
       return "running";
+    case v1::Progress::VERIFYING:
+      return "verifying";
     default:
       return "working";
   }

@@ -11,6 +11,7 @@ from hubd._errors import HubdError
 from hubd._types import (
     Caller,
     Checkpoint,
+    Damage,
     Documentation,
     Entrypoint,
     Listing,
@@ -19,6 +20,7 @@ from hubd._types import (
     Tree,
     TrustCheck,
     TrustEntry,
+    Verification,
 )
 
 if TYPE_CHECKING:
@@ -270,6 +272,39 @@ class Cache:
             lambda stubs: stubs.cache.ListCheckpoints,
         ):
             yield from map(_checkpoint, page.checkpoints)
+
+    def verify(
+        self, repo: str = "", *, progress: Optional[ProgressCallback] = None
+    ) -> Verification:
+        """Reads what is stored and compares it with its digests.
+
+        What is damaged is removed, so that the next call fetches it anew. repo:
+        only the trees of "owner/name", or of "owner/name:COMMIT".
+        """
+        from hubd.v1 import cache_pb2
+
+        request = cache_pb2.VerifyRequest(repo=repo)
+        result = self._client._stream(
+            lambda stubs, left: stubs.cache.Verify(request, timeout=left), progress
+        )
+        return Verification(
+            trees=result.trees,
+            blobs=result.blobs,
+            bytes=result.bytes,
+            damages=tuple(
+                Damage(
+                    kind=one.kind,
+                    name=one.name,
+                    path=one.path,
+                    expected=one.expected,
+                    actual=one.actual,
+                    problem=one.problem,
+                    removed=one.removed,
+                )
+                for one in result.damages
+            ),
+            complete=result.complete,
+        )
 
 
 class Trust:

@@ -52,6 +52,7 @@ _PHASES = {
     hub_pb2.Progress.DOWNLOADING: "downloading",
     hub_pb2.Progress.UNPACKING: "unpacking",
     hub_pb2.Progress.RUNNING: "running",
+    hub_pb2.Progress.VERIFYING: "verifying",
 }
 
 T = TypeVar("T")

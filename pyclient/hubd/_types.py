@@ -12,7 +12,7 @@ from hubd._lease import Lease
 class Progress:
     """How far a call has come; a later one replaces all earlier ones."""
 
-    # "queued", "resolving", "downloading", "unpacking" or "running".
+    # "queued", "resolving", "downloading", "unpacking", "running", "verifying".
     phase: str
     subject: str
     done_bytes: int
@@ -126,6 +126,33 @@ class Status:
     jobs: int
     mode: str
     caller: Caller
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One stored thing that is not as it was published."""
+
+    # "tree" or "blob".
+    kind: str
+    name: str
+    path: str
+    expected: str
+    # Empty where it is gone or cannot be read.
+    actual: str
+    problem: str
+    removed: bool
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of reading what is stored."""
+
+    trees: int
+    blobs: int
+    bytes: int
+    damages: Tuple[Damage, ...]
+    # False where there were too many damages to go on.
+    complete: bool
 
 
 @dataclass(frozen=True)

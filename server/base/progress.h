@@ -11,10 +11,17 @@ namespace hubd {
 
 // A later value replaces all earlier ones.
 struct Progress {
-  enum class Phase { kQueued, kResolving, kDownloading, kUnpacking, kRunning };
+  enum class Phase {
+    kQueued,
+    kResolving,
+    kDownloading,
+    kUnpacking,
+    kRunning,
+    kVerifying,
+  };
 
   Phase phase = Phase::kQueued;
-  // What is being fetched: a repo at a commit, or a URL without its query.
+  // What it is about: a repo at a commit, or a URL without its query.
   std::string subject;
   int64_t done_bytes = 0;
   // 0 where the origin does not say.

@@ -5,6 +5,7 @@
 #include "server/fetch/checkpoint_operation.h"
 #include "server/fetch/tree_lookup.h"
 #include "server/fetch/tree_operation.h"
+#include "server/fetch/verify_operation.h"
 
 namespace hubd {
 
@@ -33,6 +34,13 @@ std::unique_ptr<FetchOperation> Fetcher::FetchCheckpoint(
     CheckpointRequest request, ProgressFn progress,
     std::function<void(absl::StatusOr<CheckpointResult>)> done) {
   return CheckpointOperation::Begin(std::make_shared<CheckpointOperation>(
+      context_, std::move(request), std::move(progress), std::move(done)));
+}
+
+std::unique_ptr<FetchOperation> Fetcher::Verify(
+    VerifyRequest request, ProgressFn progress,
+    std::function<void(absl::StatusOr<VerifyReport>)> done) {
+  return VerifyOperation::Begin(std::make_shared<VerifyOperation>(
       context_, std::move(request), std::move(progress), std::move(done)));
 }
 

@@ -1,5 +1,5 @@
 // Makes trees and checkpoints present: from the store where it has them, else
-// by a flight that all who ask for the same thing share.
+// by a flight that all who ask for the same thing share; verifies the store.
 //
 // Confined to the io thread where not said otherwise: called there, calls back
 // there, never within the call. Look-ups run on the disk pool, flights on the
@@ -46,6 +46,12 @@ class Fetcher {
   [[nodiscard]] std::unique_ptr<FetchOperation> FetchCheckpoint(
       CheckpointRequest request, ProgressFn progress,
       std::function<void(absl::StatusOr<CheckpointResult>)> done);
+
+  // Reads what is stored and compares it (verify_operation.h). Errors:
+  // NOT_FOUND.
+  [[nodiscard]] std::unique_ptr<FetchOperation> Verify(
+      VerifyRequest request, ProgressFn progress,
+      std::function<void(absl::StatusOr<VerifyReport>)> done);
 
  private:
   const FetchContext context_;

@@ -37,7 +37,9 @@ namespace hubd {
 
 // What a flight gives, and whether it was there before the flight began.
 struct Fetched {
-  std::variant<RefsObject, TreeObject, CheckpointObject, UnpackedObject> object;
+  std::variant<RefsObject, TreeObject, CheckpointObject, UnpackedObject,
+               VerifyReport>
+      object;
   bool cached = false;
   // Whether the origin was asked.
   bool asked = true;
@@ -48,7 +50,8 @@ struct Fetched {
 };
 
 // Names a flight: what, for whose domain. Different kinds of things have
-// different `what`: "refs ...", "tree ...", "url ...", "unpacked ...".
+// different `what`: "refs ...", "tree ...", "url ...", "unpacked ...",
+// "verify ...".
 struct FlightKey {
   std::string domain;
   std::string what;

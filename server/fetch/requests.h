@@ -3,6 +3,7 @@
 #ifndef HUBD_SERVER_FETCH_REQUESTS_H_
 #define HUBD_SERVER_FETCH_REQUESTS_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,14 @@ struct CheckpointResult {
   UnpackedObject unpacked;
   bool cached = false;
   std::vector<std::string> warnings;
+};
+
+// Which stored things are read and compared.
+struct VerifyRequest {
+  // Its trees only; nullopt: all trees and all blobs.
+  std::optional<RepoId> repo = {};
+  // How their commit begins; empty: whatever it is.
+  std::string commit_prefix = {};
 };
 
 }  // namespace hubd

@@ -1,5 +1,8 @@
 #include "server/rpc/cache_service.h"
 
+#include <memory>
+#include <utility>
+
 #include "server/base/status.h"
 #include "server/rpc/convert.h"
 
@@ -43,6 +46,28 @@ grpc::ServerUnaryReactor* CacheService::ListCheckpoints(
         answer.set_next_page_token(page.next_token);
         return answer;
       });
+}
+
+grpc::ServerWriteReactor<v1::VerifyResponse>* CacheService::Verify(
+    grpc::CallbackServerContext* context, const v1::VerifyRequest* request) {
+  CallInfo info =
+      DescribeCall(*context, "Verify", LogSubject("repo", request->repo()));
+  auto call = OpenStream<v1::VerifyResponse>(parts_, info);
+  absl::StatusOr<VerifyRequest> verify = FromProto(*request);
+  if (!verify.ok()) {
+    call->Fail(verify.status());
+    return call.get();
+  }
+  call->Run([verify = *std::move(verify), progress = ProgressTo(call),
+             done = ResultTo<v1::VerifyResponse, VerifyReport>(
+                 call,
+                 [](VerifyReport& report, v1::VerifyResponse& response) {
+                   *response.mutable_result() = ToProto(report);
+                 }),
+             &fetcher = fetcher_]() -> std::shared_ptr<void> {
+    return fetcher.Verify(verify, progress, done);
+  });
+  return call.get();
 }
 
 }  // namespace hubd

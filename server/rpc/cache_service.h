@@ -4,6 +4,7 @@
 #define HUBD_SERVER_RPC_CACHE_SERVICE_H_
 
 #include "hubd/v1/cache.grpc.pb.h"
+#include "server/fetch/fetcher.h"
 #include "server/rpc/service_parts.h"
 #include "server/store/catalog.h"
 
@@ -12,9 +13,9 @@ namespace hubd {
 // Thread-safe. cache.proto says what the methods do.
 class CacheService final : public v1::Cache::CallbackService {
  public:
-  // `catalog` must outlive it and its calls.
-  CacheService(ServiceParts parts, Catalog& catalog)
-      : parts_(parts), catalog_(catalog) {}
+  // Fetcher and catalog must outlive it and its calls.
+  CacheService(ServiceParts parts, Fetcher& fetcher, Catalog& catalog)
+      : parts_(parts), fetcher_(fetcher), catalog_(catalog) {}
 
   grpc::ServerUnaryReactor* ListTrees(grpc::CallbackServerContext* context,
                                       const v1::ListTreesRequest* request,
@@ -23,9 +24,13 @@ class CacheService final : public v1::Cache::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::ListCheckpointsRequest* request,
       v1::ListCheckpointsResponse* response) override;
+  grpc::ServerWriteReactor<v1::VerifyResponse>* Verify(
+      grpc::CallbackServerContext* context,
+      const v1::VerifyRequest* request) override;
 
  private:
   const ServiceParts parts_;
+  Fetcher& fetcher_;
   Catalog& catalog_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -15,8 +16,12 @@ namespace {
 
 constexpr int kMaxPageSize = 500;
 constexpr int kMaxSites = 64;
+constexpr size_t kMinCommit = 4;
+constexpr size_t kMaxCommit = 40;
 // What is shown of an origin's validator: pages of many must stay small.
 constexpr size_t kMaxValidator = 1024;
+// Of the texts about one of many damages.
+constexpr size_t kMaxShown = 1024;
 
 v1::Progress::Phase PhaseOf(Progress::Phase phase) {
   switch (phase) {
@@ -30,6 +35,8 @@ v1::Progress::Phase PhaseOf(Progress::Phase phase) {
       return v1::Progress::UNPACKING;
     case Progress::Phase::kRunning:
       return v1::Progress::RUNNING;
+    case Progress::Phase::kVerifying:
+      return v1::Progress::VERIFYING;
   }
   return v1::Progress::PHASE_UNSPECIFIED;
 }
@@ -87,6 +94,23 @@ absl::StatusOr<CheckpointRequest> FromProto(
                            .offline = request.offline(),
                            .reject_pages = request.reject_pages(),
                            .unpack = request.unpack()};
+}
+
+absl::StatusOr<VerifyRequest> FromProto(const v1::VerifyRequest& request) {
+  VerifyRequest verify;
+  if (request.repo().empty()) return verify;
+  HUBD_ASSIGN_OR_RETURN(RepoSpec spec, ParseRepoSpec(request.repo()));
+  const size_t digits = spec.ref.size();
+  if (!spec.ref.empty() && (digits < kMinCommit || digits > kMaxCommit ||
+                            !IsSha256Prefix(spec.ref))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", spec.ref,
+                     "\" is no commit: what is verified is named by its repo, "
+                     "or by repo and commit, 4 to 40 hex digits"));
+  }
+  verify.repo = std::move(spec.id);
+  verify.commit_prefix = std::move(spec.ref);
+  return verify;
 }
 
 absl::Status CheckInterpreter(const v1::Interpreter& interpreter) {
@@ -175,6 +199,25 @@ v1::Checkpoint ToProto(const CheckpointResult& result) {
   proto.set_cached(result.cached);
   for (const std::string& warning : result.warnings) {
     proto.add_warnings(CleanText(warning));
+  }
+  return proto;
+}
+
+v1::VerifyResult ToProto(const VerifyReport& report) {
+  v1::VerifyResult proto;
+  proto.set_trees(report.trees);
+  proto.set_blobs(report.blobs);
+  proto.set_bytes(report.bytes);
+  proto.set_complete(report.complete);
+  for (const Damage& damage : report.damages) {
+    v1::Damage& one = *proto.add_damages();
+    one.set_kind(damage.kind == Damage::Kind::kTree ? "tree" : "blob");
+    one.set_name(CleanText(damage.name, kMaxShown));
+    one.set_path(damage.path);
+    one.set_expected(damage.expected);
+    one.set_actual(damage.actual);
+    one.set_problem(CleanText(damage.problem, kMaxShown));
+    one.set_removed(damage.removed);
   }
   return proto;
 }

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "hubd/v1/cache.pb.h"
 #include "hubd/v1/hub.pb.h"
 #include "hubd/v1/trust.pb.h"
 #include "server/base/caller.h"
@@ -25,6 +26,9 @@ absl::StatusOr<TreeRequest> FromProto(const v1::TreeSelector& selector);
 absl::StatusOr<CheckpointRequest> FromProto(
     const v1::FetchStateDictRequest& request);
 
+// INVALID_REPO; INVALID_ARGUMENT for a commit that is no beginning of one.
+absl::StatusOr<VerifyRequest> FromProto(const v1::VerifyRequest& request);
+
 // INVALID_ARGUMENT unless the interpreter names its program and its prefixes,
 // all by absolute paths.
 absl::Status CheckInterpreter(const v1::Interpreter& interpreter);
@@ -38,6 +42,7 @@ v1::Tree ToProto(const TreeResult& result);
 v1::Tree ToProto(const TreeObject& tree);
 v1::Checkpoint ToProto(const CheckpointResult& result);
 v1::Checkpoint ToProto(const CheckpointObject& checkpoint);
+v1::VerifyResult ToProto(const VerifyReport& report);
 v1::TrustEntry ToProto(const TrustEntry& entry);
 v1::Caller ToProto(const Caller& caller);
 

@@ -18,37 +18,6 @@ namespace {
 
 constexpr int kApiRevision = 2;
 
-// Callbacks for work behind a call. They hold the call weakly: it may end long
-// before the work does.
-template <class Response>
-ProgressFn ProgressTo(const std::shared_ptr<StreamCall<Response>>& call) {
-  return [weak = std::weak_ptr(call)](const Progress& progress) {
-    auto call = weak.lock();
-    if (call == nullptr) return;
-    Response response;
-    *response.mutable_progress() = ToProto(progress);
-    call->SendProgress(std::move(response));
-  };
-}
-
-template <class Response, class Value>
-std::function<void(absl::StatusOr<Value>)> ResultTo(
-    const std::shared_ptr<StreamCall<Response>>& call,
-    std::function<void(Value&, Response&)> fill) {
-  return [weak = std::weak_ptr(call),
-          fill = std::move(fill)](absl::StatusOr<Value> value) {
-    auto call = weak.lock();
-    if (call == nullptr) return;
-    if (!value.ok()) {
-      call->Fail(value.status());
-      return;
-    }
-    Response response;
-    fill(*value, response);
-    call->SendResult(std::move(response));
-  };
-}
-
 // What a look-up found, as it is sent.
 template <class Response, class Value>
 std::optional<absl::StatusOr<Response>> Known(

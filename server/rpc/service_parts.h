@@ -15,7 +15,9 @@
 #include "absl/strings/string_view.h"
 #include "server/admit/admission.h"
 #include "server/base/executor.h"
+#include "server/base/progress.h"
 #include "server/rpc/call_registry.h"
+#include "server/rpc/convert.h"
 #include "server/rpc/peer.h"
 #include "server/rpc/stream_call.h"
 #include "server/rpc/unary_call.h"
@@ -68,6 +70,37 @@ grpc::ServerUnaryReactor* AnswerOnDisk(
     if (!call->ended()) call->Answer(work());
   });
   return call.get();
+}
+
+// Callbacks for work behind a call. They hold the call weakly: it may end long
+// before the work does.
+template <class Response>
+ProgressFn ProgressTo(const std::shared_ptr<StreamCall<Response>>& call) {
+  return [weak = std::weak_ptr(call)](const Progress& progress) {
+    auto call = weak.lock();
+    if (call == nullptr) return;
+    Response response;
+    *response.mutable_progress() = ToProto(progress);
+    call->SendProgress(std::move(response));
+  };
+}
+
+template <class Response, class Value>
+std::function<void(absl::StatusOr<Value>)> ResultTo(
+    const std::shared_ptr<StreamCall<Response>>& call,
+    std::function<void(Value&, Response&)> fill) {
+  return [weak = std::weak_ptr(call),
+          fill = std::move(fill)](absl::StatusOr<Value> value) {
+    auto call = weak.lock();
+    if (call == nullptr) return;
+    if (!value.ok()) {
+      call->Fail(value.status());
+      return;
+    }
+    Response response;
+    fill(*value, response);
+    call->SendResult(std::move(response));
+  };
 }
 
 }  // namespace hubd

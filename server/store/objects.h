@@ -100,6 +100,34 @@ struct TrustEntry {
   bool operator==(const TrustEntry&) const = default;
 };
 
+// One stored thing that is not as it was published.
+struct Damage {
+  enum class Kind { kTree, kBlob };
+
+  Kind kind = Kind::kTree;
+  // "host/owner/name at COMMIT", or a URL that gave the blob.
+  std::string name = {};
+  std::string path = {};
+  // The digest that it should have, and the one that it has; empty where it is
+  // gone or cannot be read.
+  std::string expected = {};
+  std::string actual = {};
+  // What is wrong, a sentence.
+  std::string problem = {};
+  // Whether it, or what told of it, was removed.
+  bool removed = false;
+};
+
+// What came of reading stored things.
+struct VerifyReport {
+  int64_t trees = 0;
+  int64_t blobs = 0;
+  int64_t bytes = 0;
+  std::vector<Damage> damages;
+  // False where there were too many damages to go on.
+  bool complete = true;
+};
+
 }  // namespace hubd
 
 #endif  // HUBD_SERVER_STORE_OBJECTS_H_

@@ -184,6 +184,21 @@ absl::Status SealFile(const std::string& path) {
   return ErrnoError(errno, absl::StrCat("cannot sync ", path));
 }
 
+// What is told of a stored object that is not what its digest says.
+absl::Status DamagedError(const std::string& what, Metadata metadata,
+                          const std::string& expected,
+                          const std::string& actual) {
+  metadata["expected"] = expected;
+  metadata["actual"] = actual;
+  return ReasonError(
+      Reason::kDigestMismatch,
+      absl::StrCat("the stored ", what, " were damaged: their sha256 is ",
+                   actual, ", not ", expected,
+                   "; they are not delivered and were removed. Call it once "
+                   "with the network"),
+      metadata);
+}
+
 std::string RandomWord() {
   absl::BitGen bits;
   return absl::StrCat(absl::Hex(absl::Uniform<uint64_t>(bits)));
@@ -319,6 +334,10 @@ absl::Status Store::Replace(const std::string& from, const std::string& to) {
 // By a rename, so that who has it open keeps what he has.
 absl::Status Store::ClearAway(const std::string& path) {
   Staging away(NextStagingPath());
+  // Only a directory that its owner can write can be moved into another one.
+  if (auto info = LookAt(path); info && S_ISDIR(info->st_mode)) {
+    ::chmod(path.c_str(), 0700);
+  }
   if (std::rename(path.c_str(), away.path().c_str()) == 0) {
     return absl::OkStatus();
   }
@@ -452,21 +471,42 @@ absl::Status Store::Verify(const CheckpointObject& checkpoint,
     verified_.Note(path, info);
     return absl::OkStatus();
   }
-  HUBD_LOG(kError) << "event=blob_damaged path=" << LogQuote(path)
+  HUBD_RETURN_IF_ERROR(SetAside(path, fd.get(), actual));
+  const std::string url = RedactUrl(checkpoint.url);
+  return DamagedError(absl::StrCat("bytes of ", url), {{"url", url}},
+                      checkpoint.sha256, actual);
+}
+
+absl::Status Store::VerifyTree(const TreeObject& tree,
+                               const std::stop_token& stop) {
+  UniqueFd fd(::open(tree.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  absl::StatusOr<std::string> actual = TreeDigest(tree.path, stop);
+  if (absl::IsNotFound(actual.status())) {
+    // Row and record go.
+    HUBD_RETURN_IF_ERROR(FindTree(tree.key).status());
+  }
+  HUBD_RETURN_IF_ERROR(actual.status());
+  if (tree.digest.empty()) {
+    TreeObject with_digest = tree;
+    with_digest.digest = *std::move(actual);
+    return Commit(std::move(with_digest)).status();
+  }
+  if (*actual == tree.digest) return absl::OkStatus();
+  HUBD_RETURN_IF_ERROR(SetAside(tree.path, fd.get(), *actual));
+  HUBD_RETURN_IF_ERROR(FindTree(tree.key).status());
+  const std::string repo = tree.key.repo.ToString();
+  return DamagedError(absl::StrCat("files of ", repo, " at ", tree.key.commit),
+                      {{"repo", repo}, {"commit", tree.key.commit}},
+                      tree.digest, *actual);
+}
+
+absl::Status Store::SetAside(const std::string& path, int fd,
+                             const std::string& actual) {
+  HUBD_LOG(kError) << "event=damaged path=" << LogQuote(path)
                    << " actual=" << actual;
   MutexLock lock(move_mutex_);
   // Somebody may have put a good one there.
-  if (Names(path, fd.get())) HUBD_RETURN_IF_ERROR(ClearAway(path));
-  const std::string url = RedactUrl(checkpoint.url);
-  return ReasonError(
-      Reason::kDigestMismatch,
-      absl::StrCat("the stored bytes of ", url,
-                   " were damaged: they have the "
-                   "sha256 ",
-                   actual, ", not ", checkpoint.sha256,
-                   "; they are not delivered and were removed. Call it once "
-                   "with the network"),
-      {{"url", url}, {"expected", checkpoint.sha256}, {"actual", actual}});
+  return Names(path, fd) ? ClearAway(path) : absl::OkStatus();
 }
 
 bool Store::HasBlob(const std::string& sha256) const {

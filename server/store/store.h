@@ -126,6 +126,9 @@ class Store {
   // somebody else's look removed it. CANCELLED soon after the stop.
   absl::Status Verify(const CheckpointObject& checkpoint,
                       const std::stop_token& stop);
+  // Compares a tree with its digest, which it gets where it has none. Errors as
+  // above, naming repo and commit.
+  absl::Status VerifyTree(const TreeObject& tree, const std::stop_token& stop);
   // Whether a blob is stored.
   bool HasBlob(const std::string& sha256) const;
 
@@ -144,6 +147,10 @@ class Store {
   absl::Status Replace(const std::string& from, const std::string& to);
   // Removes what is at `path`.
   absl::Status ClearAway(const std::string& path);
+  // The same for what was read through `fd` and found damaged, if it is still
+  // there; `actual`: its digest.
+  absl::Status SetAside(const std::string& path, int fd,
+                        const std::string& actual);
   // The commit point, then the row.
   template <class Object>
   absl::StatusOr<Object> Commit(Object object);

@@ -146,6 +146,15 @@ class FakeDaemon::CacheService final : public v1::Cache::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status Verify(grpc::ServerContext*, const v1::VerifyRequest* request,
+                      grpc::ServerWriter<v1::VerifyResponse>* writer) override {
+    fake_.Count(*request, fake_.last_verify_);
+    v1::VerifyResponse response;
+    *response.mutable_result() = fake_.verified;
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+
  private:
   FakeDaemon& fake_;
 };
@@ -245,6 +254,11 @@ v1::LoadRequest FakeDaemon::last_load() const {
 v1::FetchStateDictRequest FakeDaemon::last_fetch() const {
   MutexLock lock(mutex_);
   return last_fetch_;
+}
+
+v1::VerifyRequest FakeDaemon::last_verify() const {
+  MutexLock lock(mutex_);
+  return last_verify_;
 }
 
 v1::RemoveTrustRequest FakeDaemon::last_remove() const {

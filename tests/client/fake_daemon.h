@@ -62,6 +62,7 @@ class FakeDaemon {
   std::vector<v1::Checkpoint> checkpoints;  // a page for each
   std::vector<v1::TrustEntry> entries;      // a page for each
   bool trusted = true;
+  v1::VerifyResult verified;
 
   // In their place, where set.
   StreamHandler<v1::ListRequest, v1::ListResponse> on_list;
@@ -73,6 +74,7 @@ class FakeDaemon {
   v1::HelpRequest last_help() const;
   v1::LoadRequest last_load() const;
   v1::FetchStateDictRequest last_fetch() const;
+  v1::VerifyRequest last_verify() const;
   v1::RemoveTrustRequest last_remove() const;
 
  private:
@@ -94,6 +96,7 @@ class FakeDaemon {
   v1::HelpRequest last_help_ ABSL_GUARDED_BY(mutex_);
   v1::LoadRequest last_load_ ABSL_GUARDED_BY(mutex_);
   v1::FetchStateDictRequest last_fetch_ ABSL_GUARDED_BY(mutex_);
+  v1::VerifyRequest last_verify_ ABSL_GUARDED_BY(mutex_);
   v1::RemoveTrustRequest last_remove_ ABSL_GUARDED_BY(mutex_);
 
   std::unique_ptr<HubService> hub_service_;

@@ -122,6 +122,18 @@ def test_listings_run_over_all_pages(daemon):
     ]
 
 
+def test_verify_tells_what_is_damaged(daemon):
+    daemon.verified.damages.add(kind="tree", name="n", problem="gone", removed=True)
+    seen = []
+    found = hubd.Client().cache.verify("own/repo", progress=seen.append)
+    assert [progress.phase for progress in seen] == ["verifying"]
+    assert (found.trees, found.complete) == (1, True)
+    (damage,) = found.damages
+    assert (damage.kind, damage.problem, damage.removed) == ("tree", "gone", True)
+    (request,) = daemon.named("Verify")
+    assert request.repo == "own/repo"
+
+
 def test_trust_is_general_or_for_one_directory(daemon):
     trust = hubd.Client().trust
     assert trust.add("own/repo", hub_dir="/d")

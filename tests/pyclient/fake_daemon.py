@@ -61,6 +61,7 @@ class FakeDaemon(
         self.urls: dict[str, bytes] = {}
         self.cached_urls: dict[str, str] = {}
         self.checkpoint_warnings: list[str] = []
+        self.verified = cache_pb2.VerifyResult(trees=1, complete=True)
         self.trusted: dict[tuple[str, str], int] = {}
         self.requests: list[tuple[str, Any]] = []
         self.failures: list[tuple[str, Failure, bool]] = []
@@ -191,6 +192,13 @@ class FakeDaemon(
         return cache_pb2.ListCheckpointsResponse(
             checkpoints=page, next_page_token=token
         )
+
+    def Verify(self, request: Any, context: Any) -> Any:
+        self._enter("Verify", request, context)
+        yield cache_pb2.VerifyResponse(
+            progress=hub_pb2.Progress(phase=hub_pb2.Progress.VERIFYING)
+        )
+        yield cache_pb2.VerifyResponse(result=self.verified)
 
     # Trust.
 

@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 from hubd.v1 import hub_pb2 as hubd_dot_v1_dot_hub__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13hubd/v1/cache.proto\x12\x07hubd.v1\x1a\x11hubd/v1/hub.proto\"9\n\x10ListTreesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x11ListTreesResponse\x12\x1c\n\x05trees\x18\x01 \x03(\x0b\x32\r.hubd.v1.Tree\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x16ListCheckpointsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\\\n\x17ListCheckpointsResponse\x12(\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32\x13.hubd.v1.Checkpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xa1\x01\n\x05\x43\x61\x63he\x12\x42\n\tListTrees\x12\x19.hubd.v1.ListTreesRequest\x1a\x1a.hubd.v1.ListTreesResponse\x12T\n\x0fListCheckpoints\x12\x1f.hubd.v1.ListCheckpointsRequest\x1a .hubd.v1.ListCheckpointsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13hubd/v1/cache.proto\x12\x07hubd.v1\x1a\x11hubd/v1/hub.proto\"9\n\x10ListTreesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x11ListTreesResponse\x12\x1c\n\x05trees\x18\x01 \x03(\x0b\x32\r.hubd.v1.Tree\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x16ListCheckpointsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\\\n\x17ListCheckpointsResponse\x12(\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32\x13.hubd.v1.Checkpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1d\n\rVerifyRequest\x12\x0c\n\x04repo\x18\x01 \x01(\t\"i\n\x0eVerifyResponse\x12%\n\x08progress\x18\x01 \x01(\x0b\x32\x11.hubd.v1.ProgressH\x00\x12\'\n\x06result\x18\x02 \x01(\x0b\x32\x15.hubd.v1.VerifyResultH\x00\x42\x07\n\x05\x65vent\"o\n\x0cVerifyResult\x12\r\n\x05trees\x18\x01 \x01(\x03\x12\r\n\x05\x62lobs\x18\x02 \x01(\x03\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\x12 \n\x07\x64\x61mages\x18\x04 \x03(\x0b\x32\x0f.hubd.v1.Damage\x12\x10\n\x08\x63omplete\x18\x05 \x01(\x08\"v\n\x06\x44\x61mage\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x10\n\x08\x65xpected\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tual\x18\x05 \x01(\t\x12\x0f\n\x07problem\x18\x06 \x01(\t\x12\x0f\n\x07removed\x18\x07 \x01(\x08\x32\xde\x01\n\x05\x43\x61\x63he\x12\x42\n\tListTrees\x12\x19.hubd.v1.ListTreesRequest\x1a\x1a.hubd.v1.ListTreesResponse\x12T\n\x0fListCheckpoints\x12\x1f.hubd.v1.ListCheckpointsRequest\x1a .hubd.v1.ListCheckpointsResponse\x12;\n\x06Verify\x12\x16.hubd.v1.VerifyRequest\x1a\x17.hubd.v1.VerifyResponse0\x01\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hubd.v1.cache_pb2', globals())
@@ -29,6 +29,14 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _LISTCHECKPOINTSREQUEST._serialized_end=249
   _LISTCHECKPOINTSRESPONSE._serialized_start=251
   _LISTCHECKPOINTSRESPONSE._serialized_end=343
-  _CACHE._serialized_start=346
-  _CACHE._serialized_end=507
+  _VERIFYREQUEST._serialized_start=345
+  _VERIFYREQUEST._serialized_end=374
+  _VERIFYRESPONSE._serialized_start=376
+  _VERIFYRESPONSE._serialized_end=481
+  _VERIFYRESULT._serialized_start=483
+  _VERIFYRESULT._serialized_end=594
+  _DAMAGE._serialized_start=596
+  _DAMAGE._serialized_end=714
+  _CACHE._serialized_start=717
+  _CACHE._serialized_end=939
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,24 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Damage(_message.Message):
+    __slots__ = ["actual", "expected", "kind", "name", "path", "problem", "removed"]
+    ACTUAL_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    actual: str
+    expected: str
+    kind: str
+    name: str
+    path: str
+    problem: str
+    removed: bool
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., path: _Optional[str] = ..., expected: _Optional[str] = ..., actual: _Optional[str] = ..., problem: _Optional[str] = ..., removed: bool = ...) -> None: ...
+
 class ListCheckpointsRequest(_message.Message):
     __slots__ = ["page_size", "page_token"]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -37,3 +55,31 @@ class ListTreesResponse(_message.Message):
     next_page_token: str
     trees: _containers.RepeatedCompositeFieldContainer[_hub_pb2.Tree]
     def __init__(self, trees: _Optional[_Iterable[_Union[_hub_pb2.Tree, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class VerifyRequest(_message.Message):
+    __slots__ = ["repo"]
+    REPO_FIELD_NUMBER: _ClassVar[int]
+    repo: str
+    def __init__(self, repo: _Optional[str] = ...) -> None: ...
+
+class VerifyResponse(_message.Message):
+    __slots__ = ["progress", "result"]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    progress: _hub_pb2.Progress
+    result: VerifyResult
+    def __init__(self, progress: _Optional[_Union[_hub_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[VerifyResult, _Mapping]] = ...) -> None: ...
+
+class VerifyResult(_message.Message):
+    __slots__ = ["blobs", "bytes", "complete", "damages", "trees"]
+    BLOBS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    DAMAGES_FIELD_NUMBER: _ClassVar[int]
+    TREES_FIELD_NUMBER: _ClassVar[int]
+    blobs: int
+    bytes: int
+    complete: bool
+    damages: _containers.RepeatedCompositeFieldContainer[Damage]
+    trees: int
+    def __init__(self, trees: _Optional[int] = ..., blobs: _Optional[int] = ..., bytes: _Optional[int] = ..., damages: _Optional[_Iterable[_Union[Damage, _Mapping]]] = ..., complete: bool = ...) -> None: ...

@@ -25,6 +25,11 @@ class CacheStub(object):
                 request_serializer=hubd_dot_v1_dot_cache__pb2.ListCheckpointsRequest.SerializeToString,
                 response_deserializer=hubd_dot_v1_dot_cache__pb2.ListCheckpointsResponse.FromString,
                 )
+        self.Verify = channel.unary_stream(
+                '/hubd.v1.Cache/Verify',
+                request_serializer=hubd_dot_v1_dot_cache__pb2.VerifyRequest.SerializeToString,
+                response_deserializer=hubd_dot_v1_dot_cache__pb2.VerifyResponse.FromString,
+                )
 
 
 class CacheServicer(object):
@@ -45,6 +50,17 @@ class CacheServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Verify(self, request, context):
+        """Reads what is stored and compares it: each tree with its digest, each blob
+        with its SHA-256. What is damaged is removed, so that the next call fetches
+        it anew. A tree that has no digest gets one. Ends soon after its caller has
+        gone. Errors: INVALID_REPO, DRAINING; NOT_FOUND where nothing of the repo is
+        stored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CacheServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -57,6 +73,11 @@ def add_CacheServicer_to_server(servicer, server):
                     servicer.ListCheckpoints,
                     request_deserializer=hubd_dot_v1_dot_cache__pb2.ListCheckpointsRequest.FromString,
                     response_serializer=hubd_dot_v1_dot_cache__pb2.ListCheckpointsResponse.SerializeToString,
+            ),
+            'Verify': grpc.unary_stream_rpc_method_handler(
+                    servicer.Verify,
+                    request_deserializer=hubd_dot_v1_dot_cache__pb2.VerifyRequest.FromString,
+                    response_serializer=hubd_dot_v1_dot_cache__pb2.VerifyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -100,5 +121,22 @@ class Cache(object):
         return grpc.experimental.unary_unary(request, target, '/hubd.v1.Cache/ListCheckpoints',
             hubd_dot_v1_dot_cache__pb2.ListCheckpointsRequest.SerializeToString,
             hubd_dot_v1_dot_cache__pb2.ListCheckpointsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Verify(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/hubd.v1.Cache/Verify',
+            hubd_dot_v1_dot_cache__pb2.VerifyRequest.SerializeToString,
+            hubd_dot_v1_dot_cache__pb2.VerifyResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

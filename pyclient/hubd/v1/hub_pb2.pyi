@@ -233,6 +233,7 @@ class Progress(_message.Message):
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
     UNPACKING: Progress.Phase
+    VERIFYING: Progress.Phase
     done_bytes: int
     phase: Progress.Phase
     subject: str

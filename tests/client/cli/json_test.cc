@@ -32,6 +32,15 @@ TEST(ToJsonTest, EscapesControlCharacters) {
   EXPECT_TRUE(Has(json, "\\u001b[2J")) << json;
 }
 
+TEST(ToJsonTest, ALineIsOneLine) {
+  v1::Damage damage;
+  damage.set_name("a\nb");
+  EXPECT_EQ(ToJsonLine(damage),
+            "{\"kind\":\"\",\"name\":\"a\\nb\",\"path\":\"\","
+            "\"expected\":\"\",\"actual\":\"\",\"problem\":\"\","
+            "\"removed\":false}\n");
+}
+
 TEST(ToJsonTest, JoinsTwoMessages) {
   v1::ListTreesResponse trees;
   trees.add_trees()->set_ref("main");

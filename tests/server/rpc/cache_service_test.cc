@@ -1,6 +1,7 @@
 #include "server/rpc/cache_service.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <set>
 #include <string>
@@ -44,6 +45,29 @@ TEST_F(CacheServiceTest, PagesThroughCheckpoints) {
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
   EXPECT_EQ(urls, (std::set<std::string>{"https://h/a", "https://h/b"}));
+}
+
+TEST_F(CacheServiceTest, VerifyTellsWhatIsDamaged) {
+  TreeObject tree = PublishTree("hubconf.py");
+  ASSERT_EQ(::chmod((tree.path + "/hubconf.py").c_str(), 0555), 0);
+  grpc::ClientContext context;
+  auto outcome = ReadAll(*cache_->Verify(&context, {}));
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status.error_message();
+  const v1::VerifyResult& result = outcome.result->result();
+  EXPECT_EQ(result.trees(), 1);
+  ASSERT_EQ(result.damages_size(), 1);
+  EXPECT_EQ(result.damages(0).kind(), "tree");
+  EXPECT_EQ(result.damages(0).path(), tree.path);
+  EXPECT_TRUE(result.damages(0).removed());
+  EXPECT_TRUE(result.complete());
+}
+
+TEST_F(CacheServiceTest, VerifyOfARepoThatIsNoneIsRefused) {
+  grpc::ClientContext context;
+  v1::VerifyRequest request;
+  request.set_repo("no-slash");
+  auto outcome = ReadAll(*cache_->Verify(&context, request));
+  EXPECT_EQ(ReasonIn(outcome.status), "INVALID_REPO");
 }
 
 TEST_F(CacheServiceTest, ANegativePageSizeIsRefused) {

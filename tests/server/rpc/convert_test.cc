@@ -27,6 +27,42 @@ TEST(ConvertTest, ASelectorBecomesATreeRequest) {
   EXPECT_TRUE(request->refresh && request->skip_validation && request->offline);
 }
 
+TEST(ConvertTest, WhatIsVerifiedIsNamedByRepoAndCommit) {
+  v1::VerifyRequest request;
+  EXPECT_FALSE(FromProto(request)->repo.has_value());
+  request.set_repo("o/r:abcd");
+  EXPECT_EQ(FromProto(request)->repo->ToString(), "github.com/o/r");
+  EXPECT_EQ(FromProto(request)->commit_prefix, "abcd");
+  for (const std::string& ref :
+       {std::string("main"), std::string("abc"), std::string(41, 'a')}) {
+    request.set_repo("o/r:" + ref);
+    EXPECT_EQ(FromProto(request).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << ref;
+  }
+}
+
+TEST(ConvertTest, ADamageKeepsWhatItSays) {
+  VerifyReport report;
+  report.trees = 1;
+  report.complete = false;
+  report.damages = {{.kind = Damage::Kind::kBlob,
+                     .name = "odd \xff",
+                     .path = "/p",
+                     .expected = "e",
+                     .actual = "a",
+                     .problem = "why",
+                     .removed = true}};
+  const v1::VerifyResult proto = ToProto(report);
+  EXPECT_EQ(proto.trees(), 1);
+  EXPECT_FALSE(proto.complete());
+  ASSERT_EQ(proto.damages_size(), 1);
+  EXPECT_EQ(proto.damages(0).kind(), "blob");
+  EXPECT_EQ(proto.damages(0).name(), "odd \uFFFD");
+  EXPECT_EQ(proto.damages(0).problem(), "why");
+  EXPECT_TRUE(proto.damages(0).removed());
+}
+
 TEST(ConvertTest, ADefaultRefOfALaterVersionIsRefused) {
   v1::TreeSelector selector;
   selector.set_repo("o/r");

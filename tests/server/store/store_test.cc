@@ -220,6 +220,33 @@ TEST_F(StoreTest, VerifyStopsWhenTold) {
   EXPECT_TRUE(store_->HasBlob(blob.sha256));
 }
 
+TEST_F(StoreTest, AChangedTreeIsFoundByVerifyGoesAndIsPutAnew) {
+  TreeObject tree =
+      *store_->PublishTree(StageTree("bytes"), SampleTree(layout_, 1));
+  EXPECT_TRUE(store_->VerifyTree(tree, {}).ok());
+  ASSERT_EQ(::chmod((tree.path + "/f").c_str(), 0555), 0);
+  const absl::Status damaged = store_->VerifyTree(tree, {});
+  EXPECT_EQ(ReasonOf(damaged), Reason::kDigestMismatch);
+  EXPECT_EQ(MetadataOf(damaged)["commit"], tree.key.commit);
+  EXPECT_EQ(*store_->FindTree(tree.key), std::nullopt);
+  EXPECT_FALSE(IsThere(layout_.TreeRecord(tree.key)));
+  EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
+  EXPECT_TRUE(absl::IsNotFound(store_->VerifyTree(tree, {})));
+  tree = *store_->PublishTree(StageTree("bytes"), tree);
+  EXPECT_TRUE(store_->VerifyTree(tree, {}).ok());
+}
+
+TEST_F(StoreTest, VerifyGivesATreeOfAnOlderHubdItsDigest) {
+  TreeObject tree =
+      *store_->PublishTree(StageTree("bytes"), SampleTree(layout_, 1));
+  const std::string digest = std::exchange(tree.digest, "");
+  ASSERT_TRUE(store_->VerifyTree(tree, {}).ok());
+  EXPECT_EQ((*store_->FindTree(tree.key))->digest, digest);
+  EXPECT_EQ(
+      DecodeRecord<TreeObject>(*ReadFile(layout_.TreeRecord(tree.key)))->digest,
+      digest);
+}
+
 TEST_F(StoreTest, ATreeThatIsNoDirectoryIsNotFoundAndPutAnew) {
   TreeObject tree =
       *store_->PublishTree(StageTree("first"), SampleTree(layout_, 1));
