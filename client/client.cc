@@ -67,6 +67,8 @@ v1::TreeSelector Client::Selector(const RepoOptions& repo) const {
   selector.set_refresh(repo.refresh);
   selector.set_skip_validation(repo.skip_validation);
   selector.set_offline(IsOffline());
+  selector.set_commit(repo.commit);
+  if (repo.lock) selector.set_lock(*repo.lock);
   return selector;
 }
 
@@ -125,6 +127,7 @@ absl::StatusOr<v1::Checkpoint> Client::FetchStateDict(
   request.set_offline(IsOffline());
   request.set_reject_pages(fetch.reject_pages);
   request.set_unpack(fetch.unpack);
+  if (fetch.lock) request.set_lock(*fetch.lock);
   return Run(call, [&](const CallTarget& target) {
     return CallStream<v1::Checkpoint>(target, &v1::Hub::Stub::FetchStateDict,
                                       request, call.progress);

@@ -71,6 +71,11 @@ struct RepoOptions {
   bool refresh = false;
   // Accept a commit that no advertised ref names.
   bool skip_validation = false;
+  // Take this commit, 40 hex digits, whatever the ref; empty: what it means.
+  std::string commit = {};
+  // The text of a lock file (server/fetch/lock_file.h): only what it has is
+  // taken. Absent: no lock.
+  std::optional<std::string> lock = {};
 };
 
 struct LoadOptions {
@@ -91,6 +96,8 @@ struct CheckpointOptions {
   bool reject_pages = false;
   // Unpack a zip archive too.
   bool unpack = false;
+  // As in RepoOptions.
+  std::optional<std::string> lock = {};
 };
 
 // Calls wait for their answer. A call whose connection breaks, or whose daemon

@@ -24,6 +24,8 @@ constexpr char kRepo[] =
     "owner/name[:ref], host/owner/name[:ref] or an https URL; after -- where "
     "it begins with -";
 
+constexpr char kLockFile[] = "hubd.lock";
+
 constexpr char kRunUsage[] =
     "name the program after --: hubctl run -- PROGRAM [ARG...]";
 
@@ -32,6 +34,7 @@ struct Raw {
   std::string timeout;
   bool no_progress = false;
   bool no_check_hash = false;
+  bool locked = false;
   std::vector<std::string> entrypoint_arguments;
 };
 
@@ -60,16 +63,25 @@ CLI::App* AddCommand(CLI::App& parent, const std::string& name,
   return added;
 }
 
+void AddLockFlags(CLI::App& command, Arguments& arguments, Raw& raw) {
+  command.add_flag("--locked", raw.locked,
+                   "Take only what ./hubd.lock has, as hubctl lock wrote it");
+  command.add_option("--lock-file", arguments.lock_file,
+                     "The same with another file");
+}
+
 void AddRepoCommands(CLI::App& app, Arguments& arguments, Raw& raw) {
   CLI::App* list =
       AddCommand(app, "list", "List the entrypoints of a repo, in a sandbox",
                  arguments, Command::kList);
   list->add_option("REPO", arguments.repo, kRepo)->required();
+  AddLockFlags(*list, arguments, raw);
   CLI::App* help =
       AddCommand(app, "help", "Show the documentation of an entrypoint",
                  arguments, Command::kHelp);
   help->add_option("REPO", arguments.repo, kRepo)->required();
   help->add_option("ENTRYPOINT", arguments.entrypoint, "Its name")->required();
+  AddLockFlags(*help, arguments, raw);
   CLI::App* load = AddCommand(app, "load",
                               "Make a repo's tree present; print its path and "
                               "commit; run nothing",
@@ -78,6 +90,7 @@ void AddRepoCommands(CLI::App& app, Arguments& arguments, Raw& raw) {
   load->add_option("ENTRYPOINT", arguments.entrypoint,
                    "What a program is about to call there");
   load->add_option("ARG", raw.entrypoint_arguments, "What it will be given");
+  AddLockFlags(*load, arguments, raw);
 }
 
 void AddFetch(CLI::App& app, Arguments& arguments, Raw& raw) {
@@ -95,6 +108,21 @@ void AddFetch(CLI::App& app, Arguments& arguments, Raw& raw) {
                   "Take an HTML page or an empty body too");
   fetch->add_flag("--no-check-hash", raw.no_check_hash,
                   "Do not hold the bytes against a -HEX. in the name");
+  AddLockFlags(*fetch, arguments, raw);
+}
+
+void AddLock(CLI::App& app, Arguments& arguments) {
+  CLI::App* lock =
+      AddCommand(app, "lock",
+                 "Write which commits and bytes hubd.lock allows, as the "
+                 "origins have them "
+                 "by now; without names, bring all of it up to date",
+                 arguments, Command::kLock);
+  lock->add_option("REPO|URL", arguments.things,
+                   "owner/name[:ref], host/owner/name[:ref], or a checkpoint's "
+                   "URL");
+  lock->add_option("--file", arguments.lock_file,
+                   "The file to write; hubd.lock where left out");
 }
 
 void AddDaemonCommands(CLI::App& app, Arguments& arguments) {
@@ -157,6 +185,10 @@ absl::Status SetTimeout(const std::string& text, Arguments& arguments) {
 absl::Status Complete(const Raw& raw, Arguments& arguments) {
   arguments.progress = !raw.no_progress;
   arguments.check_hash = !raw.no_check_hash;
+  const bool needs_file = raw.locked || arguments.command == Command::kLock;
+  if (needs_file && arguments.lock_file.empty()) {
+    arguments.lock_file = kLockFile;
+  }
   HUBD_RETURN_IF_ERROR(SetTimeout(raw.timeout, arguments));
   if (arguments.sha256.empty()) return absl::OkStatus();
   arguments.sha256 = absl::AsciiStrToLower(arguments.sha256);
@@ -208,6 +240,7 @@ std::variant<Arguments, EarlyExit> Parse(int argc, const char* const* argv) {
   AddCommonFlags(app, arguments, raw);
   AddRepoCommands(app, arguments, raw);
   AddFetch(app, arguments, raw);
+  AddLock(app, arguments);
   AddDaemonCommands(app, arguments);
   AddTrustCommands(app, arguments);
   AddRun(app, arguments);

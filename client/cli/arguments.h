@@ -17,6 +17,7 @@ enum class Command {
   kHelp,
   kLoad,
   kFetch,
+  kLock,
   kGetDir,
   kStatus,
   kWhoami,
@@ -48,6 +49,12 @@ struct Arguments {
   // Of list, help, load, trust and cache verify.
   std::string repo = {};
   std::string entrypoint = {};
+
+  // Of list, help, load and fetch: only what this file has; empty: no lock. Of
+  // lock: the file to write.
+  std::string lock_file = {};
+  // Of lock: repos and URLs.
+  std::vector<std::string> things = {};
 
   // Of fetch.
   std::string url = {};

@@ -37,6 +37,7 @@ struct Leased {
 
 absl::StatusOr<Leased> Fetch(Session& session) {
   CheckpointOptions options = OptionsFrom(session.arguments());
+  HUBD_ASSIGN_OR_RETURN(options.lock, session.Lock());
   for (int left = kLeaseTries;; --left) {
     HUBD_ASSIGN_OR_RETURN(v1::Checkpoint checkpoint,
                           session.WithProgress([&](const CallOptions& call) {

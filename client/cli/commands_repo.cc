@@ -39,6 +39,14 @@ void TellOfRun(const Session& session, bool cached) {
                         : "Its hubconf.py was run in a sandbox.");
 }
 
+// What is asked for, under the lock that is to be heeded.
+absl::StatusOr<RepoOptions> OptionsFrom(const Session& session) {
+  RepoOptions options;
+  options.repo = session.arguments().repo;
+  HUBD_ASSIGN_OR_RETURN(options.lock, session.Lock());
+  return options;
+}
+
 // Takes out what the hubconf.py keeps for itself, as torch.hub's list does.
 void DropHelpers(v1::ListResult& result) {
   auto* entrypoints = result.mutable_entrypoints();
@@ -53,10 +61,11 @@ void DropHelpers(v1::ListResult& result) {
 }  // namespace
 
 absl::Status RunList(Session& session) {
-  HUBD_ASSIGN_OR_RETURN(
-      v1::ListResult result, session.WithProgress([&](const CallOptions& call) {
-        return session.client().List({.repo = session.arguments().repo}, call);
-      }));
+  HUBD_ASSIGN_OR_RETURN(const RepoOptions repo, OptionsFrom(session));
+  HUBD_ASSIGN_OR_RETURN(v1::ListResult result,
+                        session.WithProgress([&](const CallOptions& call) {
+                          return session.client().List(repo, call);
+                        }));
   DropHelpers(result);
   session.PrintForeign(result.tree().repo(), result.output());
   if (session.arguments().json) {
@@ -76,11 +85,10 @@ absl::Status RunList(Session& session) {
 
 absl::Status RunHelp(Session& session) {
   const std::string& entrypoint = session.arguments().entrypoint;
+  HUBD_ASSIGN_OR_RETURN(const RepoOptions repo, OptionsFrom(session));
   HUBD_ASSIGN_OR_RETURN(const v1::HelpResult result,
                         session.WithProgress([&](const CallOptions& call) {
-                          return session.client().Help(
-                              {.repo = session.arguments().repo}, entrypoint,
-                              call);
+                          return session.client().Help(repo, entrypoint, call);
                         }));
   session.PrintForeign(result.tree().repo(), result.output());
   if (session.arguments().json) {
@@ -103,10 +111,10 @@ absl::Status RunHelp(Session& session) {
 }
 
 absl::Status RunLoad(Session& session) {
+  HUBD_ASSIGN_OR_RETURN(const RepoOptions repo, OptionsFrom(session));
   HUBD_ASSIGN_OR_RETURN(const v1::LoadResult result,
                         session.WithProgress([&](const CallOptions& call) {
-                          return session.client().Load(
-                              {.repo = session.arguments().repo}, {}, call);
+                          return session.client().Load(repo, {}, call);
                         }));
   const v1::Tree& tree = result.tree();
   if (session.arguments().json) {

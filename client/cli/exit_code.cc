@@ -12,6 +12,7 @@ ExitCode ByReason(Reason reason) {
     case Reason::kInvalidRepo:
     case Reason::kInvalidUrl:
     case Reason::kBadEntrypointArgs:
+    case Reason::kInvalidLock:
       return kExitUsage;
     case Reason::kDraining:
       return kExitUnreachable;
@@ -19,6 +20,7 @@ ExitCode ByReason(Reason reason) {
     case Reason::kUpstreamForbidden:
     case Reason::kUrlNotAllowed:
     case Reason::kNotYours:
+    case Reason::kNotLocked:
       return kExitRefused;
     case Reason::kRepoNotFound:
     case Reason::kRefNotFound:

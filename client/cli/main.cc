@@ -13,6 +13,7 @@
 #include "client/cli/arguments.h"
 #include "client/cli/commands_daemon.h"
 #include "client/cli/commands_fetch.h"
+#include "client/cli/commands_lock.h"
 #include "client/cli/commands_repo.h"
 #include "client/cli/commands_trust.h"
 #include "client/cli/exit_code.h"
@@ -36,6 +37,8 @@ absl::Status RunPlain(Session& session) {
       return RunLoad(session);
     case Command::kFetch:
       return RunFetch(session);
+    case Command::kLock:
+      return RunLock(session);
     case Command::kGetDir:
       return RunGetDir(session);
     case Command::kStatus:

@@ -9,6 +9,7 @@
 #include "client/cli/json.h"
 #include "client/cli/terminal.h"
 #include "client/environment.h"
+#include "server/base/fs.h"
 #include "server/base/status.h"
 #include "server/base/text.h"
 
@@ -50,6 +51,18 @@ CallOptions Session::Call() const {
   call.timeout = limit_.Left();
   call.cancel = limit_.cancel();
   return call;
+}
+
+absl::StatusOr<std::optional<std::string>> Session::Lock() const {
+  const std::string& file = arguments_.lock_file;
+  if (file.empty()) return std::nullopt;
+  absl::StatusOr<std::string> text = ReadFile(file);
+  if (text.ok()) return *std::move(text);
+  return ReasonError(
+      Reason::kInvalidLock,
+      absl::StrCat("cannot read the lock file: ", text.status().message(),
+                   "; hubctl lock writes one, --lock-file names another"),
+      {{"path", file}});
 }
 
 bool Session::ShowsProgress() const {

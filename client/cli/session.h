@@ -5,10 +5,12 @@
 
 #include <google/protobuf/repeated_field.h>
 
+#include <optional>
 #include <stop_token>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "client/call_limit.h"
 #include "client/cli/arguments.h"
@@ -29,6 +31,10 @@ class Session {
 
   // For a call within the command's time.
   CallOptions Call() const;
+
+  // The text of the lock file that the command shall heed; nullopt: none.
+  // INVALID_LOCK where there is no such file.
+  absl::StatusOr<std::optional<std::string>> Lock() const;
 
   // Makes a call with a progress bar, which is gone when this returns.
   template <class Make>

@@ -174,6 +174,7 @@ class Client:
             offline=_offline(offline),
             reject_pages=reject_pages,
             unpack=unpack,
+            lock=_options.lock(),
         )
         for _ in range(_LEASE_TRIES):
             result = self._stream(
@@ -385,6 +386,8 @@ def _selector(
         refresh=_refresh(refresh),
         skip_validation=skip_validation,
         offline=_offline(offline),
+        commit=_options.commit(repo),
+        lock=_options.lock(),
     )
 
 

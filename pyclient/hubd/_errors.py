@@ -4,7 +4,7 @@
     ├── InvalidArgument        a malformed repo, URL or request (a ValueError)
     ├── NotFound               no such repo, ref, entrypoint or checkpoint
     ├── NotTrusted             the repo's code may not run outside a sandbox
-    ├── Refused                policy or another caller's property forbids it
+    ├── Refused                policy, a lock or another's property forbids it
     ├── OfflineMiss            not in the cache, and the network is off
     ├── UpstreamError          the origin did not answer, or said no
     │   ├── UpstreamForbidden  it wants (other) credentials
@@ -111,7 +111,7 @@ class NotTrusted(HubdError):
 
 
 class Refused(HubdError):
-    """Policy forbids it, or it is not the caller's."""
+    """Policy or a lock forbids it, or it is not the caller's."""
 
     code = "PERMISSION_DENIED"
 
@@ -178,6 +178,7 @@ _BY_REASON: Dict[str, Type[HubdError]] = {
     "INVALID_REPO": InvalidArgument,
     "INVALID_URL": InvalidArgument,
     "BAD_ENTRYPOINT_ARGS": InvalidArgument,
+    "INVALID_LOCK": InvalidArgument,
     "REPO_NOT_FOUND": NotFound,
     "REF_NOT_FOUND": NotFound,
     "ENTRYPOINT_NOT_FOUND": NotFound,
@@ -197,6 +198,7 @@ _BY_REASON: Dict[str, Type[HubdError]] = {
     "RATE_LIMITED": RateLimited,
     "URL_NOT_ALLOWED": Refused,
     "NOT_YOURS": Refused,
+    "NOT_LOCKED": Refused,
     "DISK_FULL": ResourceExhausted,
     "QUOTA_EXCEEDED": ResourceExhausted,
     "DIGEST_MISMATCH": IntegrityError,

@@ -204,7 +204,7 @@ class FrontEnd:
 
     def hubconf_of(self, place: Place) -> ModuleType:
         """A repo's hubconf.py, imported into this process."""
-        with self._replacement.active():
+        with self._replacement.active(), _options.of_hub_code():
             return _imports.hubconf_of(place.run)
 
     def documented_entry(self, module: ModuleType, model: str) -> Callable[..., Any]:
@@ -243,7 +243,7 @@ class FrontEnd:
         if _view.is_ours(directory):
             hubconf = os.path.join(directory, _imports.MODULE_HUBCONF)
             _imports.adopt_tree(os.path.dirname(os.readlink(hubconf)))
-        with self._replacement.active():
+        with self._replacement.active(), _options.of_hub_code():
             return _imports.call(directory, model, args, kwargs)
 
     def cache_or_reload(
@@ -315,8 +315,11 @@ class FrontEnd:
         return self._fetch(asked, verbose) if place is None else place
 
     def _cached_by_original(self, asked: Asked, verbose: bool) -> Optional[Place]:
-        """A directory that the replaced hub downloaded, as it is."""
-        if asked.force_reload:
+        """A directory that the replaced hub downloaded, as it is.
+
+        Nobody knows of which commit it is.
+        """
+        if asked.force_reload or _options.decided(asked.spec):
             return None
         for name in asked.directories():
             directory = os.path.join(asked.hub_dir, name)

@@ -15,7 +15,16 @@ from types import ModuleType
 from typing import Any, Callable, Dict, Optional, Tuple
 from urllib.parse import urlparse
 
-from hubd import _asked, _copy, _hub, _imports, _mge_errors, _view, _weights
+from hubd import (
+    _asked,
+    _copy,
+    _hub,
+    _imports,
+    _mge_errors,
+    _options,
+    _view,
+    _weights,
+)
 from hubd._errors import HubdError
 
 PROTOCOLS = ("HTTPS", "SSH")
@@ -129,7 +138,9 @@ class FrontEnd(_hub.FrontEnd):
     ) -> Any:
         """Calls an entrypoint, with the repo's directory off sys.path again."""
         place = self._get(asked, False)
-        with self._replacement.active(), _imports.running(place.run):
+        with self._replacement.active(), _options.of_hub_code(), _imports.running(
+            place.run
+        ):
             module = _imports.hubconf_of(place.run)
             function = self.documented_entry(module, entry)
             _imports.check_dependencies(module)
@@ -169,7 +180,7 @@ class FrontEnd(_hub.FrontEnd):
     def write(self, url: str, dst: str) -> str:
         """Writes what a URL has to the user's file `dst`; its MD5."""
         path = os.path.expanduser(dst)
-        if _is_http(url):
+        if _is_http(url) or _options.lock() is not None:
             self.download(url, path, None, True)
         else:
             _copy_with_megfile(url, path)

@@ -10,11 +10,16 @@ import contextlib
 import contextvars
 import os
 import re
-from typing import Iterator, NamedTuple, Optional, Union
+from typing import Iterator, Mapping, NamedTuple, Optional, Tuple, Union
 
 from hubd._errors import InvalidArgument
 
 Timeout = Union[float, str]
+Commit = Union[str, Mapping[str, str]]
+Locked = Union[bool, str, "os.PathLike[str]"]
+
+# What locked=True means.
+LOCK_FILE = "hubd.lock"
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -25,6 +30,9 @@ class Options(NamedTuple):
     offline: Optional[bool] = None
     timeout: Optional[float] = None
     refresh: Optional[bool] = None
+    commit: Optional[Commit] = None
+    # The lock file's text; None: no lock.
+    lock: Optional[str] = None
 
 
 _current: contextvars.ContextVar[Options] = contextvars.ContextVar(
@@ -38,12 +46,21 @@ def options(
     offline: Optional[bool] = None,
     timeout: Optional[Timeout] = None,
     refresh: Optional[bool] = None,
+    commit: Optional[Commit] = None,
+    locked: Optional[Locked] = None,
 ) -> Iterator[None]:
     """Changes what the calls inside the block do.
 
     offline: True answers from the cache only; False heeds no HUBD_OFFLINE.
     timeout: for each call as a whole, in seconds, or "500ms", "30s", "5m".
     refresh: ask the origin whether what is cached is still what it has.
+    commit: the commit (40 hex digits) that calls take whatever ref they name.
+        A string holds for the calls of the block itself, not for those that hub
+        code makes in turn; {"owner/name": commit, ...} holds for these too, and
+        leaves other repos alone.
+    locked: take only what a lock file has, which `hubctl lock` writes: True means
+        ./hubd.lock, a string or path another file, False ends it. The file is
+        read when the block begins; it holds for what hub code asks for, too.
 
     What is left out stays as the enclosing block, or the environment, has it.
     A thread that is started inside begins without these options.
@@ -55,11 +72,43 @@ def options(
         chosen = chosen._replace(timeout=seconds(timeout))
     if refresh is not None:
         chosen = chosen._replace(refresh=refresh)
+    if commit is not None:
+        chosen = chosen._replace(commit=commit)
+    if locked is not None:
+        chosen = chosen._replace(lock=_read_lock(locked))
     token = _current.set(chosen)
     try:
         yield
     finally:
         _current.reset(token)
+
+
+@contextlib.contextmanager
+def of_hub_code() -> Iterator[None]:
+    """Inside, hub code makes calls: a commit given as a string is not theirs."""
+    chosen = _current.get()
+    if isinstance(chosen.commit, str):
+        chosen = chosen._replace(commit=None)
+    token = _current.set(chosen)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def _read_lock(locked: Locked) -> Optional[str]:
+    if locked is False:
+        return None
+    path = LOCK_FILE if locked is True else os.fspath(locked)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidArgument(
+            f"cannot read the lock file {path}: {error}; hubctl lock writes one",
+            reason="INVALID_LOCK",
+            metadata={"path": path},
+        ) from error
 
 
 def seconds(value: Timeout) -> float:
@@ -95,6 +144,42 @@ def offline() -> bool:
 def refresh() -> bool:
     """Whether the origin shall be asked even on a hit."""
     return bool(_current.get().refresh)
+
+
+def lock() -> Optional[str]:
+    """The text of the lock file that calls are under."""
+    return _current.get().lock
+
+
+def commit(repo: str) -> str:
+    """The commit that was chosen for "[host/]owner/name[:ref]"; empty: none."""
+    chosen = _current.get().commit
+    if chosen is None or isinstance(chosen, str):
+        return chosen or ""
+    parts = _repo_parts(repo)
+    for name, value in chosen.items():
+        if _repo_parts(name) == parts:
+            return value
+    return ""
+
+
+def decided(repo: str) -> bool:
+    """Whether a lock or a chosen commit says what a repo must be."""
+    return lock() is not None or bool(commit(repo))
+
+
+def _repo_parts(repo: str) -> Tuple[str, ...]:
+    """Host, owner and name; the host is github.com where none is named."""
+    path = re.sub(r"^https://", "", repo)
+    # A ref follows the colon behind the name; a host's port comes before it.
+    start = path.find("/") + 1
+    end = path.find(":", start)
+    parts = (path if end < 0 else path[:end]).split("/")
+    if len(parts) == 2:
+        parts.insert(0, "github.com")
+    parts[0] = parts[0].lower()
+    parts[-1] = re.sub(r"\.git$", "", parts[-1])
+    return tuple(parts)
 
 
 def timeout(default: Optional[float]) -> Optional[float]:

@@ -194,10 +194,12 @@ def of_checkpoint(
     """What the originals raise where a checkpoint cannot be had."""
     if error.reason == "DIGEST_MISMATCH":
         actual = error.metadata.get("actual", "")
+        # Without a prefix it is a lock that expects one.
+        expected = hash_prefix or error.metadata.get("expected", "")
         return _made(
             BadHash,
             error,
-            f'invalid hash value (expected "{hash_prefix}", got "{actual}")',
+            f'invalid hash value (expected "{expected}", got "{actual}")',
         )
     return _of_origin(error, url)
 

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlparse
 
-from hubd import _copy, _view, _warn
+from hubd import _copy, _options, _view, _warn
 from hubd._errors import HubdError, OfflineMiss
 from hubd._profile import Profile
 from hubd._progress import Bar
@@ -93,7 +93,12 @@ class Weights:
         the work on a miss, as in the originals.
         """
         path = os.path.join(directory, name)
-        if os.path.exists(path) and not _view.is_checkpoint_link(path):
+        own = os.path.exists(path) and not _view.is_checkpoint_link(path)
+        if _options.lock() is not None:
+            # Of a file that the user put there, nobody knows which one it is.
+            shown = None if own else path
+            return self._from_store(url, shown, hash_prefix, progress)
+        if own:
             return self._unzip_in_place(path, directory)
         if replaced_download is not None:
             if not os.path.exists(path):
@@ -105,6 +110,12 @@ class Weights:
             with _copy.replacing(path) as file:
                 _copy.read_url(url, file, hash_prefix, self._profile.user_agent)
             return self._unzip_in_place(path, directory)
+        return self._from_store(url, path, hash_prefix, progress)
+
+    def _from_store(
+        self, url: str, path: Optional[str], hash_prefix: Optional[str], progress: bool
+    ) -> StateDictFile:
+        """What the daemon has, shown at `path`; None: nowhere."""
         found = self._fetch(
             url,
             path,
@@ -112,7 +123,8 @@ class Weights:
             progress,
             unpack=self._profile.unpacks == "every zip",
         )
-        _view.place_checkpoint(path, found.path, url)
+        if path is not None:
+            _view.place_checkpoint(path, found.path, url)
         return self._unzipped(url, found)
 
     def download(
@@ -121,7 +133,7 @@ class Weights:
         """Writes a file of the user's own, from what the origin has by now."""
         path = os.path.expanduser(os.fspath(dst))
         with _copy.replacing(path) as file:
-            if not _is_remote(url):
+            if not _is_remote(url) and _options.lock() is None:
                 _copy.read_url(url, file, hash_prefix, self._profile.user_agent)
                 return
             found = self._revalidated(url, hash_prefix, progress)

@@ -153,9 +153,11 @@ void CheckpointOperation::Decide(
     hit.cached = true;
     absl::Status accepted = accept_(hit);
     if (accepted.ok()) return Accept(hit);
-    // A page that someone else wanted may have become a checkpoint.
-    bool is_page = ReasonOf(accepted) != Reason::kDigestMismatch;
-    if (!is_page || request_.offline) return Finish(accepted);
+    // A page that someone else wanted may have become a checkpoint; bytes of
+    // before a lock was brought up to date are those of then.
+    const bool is_page = ReasonOf(accepted) != Reason::kDigestMismatch;
+    const bool may_change = is_page || request_.locked;
+    if (!may_change || request_.offline) return Finish(accepted);
     ask_ = true;
   }
   if (request_.offline) return Finish(OfflineMiss(request_.url));

@@ -5,6 +5,7 @@
 #include "server/fetch/checkpoint_operation.h"
 #include "server/fetch/tree_lookup.h"
 #include "server/fetch/tree_operation.h"
+#include "server/fetch/tree_pin.h"
 #include "server/fetch/verify_operation.h"
 
 namespace hubd {
@@ -14,8 +15,11 @@ std::optional<TreeResult> Fetcher::LookUp(const TreeRequest& request) const {
   if (!parts.policy.CheckUrl(request.spec.id.Url()).ok()) return std::nullopt;
   absl::StatusOr<KnownTree> known =
       LookUpTree(context_, request, parts.clock.Now());
-  if (!known.ok()) return std::nullopt;
-  return std::move(known->result);
+  if (!known.ok() || !known->result) return std::nullopt;
+  absl::StatusOr<TreeResult> held =
+      HoldAgainstPin(request, *std::move(known->result));
+  if (!held.ok()) return std::nullopt;
+  return *std::move(held);
 }
 
 std::optional<CheckpointResult> Fetcher::LookUp(
@@ -26,6 +30,12 @@ std::optional<CheckpointResult> Fetcher::LookUp(
 std::unique_ptr<FetchOperation> Fetcher::FetchTree(
     TreeRequest request, ProgressFn progress,
     std::function<void(absl::StatusOr<TreeResult>)> done) {
+  if (request.pin) {
+    done = [request, done = std::move(done)](absl::StatusOr<TreeResult> found) {
+      if (found.ok()) found = HoldAgainstPin(request, *std::move(found));
+      done(std::move(found));
+    };
+  }
   return TreeOperation::Begin(std::make_shared<TreeOperation>(
       context_, std::move(request), std::move(progress), std::move(done)));
 }

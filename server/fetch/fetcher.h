@@ -35,7 +35,8 @@ class Fetcher {
       const CheckpointRequest& request) const;
 
   // Errors: those of GitRemote::ListRefs and HttpTransport::Fetch,
-  // REF_NOT_FOUND, OFFLINE_MISS, BAD_ARCHIVE, DISK_FULL.
+  // REF_NOT_FOUND, OFFLINE_MISS, BAD_ARCHIVE, DISK_FULL; DIGEST_MISMATCH where
+  // the tree is not the pinned one.
   [[nodiscard]] std::unique_ptr<FetchOperation> FetchTree(
       TreeRequest request, ProgressFn progress,
       std::function<void(absl::StatusOr<TreeResult>)> done);

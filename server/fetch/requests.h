@@ -14,7 +14,17 @@
 
 namespace hubd {
 
+// Which tree a caller has decided on beforehand.
+struct TreePin {
+  // How the result calls its ref; never empty in a request.
+  std::string ref = {};
+  // What the tree must be; empty: whatever it is.
+  std::string route = {};
+  std::string digest = {};
+};
+
 struct TreeRequest {
+  // With a pin, its ref is the pinned commit.
   RepoSpec spec;
   DefaultRef default_ref = DefaultRef::kHead;
   // Ask the origin where the ref points even within the answer's time.
@@ -23,6 +33,7 @@ struct TreeRequest {
   bool skip_validation = false;
   // No network: from the store, else OFFLINE_MISS.
   bool offline = false;
+  std::optional<TreePin> pin = {};
 };
 
 struct TreeResult {
@@ -42,6 +53,9 @@ struct CheckpointRequest {
   std::string sha256_prefix;
   // Ask the origin whether the bytes changed.
   bool refresh = false;
+  // The digest is a lock's: where the store has other bytes, the origin is
+  // asked for these.
+  bool locked = false;
   bool offline = false;
   // Refuse an HTML page or an empty body.
   bool reject_pages = false;

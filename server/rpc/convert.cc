@@ -8,8 +8,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/digest.h"
+#include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/base/text.h"
+#include "server/fetch/lock_file.h"
+#include "server/fetch/tree_pin.h"
 
 namespace hubd {
 namespace {
@@ -66,6 +69,51 @@ absl::Status CheckPath(const std::string& path, absl::string_view what) {
       "hubconf.py says of itself"));
 }
 
+// Under a lock, what it says takes the place of what the ref means. `commit`:
+// which one the caller wants besides; may be empty.
+absl::Status HoldToLock(const std::string& text, const std::string& commit,
+                        TreeRequest& request) {
+  HUBD_ASSIGN_OR_RETURN(const LockFile lock, LockFile::Parse(text));
+  HUBD_ASSIGN_OR_RETURN(LockedRepo entry, lock.FindRepo(request.spec));
+  if (!commit.empty() && commit != entry.commit) {
+    const std::string repo = entry.repo.ToString();
+    return ReasonError(
+        Reason::kNotLocked,
+        absl::StrCat("the commit ", commit, " of ", repo,
+                     " is not in the lock file, which has ", entry.commit,
+                     ": hubctl lock ", repo, ":", commit, " adds it"),
+        {{"repo", repo}, {"ref", commit}, {"locked", entry.commit}});
+  }
+  PinTo(entry.commit,
+        {.ref = std::move(entry.ref),
+         .route = std::move(entry.route),
+         .digest = std::move(entry.digest)},
+        request);
+  return absl::OkStatus();
+}
+
+absl::Status HoldToLock(const std::string& text, CheckpointRequest& request) {
+  HUBD_ASSIGN_OR_RETURN(const LockFile lock, LockFile::Parse(text));
+  HUBD_ASSIGN_OR_RETURN(LockedCheckpoint entry,
+                        lock.FindCheckpoint(request.url));
+  if (!absl::StartsWith(entry.sha256, request.sha256_prefix)) {
+    const std::string url = RedactUrl(request.url);
+    return ReasonError(
+        Reason::kDigestMismatch,
+        absl::StrCat("the lock file has the sha256 ", entry.sha256, " for ",
+                     url, ", not ", request.sha256_prefix,
+                     "; check the expected value, or bring the lock file up to "
+                     "date with hubctl lock"),
+        {{"url", url},
+         {"expected", request.sha256_prefix},
+         {"actual", entry.sha256}});
+  }
+  request.sha256_prefix = std::move(entry.sha256);
+  request.locked = true;
+  request.refresh = false;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<TreeRequest> FromProto(const v1::TreeSelector& selector) {
@@ -76,6 +124,17 @@ absl::StatusOr<TreeRequest> FromProto(const v1::TreeSelector& selector) {
   request.refresh = selector.refresh();
   request.skip_validation = selector.skip_validation();
   request.offline = selector.offline();
+  const std::string& commit = selector.commit();
+  if (!commit.empty() && !IsCommit(commit)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("commit \"", absl::CHexEscape(commit),
+                     "\" is not 40 lower-case hex digits"));
+  }
+  if (selector.has_lock()) {
+    HUBD_RETURN_IF_ERROR(HoldToLock(selector.lock(), commit, request));
+  } else if (!commit.empty()) {
+    PinTo(commit, {}, request);
+  }
   return request;
 }
 
@@ -88,12 +147,16 @@ absl::StatusOr<CheckpointRequest> FromProto(
                      "\" is not 1 to 64 lower-case hex digits; send the start "
                      "of the file's SHA-256, or nothing for no check"));
   }
-  return CheckpointRequest{.url = request.url(),
-                           .sha256_prefix = prefix,
-                           .refresh = request.refresh(),
-                           .offline = request.offline(),
-                           .reject_pages = request.reject_pages(),
-                           .unpack = request.unpack()};
+  CheckpointRequest checkpoint{.url = request.url(),
+                               .sha256_prefix = prefix,
+                               .refresh = request.refresh(),
+                               .offline = request.offline(),
+                               .reject_pages = request.reject_pages(),
+                               .unpack = request.unpack()};
+  if (request.has_lock()) {
+    HUBD_RETURN_IF_ERROR(HoldToLock(request.lock(), checkpoint));
+  }
+  return checkpoint;
 }
 
 absl::StatusOr<VerifyRequest> FromProto(const v1::VerifyRequest& request) {

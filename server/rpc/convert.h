@@ -19,10 +19,12 @@
 
 namespace hubd {
 
-// INVALID_REPO; INVALID_ARGUMENT for a default ref of a later version.
+// INVALID_REPO; INVALID_ARGUMENT for a default ref of a later version, or a
+// commit that is none; INVALID_LOCK, NOT_LOCKED.
 absl::StatusOr<TreeRequest> FromProto(const v1::TreeSelector& selector);
 
-// INVALID_ARGUMENT for a sha256_prefix that is none.
+// INVALID_ARGUMENT for a sha256_prefix that is none; INVALID_LOCK, NOT_LOCKED;
+// DIGEST_MISMATCH where the lock has another digest than sha256_prefix says.
 absl::StatusOr<CheckpointRequest> FromProto(
     const v1::FetchStateDictRequest& request);
 

@@ -4,9 +4,11 @@ import os
 import shutil
 import sys
 
+import grpc
 import pytest
 
 import hubd
+from fake_daemon import Failure
 
 _FILES = {"hubconf.py": "def net(): return 1\n"}
 
@@ -83,6 +85,32 @@ def test_options_and_environment_reach_the_requests(daemon, monkeypatch):
     trees = [request.tree for request in daemon.named("Load")]
     assert [tree.offline for tree in trees] == [False, True, False, False]
     assert [tree.refresh for tree in trees] == [False, False, True, False]
+
+
+def test_lock_and_commit_reach_the_requests(daemon, tmp_path):
+    daemon.add_repo("own/repo", _FILES)
+    daemon.urls["https://h/f"] = b"bytes"
+    (tmp_path / "f").write_text("text")
+    client = hubd.Client()
+    with hubd.options(locked=tmp_path / "f", commit="a" * 40):
+        client.load("own/repo")
+        client.fetch_state_dict("https://h/f")
+    client.load("own/repo")
+    client.fetch_state_dict("https://h/f")
+    trees = [request.tree for request in daemon.named("Load")]
+    assert [(tree.lock, tree.commit) for tree in trees] == [
+        ("text", "a" * 40),
+        ("", ""),
+    ]
+    fetches = daemon.named("FetchStateDict")
+    assert [request.HasField("lock") for request in fetches] == [True, False]
+
+
+def test_what_is_not_locked_is_refused(daemon):
+    refusal = grpc.StatusCode.FAILED_PRECONDITION
+    daemon.fail("Load", Failure(refusal, "NOT_LOCKED", "not in the lock", {}))
+    with pytest.raises(hubd.Refused, match="not in the lock"):
+        hubd.Client().load("own/repo")
 
 
 def test_an_offline_miss_has_its_own_class(daemon):

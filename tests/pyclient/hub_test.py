@@ -265,6 +265,37 @@ def test_a_daemon_that_finds_a_repo_malformed_is_a_value_error(hub, daemon):
 # Errors of both worlds.
 
 
+@pytest.mark.parametrize("option", ["commit", "locked"])
+def test_under_a_lock_or_commit_what_the_original_left_is_no_hit(
+    hub, daemon, home, option
+):
+    directory = os.path.join(hub.get_dir(), "own_repo_main")
+    os.makedirs(directory)
+    with open(os.path.join(directory, "hubconf.py"), "w") as file:
+        file.write("def net(): return 'old'\n")
+    with open(home + "/lock", "w") as file:
+        file.write("text")
+    chosen = {"commit": "a" * 40} if option == "commit" else {"locked": home + "/lock"}
+    with hubd.options(**chosen):
+        assert _load(hub, "own/repo:main") != "old"
+    assert daemon.named("Load")[-1].tree.HasField("lock") == (option == "locked")
+
+
+def test_a_commit_that_the_user_chose_is_not_for_what_hub_code_loads(hub, daemon):
+    nested = f"""
+import hubd.{hub.__name__.rpartition(".")[2]} as hub
+
+def outer():
+    return hub.load("own/repo:main", "net", trust_repo=True)
+"""
+    daemon.add_repo("own/outer", {"hubconf.py": nested})
+    for commit in ("a" * 40, {"own/repo": "b" * 40}):
+        with hubd.options(commit=commit):
+            hub.load("own/outer:main", "outer", trust_repo=True)
+    commits = [request.tree.commit for request in daemon.named("Load")]
+    assert commits == ["a" * 40, "", "", "b" * 40]
+
+
 def test_an_unknown_ref_is_the_originals_value_error(hub):
     with pytest.raises(ValueError) as caught:
         _load(hub, "own/repo:4e2c216")

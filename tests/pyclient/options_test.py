@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 import hubd
@@ -48,3 +50,41 @@ def test_inner_options_keep_what_they_do_not_name():
         assert _options.offline()
         assert _options.timeout(None) == 3
     assert not _options.refresh()
+
+
+def test_a_commit_is_for_every_repo_or_for_those_that_are_named():
+    assert _options.commit("o/r") == ""
+    with hubd.options(commit="a" * 40):
+        assert _options.commit("o/r:main") == "a" * 40
+        with _options.of_hub_code():
+            assert _options.commit("o/r") == ""
+    chosen = {"o/r": "b" * 40, "git.example.org:8443/x/y": "c" * 40}
+    with hubd.options(commit=chosen), _options.of_hub_code():
+        for name in ("o/r", "o/r:feature/x", "https://github.com/o/r.git:main"):
+            assert _options.commit(name) == "b" * 40
+        assert _options.commit("git.example.org:8443/x/y:v1") == "c" * 40
+        assert _options.commit("gitlab.com/o/r") == ""
+        assert not _options.decided("o/other")
+
+
+def test_a_lock_is_read_when_the_block_begins_and_holds_for_hub_code(home):
+    lock = os.path.join(home, "some.lock")
+    with open(lock, "w") as file:
+        file.write("one")
+    with hubd.options(locked=lock):
+        os.unlink(lock)
+        with _options.of_hub_code():
+            assert _options.lock() == "one"
+        with hubd.options(offline=True):
+            assert _options.lock() == "one"
+        with hubd.options(locked=False):
+            assert _options.lock() is None
+    assert _options.lock() is None
+
+
+def test_a_lock_that_is_not_there_is_refused(home, monkeypatch):
+    monkeypatch.chdir(home)
+    with pytest.raises(hubd.InvalidArgument, match=r"hubd\.lock") as caught:
+        with hubd.options(locked=True):
+            pass
+    assert caught.value.reason == "INVALID_LOCK"

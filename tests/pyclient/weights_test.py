@@ -87,6 +87,47 @@ def test_a_real_file_is_a_hit_and_nobody_is_asked(hub, daemon, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.fixture
+def locked(home):
+    path = os.path.join(home, "hubd.lock")
+    with open(path, "w") as file:
+        file.write("text")
+    with hubd.options(locked=path):
+        yield
+
+
+def test_under_a_lock_a_real_file_is_no_hit_and_stays(hub, daemon, locked):
+    os.makedirs(os.path.dirname(_name(hub)))
+    with open(_name(hub), "wb") as file:
+        file.write(b"the user's")
+    file = _get(hub)
+    assert open(file.path, "rb").read() == b"one"
+    assert open(_name(hub), "rb").read() == b"the user's"
+    assert daemon.named("FetchStateDict")[0].lock == "text"
+
+
+def test_under_a_lock_the_daemon_is_asked_for_every_url(
+    hub, daemon, home, locked, monkeypatch
+):
+    monkeypatch.setattr(hub, "download_url_to_file", None)
+    _get(hub)
+    wrong = grpc.StatusCode.FAILED_PRECONDITION
+    for _ in range(2):
+        daemon.fail("FetchStateDict", Failure(wrong, "NOT_LOCKED", "not locked", {}))
+    with pytest.raises(hubd.Refused):
+        _get(hub, "file:///etc/hostname")
+    with pytest.raises(hubd.Refused):
+        hub._front_end.download("file:///etc/hostname", home + "/f", None, False)
+
+
+def test_a_locks_digest_is_in_the_originals_error(hub, daemon, locked):
+    found = {"expected": "a" * 64, "actual": "b" * 64}
+    loss = grpc.StatusCode.DATA_LOSS
+    daemon.fail("FetchStateDict", Failure(loss, "DIGEST_MISMATCH", "differs", found))
+    with pytest.raises(RuntimeError, match='expected "a{64}", got "b{64}"'):
+        _get(hub)
+
+
 def test_two_urls_with_one_name_each_get_their_own_bytes(hub):
     assert open(_get(hub).path, "rb").read() == b"one"
     with pytest.warns(UserWarning, match="stood for other bytes"):

@@ -54,20 +54,22 @@ class Entrypoint(_message.Message):
     def __init__(self, name: _Optional[str] = ..., summary: _Optional[str] = ...) -> None: ...
 
 class FetchStateDictRequest(_message.Message):
-    __slots__ = ["offline", "refresh", "reject_pages", "sha256_prefix", "unpack", "url"]
+    __slots__ = ["lock", "offline", "refresh", "reject_pages", "sha256_prefix", "unpack", "url"]
+    LOCK_FIELD_NUMBER: _ClassVar[int]
     OFFLINE_FIELD_NUMBER: _ClassVar[int]
     REFRESH_FIELD_NUMBER: _ClassVar[int]
     REJECT_PAGES_FIELD_NUMBER: _ClassVar[int]
     SHA256_PREFIX_FIELD_NUMBER: _ClassVar[int]
     UNPACK_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
+    lock: str
     offline: bool
     refresh: bool
     reject_pages: bool
     sha256_prefix: str
     unpack: bool
     url: str
-    def __init__(self, url: _Optional[str] = ..., sha256_prefix: _Optional[str] = ..., refresh: bool = ..., offline: bool = ..., reject_pages: bool = ..., unpack: bool = ...) -> None: ...
+    def __init__(self, url: _Optional[str] = ..., sha256_prefix: _Optional[str] = ..., refresh: bool = ..., offline: bool = ..., reject_pages: bool = ..., unpack: bool = ..., lock: _Optional[str] = ...) -> None: ...
 
 class FetchStateDictResponse(_message.Message):
     __slots__ = ["progress", "result"]
@@ -267,18 +269,22 @@ class Tree(_message.Message):
     def __init__(self, repo: _Optional[str] = ..., ref: _Optional[str] = ..., commit: _Optional[str] = ..., route: _Optional[str] = ..., path: _Optional[str] = ..., stale_for_seconds: _Optional[int] = ..., cached: bool = ..., size_bytes: _Optional[int] = ..., created_at: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ..., digest: _Optional[str] = ...) -> None: ...
 
 class TreeSelector(_message.Message):
-    __slots__ = ["default_ref", "offline", "refresh", "repo", "skip_validation"]
+    __slots__ = ["commit", "default_ref", "lock", "offline", "refresh", "repo", "skip_validation"]
+    COMMIT_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_REF_FIELD_NUMBER: _ClassVar[int]
+    LOCK_FIELD_NUMBER: _ClassVar[int]
     OFFLINE_FIELD_NUMBER: _ClassVar[int]
     REFRESH_FIELD_NUMBER: _ClassVar[int]
     REPO_FIELD_NUMBER: _ClassVar[int]
     SKIP_VALIDATION_FIELD_NUMBER: _ClassVar[int]
+    commit: str
     default_ref: DefaultRef
+    lock: str
     offline: bool
     refresh: bool
     repo: str
     skip_validation: bool
-    def __init__(self, repo: _Optional[str] = ..., default_ref: _Optional[_Union[DefaultRef, str]] = ..., refresh: bool = ..., skip_validation: bool = ..., offline: bool = ...) -> None: ...
+    def __init__(self, repo: _Optional[str] = ..., default_ref: _Optional[_Union[DefaultRef, str]] = ..., refresh: bool = ..., skip_validation: bool = ..., offline: bool = ..., commit: _Optional[str] = ..., lock: _Optional[str] = ...) -> None: ...
 
 class DefaultRef(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []

@@ -71,7 +71,8 @@ class HubServicer(object):
         Errors: INVALID_REPO, REPO_NOT_FOUND, REF_NOT_FOUND, HUBCONF_MISSING,
         OFFLINE_MISS, UPSTREAM_UNAVAILABLE, RATE_LIMITED, UPSTREAM_FORBIDDEN,
         BAD_ARCHIVE, DISK_FULL, ENTRYPOINT_FAILED, SANDBOX_VIOLATION,
-        SANDBOX_UNAVAILABLE, WORKER_TIME, WORKER_MEMORY, DRAINING.
+        SANDBOX_UNAVAILABLE, WORKER_TIME, WORKER_MEMORY, DRAINING; under a lock
+        INVALID_LOCK, NOT_LOCKED, DIGEST_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,7 +98,8 @@ class HubServicer(object):
         """Makes a checkpoint present, checked, and says where it is. Errors:
         INVALID_URL, URL_NOT_ALLOWED, CHECKPOINT_NOT_FOUND, DIGEST_MISMATCH,
         OFFLINE_MISS, UPSTREAM_UNAVAILABLE, RATE_LIMITED, UPSTREAM_FORBIDDEN,
-        BAD_ARCHIVE (unpack), DISK_FULL, DRAINING.
+        BAD_ARCHIVE (unpack), DISK_FULL, DRAINING; under a lock INVALID_LOCK,
+        NOT_LOCKED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

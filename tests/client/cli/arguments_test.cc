@@ -123,6 +123,19 @@ TEST(ArgumentsTest, FetchHasItsOwn) {
   EXPECT_FALSE(found.check_hash);
 }
 
+TEST(ArgumentsTest, ALockFileIsNamedOrTheUsualOne) {
+  EnvironmentScope scope;
+  EXPECT_EQ(Good({"load", "a/b"}).lock_file, "");
+  EXPECT_EQ(Good({"load", "a/b", "--locked"}).lock_file, "hubd.lock");
+  EXPECT_EQ(Good({"list", "a/b", "--lock-file", "f"}).lock_file, "f");
+  EXPECT_EQ(Good({"help", "a/b", "e", "--locked"}).lock_file, "hubd.lock");
+  EXPECT_EQ(Good({"fetch", "u", "--locked"}).lock_file, "hubd.lock");
+  EXPECT_EQ(Good({"lock"}).lock_file, "hubd.lock");
+  const Arguments named = Good({"lock", "a/b", "https://u", "--file", "f"});
+  EXPECT_EQ(named.things, (std::vector<std::string>{"a/b", "https://u"}));
+  EXPECT_EQ(named.lock_file, "f");
+}
+
 TEST(ArgumentsTest, ADashMayBeginARepoBehindTwoDashes) {
   EnvironmentScope scope;
   EXPECT_EQ(Good({"list", "--json", "--", "-a/b"}).repo, "-a/b");

@@ -145,6 +145,22 @@ TEST_F(CheckpointOperationTest, AHitWithAnotherHashIsNotDelivered) {
   EXPECT_EQ(http_.requests().size(), 1u);
 }
 
+TEST_F(CheckpointOperationTest, ALockedDigestThatTheStoreLacksIsAskedFor) {
+  http_.Serve(kUrl, "one");
+  ASSERT_TRUE(FetchCheckpoint(Request()).ok());
+  http_.Serve(kUrl, "two");
+  CheckpointRequest request = Request(Sha256Hex("two"));
+  request.locked = true;
+  request.offline = true;
+  EXPECT_EQ(ReasonOf(FetchCheckpoint(request).status()),
+            Reason::kDigestMismatch);
+  request.offline = false;
+  EXPECT_EQ(FetchCheckpoint(request)->checkpoint.sha256, Sha256Hex("two"));
+  request.sha256_prefix = Sha256Hex("three");
+  EXPECT_EQ(ReasonOf(FetchCheckpoint(request).status()),
+            Reason::kDigestMismatch);
+}
+
 TEST_F(CheckpointOperationTest, RefreshAsksByValidatorAndTakesNewBytes) {
   http_.Serve(kUrl, "one", {{"etag", "\"1\""}});
   auto first = FetchCheckpoint(Request());

@@ -4,6 +4,7 @@
 
 #include "gtest/gtest.h"
 #include "server/base/status.h"
+#include "server/fetch/tree_pin.h"
 #include "tests/server/fetch/fetch_fixture.h"
 
 namespace hubd {
@@ -109,6 +110,25 @@ TEST_F(FetcherTest, LookUpGivesATreeThatIsThereUnlessThePolicyForbidsIt) {
   EXPECT_EQ(fetcher_.LookUp(request)->ref, "main");
   request.spec.id.host = "bad host";
   EXPECT_FALSE(fetcher_.LookUp(request).has_value());
+}
+
+TEST_F(FetcherTest, APinnedTreeNeedsNoRefsAndIsHeldAgainstItsPin) {
+  const std::string commit(40, 'a');
+  http_.Serve(
+      "https://github.com/o/n/archive/" + commit + ".tar.gz",
+      Gzip(TarFolder("n-1/") + TarFile("n-1/hubconf.py", "") + TarEnd()));
+  TreeRequest request;
+  request.spec = {{"github.com", "o", "n"}, "main"};
+  PinTo(commit, {}, request);
+  absl::StatusOr<TreeResult> pinned = FetchTree(request);
+  ASSERT_TRUE(pinned.ok()) << pinned.status();
+  EXPECT_EQ(pinned->ref, "main");
+  EXPECT_EQ(pinned->tree.key.commit, commit);
+  EXPECT_EQ(fetcher_.LookUp(request)->ref, "main");
+  request.pin->digest = std::string(64, 'd');
+  EXPECT_FALSE(fetcher_.LookUp(request).has_value());
+  EXPECT_EQ(ReasonOf(FetchTree(request).status()), Reason::kDigestMismatch);
+  EXPECT_EQ(git_.calls(), 0);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/base/status.h"
+#include "server/fetch/lock_file.h"
 
 namespace hubd {
 namespace {
@@ -61,6 +62,69 @@ TEST(ConvertTest, ADamageKeepsWhatItSays) {
   EXPECT_EQ(proto.damages(0).name(), "odd \uFFFD");
   EXPECT_EQ(proto.damages(0).problem(), "why");
   EXPECT_TRUE(proto.damages(0).removed());
+}
+
+std::string SampleLock() {
+  LockFile lock;
+  lock.Put(LockedRepo{.repo = {"github.com", "o", "r"},
+                      .ref = "main",
+                      .commit = std::string(40, 'c'),
+                      .route = "archive",
+                      .digest = std::string(64, 'd')});
+  lock.Put(LockedCheckpoint{"https://h.org/x", std::string(64, 'a')});
+  return lock.Format();
+}
+
+TEST(ConvertTest, ACommitIsTakenWhateverTheRef) {
+  v1::TreeSelector selector;
+  selector.set_repo("o/r:main");
+  selector.set_commit(std::string(40, 'c'));
+  absl::StatusOr<TreeRequest> request = FromProto(selector);
+  ASSERT_TRUE(request.ok());
+  EXPECT_EQ(request->spec.ref, std::string(40, 'c'));
+  EXPECT_EQ(request->pin->ref, "main");
+  EXPECT_EQ(request->pin->digest, "");
+  selector.set_commit("main");
+  EXPECT_EQ(FromProto(selector).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ConvertTest, UnderALockARepoIsTheLockedCommit) {
+  v1::TreeSelector selector;
+  selector.set_repo("o/r");
+  selector.set_lock(SampleLock());
+  absl::StatusOr<TreeRequest> request = FromProto(selector);
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->spec.ref, std::string(40, 'c'));
+  EXPECT_EQ(request->pin->ref, "main");
+  EXPECT_EQ(request->pin->route, "archive");
+  EXPECT_EQ(request->pin->digest, std::string(64, 'd'));
+  selector.set_commit(std::string(40, 'c'));
+  EXPECT_TRUE(FromProto(selector).ok());
+  selector.set_commit(std::string(40, 'b'));
+  EXPECT_EQ(ReasonOf(FromProto(selector).status()), Reason::kNotLocked);
+  selector.set_repo("o/other");
+  EXPECT_EQ(ReasonOf(FromProto(selector).status()), Reason::kNotLocked);
+  selector.set_lock("");
+  EXPECT_EQ(ReasonOf(FromProto(selector).status()), Reason::kInvalidLock);
+}
+
+TEST(ConvertTest, UnderALockAUrlHasTheLockedDigest) {
+  v1::FetchStateDictRequest request;
+  request.set_url("https://h.org/x");
+  request.set_refresh(true);
+  request.set_lock(SampleLock());
+  EXPECT_EQ(FromProto(request)->sha256_prefix, std::string(64, 'a'));
+  EXPECT_TRUE(FromProto(request)->locked);
+  EXPECT_FALSE(FromProto(request)->refresh);
+  request.set_sha256_prefix("aaaa");
+  EXPECT_EQ(FromProto(request)->sha256_prefix, std::string(64, 'a'));
+  request.set_sha256_prefix("bbbb");
+  EXPECT_EQ(ReasonOf(FromProto(request).status()), Reason::kDigestMismatch);
+  request.set_url("https://h.org/y");
+  EXPECT_EQ(ReasonOf(FromProto(request).status()), Reason::kNotLocked);
+  request.set_lock("[");
+  EXPECT_EQ(ReasonOf(FromProto(request).status()), Reason::kInvalidLock);
 }
 
 TEST(ConvertTest, ADefaultRefOfALaterVersionIsRefused) {
