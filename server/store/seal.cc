@@ -61,6 +61,14 @@ absl::Status SealEntry(int parent, const char* name, const std::string& shown) {
 
 }  // namespace
 
+absl::Status SealFile(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.valid() && ::fchmod(fd.get(), 0444) == 0 && ::fsync(fd.get()) == 0) {
+    return absl::OkStatus();
+  }
+  return ErrnoError(errno, absl::StrCat("cannot sync ", path));
+}
+
 absl::Status SealBelow(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return ErrnoError(errno, absl::StrCat("cannot open ", path));

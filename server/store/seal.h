@@ -1,4 +1,4 @@
-// Makes a staged directory ready to be published.
+// Makes what is staged ready to be published.
 
 #ifndef HUBD_SERVER_STORE_SEAL_H_
 #define HUBD_SERVER_STORE_SEAL_H_
@@ -8,6 +8,9 @@
 #include "absl/status/status.h"
 
 namespace hubd {
+
+// Makes a file 0444 and writes it to the disk.
+absl::Status SealFile(const std::string& path);
 
 // Takes every write bit below `path`: files 0444, or 0555 where their owner may
 // run them, directories 0555; then writes all of it to the disk. The directory

@@ -50,16 +50,6 @@ bool Names(const std::string& path, int fd) {
          SameFile(named, held);
 }
 
-// At the start all of the root must be in order.
-absl::Status WithWayOutOfStart(const absl::Status& status,
-                               const Layout& layout) {
-  if (!absl::IsInternal(status)) return WithWayOut(status, layout);
-  return absl::InternalError(absl::StrCat(
-      "cannot open the root ", layout.root(), ": ", status.message(),
-      "; all below it must be uid ", ::geteuid(),
-      "'s to read and write: mend that or choose another root with --dir"));
-}
-
 absl::StatusOr<UniqueFd> OpenRoot(const std::string& root) {
   HUBD_RETURN_IF_ERROR(MakeDirectories(root, 0700));
   UniqueFd fd(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -174,14 +164,6 @@ absl::Status MakeParents(const std::string& top, const std::string& path) {
   HUBD_RETURN_IF_ERROR(MakeParents(top, parent));
   HUBD_RETURN_IF_ERROR(MakeDirectories(path, 0755));
   return SyncDirectory(parent);
-}
-
-absl::Status SealFile(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.valid() && ::fchmod(fd.get(), 0444) == 0 && ::fsync(fd.get()) == 0) {
-    return absl::OkStatus();
-  }
-  return ErrnoError(errno, absl::StrCat("cannot sync ", path));
 }
 
 // What is told of a stored object that is not what its digest says.

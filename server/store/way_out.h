@@ -1,4 +1,4 @@
-// What people can do about a full disk.
+// What people can do about a full disk, or a root that is not in order.
 
 #ifndef HUBD_SERVER_STORE_WAY_OUT_H_
 #define HUBD_SERVER_STORE_WAY_OUT_H_
@@ -11,6 +11,11 @@ namespace hubd {
 // A DISK_FULL with the way out added and the root as "path"; said once, however
 // often it is called. Any other status as it is.
 absl::Status WithWayOut(const absl::Status& status, const Layout& layout);
+
+// The same at the start, when all of the root must be in order: an INTERNAL
+// error names the root, too, and says whose it must be.
+absl::Status WithWayOutOfStart(const absl::Status& status,
+                               const Layout& layout);
 
 }  // namespace hubd
 

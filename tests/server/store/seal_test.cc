@@ -34,6 +34,13 @@ TEST(SealTest, LeavesNothingWritableAndKeepsWhatMayRun) {
   EXPECT_EQ(ModeOf(dir.Below("tree")), 0555u);
 }
 
+TEST(SealTest, AFileIsReadOnly) {
+  TempDir dir;
+  ASSERT_TRUE(WriteFileDurably(dir.Below("f"), "x", 0755).ok());
+  ASSERT_TRUE(SealFile(dir.Below("f")).ok());
+  EXPECT_EQ(ModeOf(dir.Below("f")), 0444u);
+}
+
 TEST(SealTest, FollowsNoLink) {
   TempDir dir;
   ASSERT_TRUE(MakeDirectories(dir.Below("tree"), 0700).ok());
@@ -52,6 +59,7 @@ TEST(SealTest, WhatIsNotThereFailsByName) {
   EXPECT_NE(SealBelow(dir.Below("x")).message().find(dir.Below("x")),
             absl::string_view::npos);
   EXPECT_FALSE(SealTop(dir.Below("x")).ok());
+  EXPECT_FALSE(SealFile(dir.Below("x")).ok());
 }
 
 }  // namespace

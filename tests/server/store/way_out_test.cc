@@ -21,6 +21,16 @@ TEST(WayOutTest, AFullDiskIsToldWithTheRootOnce) {
   EXPECT_EQ(WithWayOut(told, layout), told);
 }
 
+TEST(WayOutTest, AtTheStartAnErrorOfTheDiskNamesTheRootAndItsOwner) {
+  const Layout layout("/the/root");
+  const absl::Status told = WithWayOutOfStart(ErrnoError(EIO, "x"), layout);
+  EXPECT_NE(told.message().find("the root /the/root: x"),
+            absl::string_view::npos);
+  EXPECT_NE(told.message().find("must be uid "), absl::string_view::npos);
+  const absl::Status held = absl::FailedPreconditionError("held");
+  EXPECT_EQ(WithWayOutOfStart(held, layout), held);
+}
+
 TEST(WayOutTest, AnyOtherStatusStays) {
   const absl::Status other = ErrnoError(EIO, "x");
   EXPECT_EQ(WithWayOut(other, Layout("/r")), other);
