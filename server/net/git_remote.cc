@@ -14,21 +14,12 @@
 #include "absl/strings/strip.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
+#include "server/net/git_response.h"
 
 namespace hubd {
 namespace {
 
-constexpr char kService[] = "/info/refs?service=git-upload-pack";
-constexpr char kMediaType[] = "application/x-git-upload-pack-advertisement";
 constexpr char kPeeled[] = "^{}";
-
-absl::Status Unavailable(absl::string_view url, absl::string_view cause,
-                         absl::string_view why) {
-  const std::string shown = RedactUrl(url);
-  return ReasonError(Reason::kUpstreamUnavailable,
-                     absl::StrCat("cannot read the refs of ", shown, ": ", why),
-                     {{"url", shown}, {"cause", std::string(cause)}});
-}
 
 // Keeps the body of an advertisement. Refuses everything else at its headers.
 class AdvertisementBody final : public HttpHandler {
@@ -48,37 +39,12 @@ class AdvertisementBody final : public HttpHandler {
 };
 
 absl::Status AdvertisementBody::OnResponse(const HttpResponse& response) {
-  // As GitHub answers for what is not there and for what is private.
-  const int status = response.status;
-  if (status == 401 || status == 404 || status == 410) {
-    const std::string shown = RedactUrl(repo_url_);
-    return ReasonError(
-        Reason::kRepoNotFound,
-        absl::StrCat(shown, " does not exist, or is private (HTTP ", status,
-                     "); check the name"),
-        {{"url", shown}, {"http_status", absl::StrCat(status)}});
-  }
-  if (response.status != 200) {
-    return ErrorOfResponse(response, repo_url_, Reason::kRepoNotFound);
-  }
-  auto type = response.headers.find("content-type");
-  const std::string media_type =
-      type == response.headers.end() ? "" : type->second;
-  if (!absl::StartsWith(media_type, kMediaType)) {
-    return Unavailable(
-        repo_url_, "protocol",
-        absl::StrCat("no git repository answers there, but ",
-                     media_type.empty() ? "something without a type"
-                                        : absl::StrCat("a page of type ",
-                                                       LogQuote(media_type)),
-                     "; check the name"));
-  }
-  return absl::OkStatus();
+  return CheckGitResponse(response, repo_url_, kGitAdvertisementType);
 }
 
 absl::Status AdvertisementBody::OnBody(absl::string_view bytes) {
   if (static_cast<int64_t>(bytes_.size() + bytes.size()) > max_bytes_) {
-    return Unavailable(
+    return GitUnavailable(
         repo_url_, "protocol",
         absl::StrCat("its list of refs is over ", max_bytes_, " bytes"));
   }
@@ -190,8 +156,10 @@ Advertisement ToAdvertisement(const git_remote_head* const* heads,
 HttpRequest MakeRequest(const std::string& url,
                         const GitRemoteOptions& options) {
   HttpRequest request;
-  request.url = absl::StrCat(absl::StripSuffix(url, "/"), kService);
-  request.headers = {absl::StrCat("Accept: ", kMediaType), "Pragma: no-cache"};
+  request.url =
+      absl::StrCat(absl::StripSuffix(url, "/"), kGitAdvertisementPath);
+  request.headers = {absl::StrCat("Accept: ", kGitAdvertisementType),
+                     "Pragma: no-cache"};
   request.timeout = options.timeout;
   request.connect_timeout = options.connect_timeout;
   request.answer_timeout = options.connect_timeout;
@@ -239,9 +207,9 @@ absl::StatusOr<Advertisement> Libgit2Remote::ListRefs(const std::string& url,
                                       nullptr, nullptr);
   HUBD_RETURN_IF_ERROR(session.status);
   if (code != 0 || git_remote_ls(&heads, &count, made) != 0) {
-    return Unavailable(url, "protocol",
-                       absl::StrCat("what it answers is no list of refs (",
-                                    LastGitError(), ")"));
+    return GitUnavailable(url, "protocol",
+                          absl::StrCat("what it answers is no list of refs (",
+                                       LastGitError(), ")"));
   }
   return ToAdvertisement(heads, count);
 }

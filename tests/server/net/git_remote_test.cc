@@ -9,8 +9,8 @@
 #include "gtest/gtest.h"
 #include "server/base/status.h"
 #include "server/net/curl_transport.h"
+#include "tests/server/net/git_repository.h"
 #include "tests/server/net/test_server.h"
-#include "tests/testing/child_process.h"
 
 namespace hubd {
 namespace {
@@ -18,37 +18,11 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// What `git ARGUMENTS` prints in its first line, with fixed names and times.
-std::string Git(std::vector<std::string> arguments) {
-  std::vector<std::string> argv = {"git",
-                                   "-c",
-                                   "user.name=t",
-                                   "-c",
-                                   "user.email=t@example.com",
-                                   "-c",
-                                   "init.defaultBranch=main"};
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  auto child = ChildProcess::Spawn(argv);
-  HUBD_CHECK(child.ok());
-  std::string line = (*child)->ReadLine().value_or("");
-  HUBD_CHECK((*child)->Wait() == 0);
-  return line;
-}
-
 class GitRemoteTest : public testing::Test {
  protected:
-  GitRemoteTest() { Git({"init", "-q", "--bare", Repo("o/r")}); }
-
-  std::string Repo(const std::string& name) { return root_ + "/" + name; }
-
-  // Adds a commit without files to `branch`; its id.
+  // Adds a commit to `branch`; its id.
   std::string Commit(const std::string& branch) {
-    const std::string tree = Git(
-        {"-C", Repo("o/r"), "hash-object", "-w", "-t", "tree", "/dev/null"});
-    const std::string commit =
-        Git({"-C", Repo("o/r"), "commit-tree", tree, "-m", "on " + branch});
-    Git({"-C", Repo("o/r"), "update-ref", "refs/heads/" + branch, commit});
-    return commit;
+    return repository_.Commit(branch, "file", "on " + branch);
   }
 
   absl::StatusOr<Advertisement> ListRefs(const std::string& path,
@@ -58,6 +32,7 @@ class GitRemoteTest : public testing::Test {
   }
 
   const std::string root_ = MakeTempDirectory();
+  const GitRepository repository_{root_, "o/r"};
   TestServer server_{{"--git", root_}};
   std::unique_ptr<HttpTransport> http_ =
       CreateCurlTransport({}, MakePolicy()).value();
@@ -66,10 +41,10 @@ class GitRemoteTest : public testing::Test {
 TEST_F(GitRemoteTest, ListsBranchesPeeledTagsAndHead) {
   const std::string main = Commit("main");
   const std::string other = Commit("a/other");
-  Git({"-C", Repo("o/r"), "tag", "light", main});
-  Git({"-C", Repo("o/r"), "tag", "-a", "-m", "x", "annotated", other});
-  Git({"-C", Repo("o/r"), "update-ref", "refs/pull/1/head", main});
-  Git({"-C", Repo("o/r"), "symbolic-ref", "HEAD", "refs/heads/a/other"});
+  repository_.Git({"tag", "light", main});
+  repository_.Git({"tag", "-a", "-m", "x", "annotated", other});
+  repository_.Git({"update-ref", "refs/pull/1/head", main});
+  repository_.Git({"symbolic-ref", "HEAD", "refs/heads/a/other"});
   absl::StatusOr<Advertisement> got = ListRefs("/git/o/r");
   ASSERT_EQ(got.status(), absl::OkStatus());
   EXPECT_EQ(got->head, "refs/heads/a/other");

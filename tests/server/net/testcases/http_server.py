@@ -22,6 +22,7 @@ Prints its port on loopback, serves until its standard input ends.
     /html                a page
     /page                a page that says it is a git advertisement
     /git/...             git http-backend over DIRECTORY
+    /old-git/...         the same, of protocol version 0 only
     /moved/...           301 to /git/...
     /status/NNN          that status; ?NAME=VALUE become headers
 An absolute URL, as a proxy gets it, is answered by its path.
@@ -160,21 +161,33 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def on_moved(self):
         self.answer(b"", 301, [("Location", "/git" + self.path[len("/moved") :])])
 
+    def on_old_git(self):
+        del self.headers["Git-Protocol"]
+        self.on_git()
+
     def on_git(self):
         environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "GIT_PROJECT_ROOT": GIT_DIRECTORY,
             "GIT_HTTP_EXPORT_ALL": "1",
-            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_COUNT": "2",
             "GIT_CONFIG_KEY_0": "safe.directory",
             "GIT_CONFIG_VALUE_0": "*",
-            "PATH_INFO": self.url.path[len("/git") :],
+            "GIT_CONFIG_KEY_1": "uploadpack.allowFilter",
+            "GIT_CONFIG_VALUE_1": "true",
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "PATH_INFO": "/" + self.url.path.split("/", 2)[2],
             "QUERY_STRING": self.url.query,
             "REQUEST_METHOD": self.command,
             "REMOTE_ADDR": "127.0.0.1",
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(self.body)),
         }
         done = subprocess.run(
-            ["git", "http-backend"], env=environment, stdout=subprocess.PIPE
+            ["git", "http-backend"],
+            env=environment,
+            input=self.body,
+            stdout=subprocess.PIPE,
         )
         head, _, body = done.stdout.partition(b"\r\n\r\n")
         headers = [line.split(": ", 1) for line in head.decode().split("\r\n")]

@@ -1,0 +1,229 @@
+#include "server/net/git_fetcher.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/base/fs.h"
+#include "server/base/log.h"
+#include "server/base/status.h"
+#include "server/base/unique_fd.h"
+#include "server/net/git_program.h"
+#include "server/net/git_response.h"
+
+namespace hubd {
+namespace {
+
+constexpr size_t kPiece = 64 << 10;
+constexpr absl::Duration kLook = absl::Milliseconds(200);
+// Highest of all in precedence.
+constexpr char kAttributes[] = "* -export-ignore -export-subst -ident\n";
+
+struct Pair {
+  UniqueFd ours;
+  UniqueFd gits;
+};
+
+absl::StatusOr<Pair> MakeSocketPair() {
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
+    return ErrnoError(errno, "cannot make sockets for git");
+  }
+  return Pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+absl::StatusOr<Pair> MakePipe() {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC) != 0) {
+    return ErrnoError(errno, "cannot make a pipe for git");
+  }
+  return Pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+class ChildGitFetcher final : public GitFetcher {
+ public:
+  ChildGitFetcher(HttpTransport& http, GitFetcherOptions options)
+      : http_(http), options_(options) {}
+
+  absl::StatusOr<std::string> FindCommit(const std::string& url,
+                                         const std::string& prefix,
+                                         const std::string& directory,
+                                         std::stop_token stop) override;
+  absl::Status FetchFiles(
+      const std::string& url, const std::string& commit,
+      const std::string& directory,
+      const std::function<void(int64_t)>& received,
+      const std::function<absl::Status(absl::string_view)>& sink,
+      std::stop_token stop) override;
+
+ private:
+  // Makes `directory` a bare repository and fetches into it.
+  absl::Status Fetch(const std::string& url, const std::string& directory,
+                     std::vector<std::string> what, absl::Time deadline,
+                     const std::function<void(int64_t)>& received,
+                     const std::stop_token& stop);
+
+  HttpTransport& http_;
+  const GitFetcherOptions options_;
+};
+
+// What an error of git means for who asked for `url`.
+absl::Status FailureOf(const absl::Status& status, const std::string& url,
+                       const std::string& what) {
+  const std::string said(status.message());
+  if (status.code() != absl::StatusCode::kInternal) return status;
+  if (absl::StrContains(said, "No space left on device")) {
+    return Annotate(ErrnoError(ENOSPC, said),
+                    absl::StrCat("cannot fetch ", RedactUrl(url)));
+  }
+  if (absl::StrContains(said, "not our ref")) {
+    return ReasonError(
+        Reason::kRefNotFound,
+        absl::StrCat("Cannot find ", what, " in ", RedactUrl(url),
+                     ": the host has no such commit"),
+        {{"url", RedactUrl(url)}, {"ref", what}});
+  }
+  return GitUnavailable(url, "protocol", said);
+}
+
+// Reads the output of `program` to its end, then waits for the program's.
+absl::Status ReadOutput(
+    GitProgram& program, const UniqueFd& output, absl::Time deadline,
+    const std::function<absl::Status(absl::string_view)>& sink,
+    const std::stop_token& stop) {
+  std::string piece(kPiece, '\0');
+  for (pollfd wanted = {output.get(), POLLIN, 0};;) {
+    if (stop.stop_requested()) {
+      return absl::CancelledError("the fetch was stopped");
+    }
+    if (absl::Now() > deadline) {
+      return absl::DeadlineExceededError("git took too long");
+    }
+    if (::poll(&wanted, 1, absl::ToInt64Milliseconds(kLook)) <= 0) continue;
+    const ssize_t got = ::read(output.get(), piece.data(), piece.size());
+    if (got == 0) break;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return ErrnoError(errno, "cannot read what git writes");
+    HUBD_RETURN_IF_ERROR(sink(absl::string_view(piece).substr(0, got)));
+  }
+  const std::stop_callback kill(stop, [&] { program.Kill(); });
+  return program.Wait(deadline);
+}
+
+absl::Status ChildGitFetcher::Fetch(
+    const std::string& url, const std::string& directory,
+    std::vector<std::string> what, absl::Time deadline,
+    const std::function<void(int64_t)>& received, const std::stop_token& stop) {
+  HUBD_RETURN_IF_ERROR(
+      RunGit({{"init", "-q", "--bare", "--template="}, directory}, deadline));
+  HUBD_ASSIGN_OR_RETURN(Pair sockets, MakeSocketPair());
+  what.insert(what.begin(), {"fetch", "--quiet", "--no-tags"});
+  HUBD_ASSIGN_OR_RETURN(
+      std::unique_ptr<GitProgram> program,
+      GitProgram::Start(
+          {std::move(what), directory, {}, std::move(sockets.gits)}));
+  const absl::Status relayed = RelayGit(
+      http_, url, sockets.ours.get(), options_.relay, deadline, received, stop);
+  // Why git went away is what git says.
+  if (!relayed.ok() && !absl::IsAborted(relayed)) return relayed;
+  sockets.ours.reset();
+  const std::stop_callback kill(stop, [&] { program->Kill(); });
+  absl::Status ended = program->Wait(deadline);
+  return stop.stop_requested() ? absl::CancelledError("the fetch was stopped")
+                               : ended;
+}
+
+absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
+    const std::string& url, const std::string& prefix,
+    const std::string& directory, std::stop_token stop) {
+  const absl::Time deadline = absl::Now() + options_.timeout;
+  if (absl::Status fetched = Fetch(
+          url, directory,
+          {"--filter=tree:0", absl::StrCat("fd::", kGitRemoteFd),
+           "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"},
+          deadline, [](int64_t) {}, stop);
+      !fetched.ok()) {
+    return FailureOf(fetched, url, prefix);
+  }
+  HUBD_ASSIGN_OR_RETURN(Pair pipe, MakePipe());
+  HUBD_ASSIGN_OR_RETURN(
+      std::unique_ptr<GitProgram> program,
+      GitProgram::Start(
+          {{"rev-list", "--all"}, directory, std::move(pipe.gits)}));
+  std::set<std::string> found;
+  std::string line;
+  const auto collect = [&](absl::string_view bytes) {
+    for (char byte : bytes) {
+      if (byte != '\n') {
+        line += byte;
+      } else {
+        if (absl::StartsWith(line, prefix)) found.insert(line);
+        line.clear();
+      }
+    }
+    return absl::OkStatus();
+  };
+  HUBD_RETURN_IF_ERROR(
+      ReadOutput(*program, pipe.ours, deadline, collect, stop));
+  if (found.size() == 1) return *found.begin();
+  const std::string shown = RedactUrl(url);
+  return ReasonError(
+      Reason::kRefNotFound,
+      found.empty()
+          ? absl::StrCat("Cannot find ", prefix, " in ", shown,
+                         ": it is on no branch or tag; it may be a fork's. "
+                         "Name the fork, or skip the validation of its origin")
+          : absl::StrCat(prefix, " is the beginning of ", found.size(),
+                         " commits of ", shown, "; write more digits"),
+      {{"url", shown}, {"ref", prefix}});
+}
+
+absl::Status ChildGitFetcher::FetchFiles(
+    const std::string& url, const std::string& commit,
+    const std::string& directory, const std::function<void(int64_t)>& received,
+    const std::function<absl::Status(absl::string_view)>& sink,
+    std::stop_token stop) {
+  const absl::Time deadline = absl::Now() + options_.timeout;
+  if (absl::Status fetched =
+          Fetch(url, directory,
+                {"--depth=1", absl::StrCat("fd::", kGitRemoteFd), commit},
+                deadline, received, stop);
+      !fetched.ok()) {
+    return FailureOf(fetched, url, commit);
+  }
+  const std::string info = absl::StrCat(directory, "/info");
+  HUBD_RETURN_IF_ERROR(MakeDirectories(info, 0700));
+  HUBD_RETURN_IF_ERROR(
+      WriteFileDurably(absl::StrCat(info, "/attributes"), kAttributes, 0600));
+  HUBD_ASSIGN_OR_RETURN(Pair pipe, MakePipe());
+  HUBD_ASSIGN_OR_RETURN(std::unique_ptr<GitProgram> program,
+                        GitProgram::Start({{"archive", "--format=tar.gz", "-0",
+                                            "--prefix=tree/", commit},
+                                           directory,
+                                           std::move(pipe.gits)}));
+  absl::Status read = ReadOutput(*program, pipe.ours, deadline, sink, stop);
+  if (read.code() != absl::StatusCode::kInternal || ReasonOf(read)) return read;
+  return ReasonError(
+      Reason::kBadArchive,
+      absl::StrCat("the commit cannot be read: ", std::string(read.message())),
+      {{"url", RedactUrl(url)}});
+}
+
+}  // namespace
+
+std::unique_ptr<GitFetcher> CreateGitFetcher(HttpTransport& http,
+                                             GitFetcherOptions options) {
+  return std::make_unique<ChildGitFetcher>(http, options);
+}
+
+}  // namespace hubd

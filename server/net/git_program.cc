@@ -1,0 +1,234 @@
+#include "server/net/git_program.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdint>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/base/status.h"
+#include "server/base/text.h"
+
+namespace hubd {
+namespace {
+
+// Above every number that the child gives its descriptors, so that none is
+// overwritten before it is copied.
+constexpr int kLowestFd = 16;
+constexpr size_t kErrorBytes = 512;
+// What an object may take that is put together from deltas.
+constexpr rlim_t kMaxData = rlim_t{2} << 30;
+
+// Hooks are what a template or a repository could bring; packs stay packs, so
+// that a fetch writes no more than it received.
+constexpr const char* kSettings[] = {"core.hooksPath=/dev/null",
+                                     "core.fsync=none",
+                                     "fetch.unpackLimit=1",
+                                     "fetch.recurseSubmodules=false",
+                                     "gc.auto=0",
+                                     "init.defaultBranch=main",
+                                     "maintenance.auto=false",
+                                     "pack.threads=1",
+                                     "protocol.allow=never",
+                                     "protocol.fd.allow=always",
+                                     "transfer.fsckObjects=false"};
+
+std::vector<std::string> Arguments(const std::vector<std::string>& own) {
+  std::vector<std::string> arguments = {"git"};
+  for (const char* setting : kSettings) {
+    arguments.insert(arguments.end(), {"-c", setting});
+  }
+  arguments.insert(arguments.end(), own.begin(), own.end());
+  return arguments;
+}
+
+std::vector<std::string> Environment(const std::string& directory) {
+  const char* path = std::getenv("PATH");
+  return {absl::StrCat("PATH=", path == nullptr ? "/usr/bin:/bin" : path),
+          absl::StrCat("GIT_DIR=", directory),
+          absl::StrCat("HOME=", directory),
+          "GIT_CONFIG_NOSYSTEM=1",
+          "GIT_CONFIG_GLOBAL=/dev/null",
+          "GIT_ATTR_NOSYSTEM=1",
+          "GIT_TERMINAL_PROMPT=0",
+          "LC_ALL=C"};
+}
+
+std::vector<char*> Pointers(std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  for (std::string& string : strings) pointers.push_back(string.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+absl::StatusOr<UniqueFd> MoveUp(const UniqueFd& fd) {
+  UniqueFd moved(::fcntl(fd.get(), F_DUPFD_CLOEXEC, kLowestFd));
+  if (!moved.valid()) return ErrnoError(errno, "cannot copy a descriptor");
+  return moved;
+}
+
+// A child in a process group of its own, with default signals.
+absl::StatusOr<pid_t> Spawn(const GitCommand& command, const UniqueFd& errors) {
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  const absl::Cleanup destroy = [&] {
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::posix_spawnattr_destroy(&attributes);
+  };
+  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  UniqueFd output, remote;
+  if (command.output.valid()) {
+    HUBD_ASSIGN_OR_RETURN(output, MoveUp(command.output));
+    ::posix_spawn_file_actions_adddup2(&actions, output.get(), 1);
+  } else {
+    ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  }
+  ::posix_spawn_file_actions_adddup2(&actions, errors.get(), 2);
+  int kept = 2;
+  if (command.remote.valid()) {
+    HUBD_ASSIGN_OR_RETURN(remote, MoveUp(command.remote));
+    ::posix_spawn_file_actions_adddup2(&actions, remote.get(), kGitRemoteFd);
+    kept = kGitRemoteFd;
+  }
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, kept + 1);
+
+  sigset_t none, all;
+  ::sigemptyset(&none);
+  ::sigfillset(&all);
+  ::posix_spawnattr_setsigmask(&attributes, &none);
+  ::posix_spawnattr_setsigdefault(&attributes, &all);
+  ::posix_spawnattr_setpgroup(&attributes, 0);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
+                                              POSIX_SPAWN_SETSIGDEF |
+                                              POSIX_SPAWN_SETPGROUP);
+  std::vector<std::string> arguments = Arguments(command.arguments);
+  std::vector<std::string> environment = Environment(command.directory);
+  pid_t pid = 0;
+  const int error =
+      ::posix_spawnp(&pid, "git", &actions, &attributes,
+                     Pointers(arguments).data(), Pointers(environment).data());
+  if (error == 0) return pid;
+  if (error == ENOENT) {
+    return absl::FailedPreconditionError(
+        "git is not installed; install it (apt install git)");
+  }
+  return ErrnoError(error, "cannot start git");
+}
+
+// Nothing big comes before the child is bounded: what it reads and what it
+// starts for that comes from us, later.
+void Bound(pid_t pid) {
+  const struct {
+    __rlimit_resource resource;
+    rlim_t value;
+  } kBounds[] = {{RLIMIT_DATA, kMaxData}, {RLIMIT_CORE, 0}};
+  for (const auto& bound : kBounds) {
+    const rlimit limit = {bound.value, bound.value};
+    ::prlimit(pid, bound.resource, &limit, nullptr);
+  }
+}
+
+// The end of what it said, on one line.
+std::string Said(int fd) {
+  const off_t size = ::lseek(fd, 0, SEEK_END);
+  std::string text(kErrorBytes, '\0');
+  const off_t from = std::max<off_t>(size - off_t{kErrorBytes}, 0);
+  const ssize_t length = ::pread(fd, text.data(), text.size(), from);
+  text.resize(std::max<ssize_t>(length, 0));
+  return CleanLine(absl::StripAsciiWhitespace(text));
+}
+
+}  // namespace
+
+GitProgram::GitProgram(std::string name, pid_t pid, UniqueFd pidfd,
+                       UniqueFd errors)
+    : name_(std::move(name)),
+      pid_(pid),
+      pidfd_(std::move(pidfd)),
+      errors_(std::move(errors)) {}
+
+absl::StatusOr<std::unique_ptr<GitProgram>> GitProgram::Start(
+    GitCommand command) {
+  UniqueFd errors(::memfd_create("git-errors", MFD_CLOEXEC));
+  if (!errors.valid()) return ErrnoError(errno, "cannot start git");
+  HUBD_ASSIGN_OR_RETURN(errors, MoveUp(errors));
+  HUBD_ASSIGN_OR_RETURN(const pid_t pid, Spawn(command, errors));
+  Bound(pid);
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  const int error = errno;
+  auto program = std::unique_ptr<GitProgram>(
+      new GitProgram(absl::StrCat("git ", command.arguments.front()), pid,
+                     std::move(pidfd), std::move(errors)));
+  if (!program->pidfd_.valid()) return ErrnoError(error, "cannot watch git");
+  return program;
+}
+
+GitProgram::~GitProgram() {
+  Kill();
+  MutexLock lock(mutex_);
+  if (!collected_) ::waitpid(pid_, nullptr, 0);
+}
+
+void GitProgram::Kill() {
+  MutexLock lock(mutex_);
+  // Until it is collected nobody else can have its number.
+  if (!collected_) ::kill(-pid_, SIGKILL);
+}
+
+absl::Status GitProgram::Wait(absl::Time deadline) {
+  bool late = false;
+  pollfd ended = {pidfd_.get(), POLLIN, 0};
+  for (;;) {
+    const int64_t left = absl::ToInt64Milliseconds(deadline - absl::Now());
+    const int wait = late ? -1 : std::clamp<int64_t>(left, 0, INT_MAX);
+    const int ready = ::poll(&ended, 1, wait);
+    if (ready > 0) break;
+    if (ready == 0) {
+      late = true;
+      Kill();
+    }
+  }
+  int status = 0;
+  {
+    MutexLock lock(mutex_);
+    ::waitpid(pid_, &status, 0);
+    collected_ = true;
+  }
+  if (late) {
+    return absl::DeadlineExceededError(
+        absl::StrCat(name_, " took too long and was ended"));
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
+  const std::string said = Said(errors_.get());
+  return absl::InternalError(
+      absl::StrCat(name_, " failed: ",
+                   !said.empty() ? said
+                   : WIFSIGNALED(status)
+                       ? absl::StrCat("ended by signal ", WTERMSIG(status))
+                       : absl::StrCat("exit status ", WEXITSTATUS(status))));
+}
+
+absl::Status RunGit(GitCommand command, absl::Time deadline) {
+  HUBD_ASSIGN_OR_RETURN(std::unique_ptr<GitProgram> program,
+                        GitProgram::Start(std::move(command)));
+  return program->Wait(deadline);
+}
+
+}  // namespace hubd

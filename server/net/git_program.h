@@ -1,0 +1,71 @@
+// Debian's git, run in a child.
+
+#ifndef HUBD_SERVER_NET_GIT_PROGRAM_H_
+#define HUBD_SERVER_NET_GIT_PROGRAM_H_
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/mutex.h"
+#include "server/base/unique_fd.h"
+
+namespace hubd {
+
+// What the child has as descriptor 3, where it is given one: git reads it as
+// the remote "fd::3".
+inline constexpr int kGitRemoteFd = 3;
+
+struct GitCommand {
+  // What follows "git": {"fetch", ...}.
+  std::vector<std::string> arguments;
+  // The repository (GIT_DIR). Absolute.
+  std::string directory;
+  // The child's output and its kGitRemoteFd; closed here once it has begun.
+  // Without an output it is dropped.
+  UniqueFd output = {};
+  UniqueFd remote = {};
+};
+
+// One running git. It has no configuration but ours, no hooks, no terminal and
+// no questions; it may use no transport but its descriptor; and bounds of
+// memory, since what it unpacks comes from strangers.
+//
+// Thread-safe: one thread waits while others may kill.
+class GitProgram {
+ public:
+  // FAILED_PRECONDITION where git is not installed.
+  static absl::StatusOr<std::unique_ptr<GitProgram>> Start(GitCommand command);
+  // Kills it, if it runs, and collects it.
+  ~GitProgram();
+
+  // Ends it and the programs that it started.
+  void Kill();
+
+  // Waits for its end, kills it at `deadline`. OK where it ended with 0; else
+  // INTERNAL with the end of what it wrote to its standard error.
+  // DEADLINE_EXCEEDED where it was killed here.
+  absl::Status Wait(absl::Time deadline);
+
+ private:
+  GitProgram(std::string name, pid_t pid, UniqueFd pidfd, UniqueFd errors);
+
+  const std::string name_;
+  const pid_t pid_;
+  const UniqueFd pidfd_;
+  const UniqueFd errors_;
+  Mutex mutex_;
+  bool collected_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+// Runs one to its end.
+absl::Status RunGit(GitCommand command, absl::Time deadline);
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_NET_GIT_PROGRAM_H_

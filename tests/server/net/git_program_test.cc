@@ -1,0 +1,146 @@
+#include "server/net/git_program.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/base/fs.h"
+#include "server/base/status.h"
+#include "tests/server/net/test_server.h"
+
+namespace hubd {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+absl::Time Soon() { return absl::Now() + absl::Minutes(1); }
+
+// What a git prints.
+std::string OutputOf(std::vector<std::string> arguments,
+                     const std::string& directory) {
+  int fds[2];
+  HUBD_CHECK(::pipe2(fds, O_CLOEXEC) == 0);
+  UniqueFd read(fds[0]);
+  auto program =
+      GitProgram::Start({std::move(arguments), directory, UniqueFd(fds[1])});
+  HUBD_CHECK(program.ok());
+  std::string text(4096, '\0');
+  size_t length = 0;
+  for (ssize_t got; (got = ::read(read.get(), text.data() + length,
+                                  text.size() - length)) > 0;) {
+    length += got;
+  }
+  HUBD_CHECK((*program)->Wait(Soon()).ok());
+  text.resize(length);
+  return text;
+}
+
+class GitProgramTest : public testing::Test {
+ protected:
+  const std::string directory_ = MakeTempDirectory();
+};
+
+TEST_F(GitProgramTest, MakesARepositoryWithoutHooks) {
+  ASSERT_EQ(
+      RunGit({{"init", "-q", "--bare", "--template="}, directory_}, Soon()),
+      absl::OkStatus());
+  EXPECT_TRUE(IsThere(directory_ + "/HEAD"));
+  EXPECT_FALSE(IsThere(directory_ + "/hooks"));
+}
+
+TEST_F(GitProgramTest, SaysWhatGitSays) {
+  const absl::Status status =
+      RunGit({{"rev-list", "--all"}, directory_}, Soon());
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("git rev-list failed: fatal: not a git repository"));
+}
+
+TEST_F(GitProgramTest, HeedsNoConfigurationOfTheUser) {
+  const std::string home = MakeTempDirectory();
+  ASSERT_TRUE(WriteFileDurably(home + "/.gitconfig",
+                               "[core]\n\teditor = theirs\n", 0644)
+                  .ok());
+  const std::string old = ::getenv("HOME") ? ::getenv("HOME") : "";
+  ::setenv("HOME", home.c_str(), 1);
+  const absl::Cleanup restore = [&] { ::setenv("HOME", old.c_str(), 1); };
+  ASSERT_TRUE(RunGit({{"init", "-q", "--bare"}, directory_}, Soon()).ok());
+  const std::string listed = OutputOf({"config", "--list"}, directory_);
+  EXPECT_THAT(listed, Not(HasSubstr("theirs")));
+  EXPECT_THAT(listed, HasSubstr("core.hookspath=/dev/null"));
+}
+
+TEST_F(GitProgramTest, UsesNoTransportButItsDescriptor) {
+  ASSERT_TRUE(RunGit({{"init", "-q", "--bare"}, directory_}, Soon()).ok());
+  const std::string other = MakeTempDirectory();
+  ASSERT_TRUE(RunGit({{"init", "-q", "--bare"}, other}, Soon()).ok());
+  for (const std::string& url : {std::string("https://127.0.0.1:9/o/r"), other,
+                                 std::string("ext::true")}) {
+    EXPECT_THAT(
+        std::string(RunGit({{"fetch", url}, directory_}, Soon()).message()),
+        HasSubstr("not allowed"))
+        << url;
+  }
+}
+
+TEST_F(GitProgramTest, HasBoundsOfMemoryAndNoOtherDescriptors) {
+  // Not closed on exec: the child must not have it.
+  const UniqueFd leaked(::open("/dev/zero", O_RDONLY));
+  ASSERT_TRUE(RunGit({{"init", "-q", "--bare"}, directory_}, Soon()).ok());
+  const std::string script =
+      "!ulimit -d; for fd in /proc/self/fd/*; do readlink $fd; done; true";
+  const std::string said =
+      OutputOf({"-c", "alias.look=" + script, "look"}, directory_);
+  EXPECT_THAT(said, testing::StartsWith(absl::StrCat(2 << 20, "\n")));
+  EXPECT_THAT(said, Not(HasSubstr("/dev/zero")));
+}
+
+TEST_F(GitProgramTest, EndsWithAllThatItStarted) {
+  int fds[2];
+  ASSERT_EQ(::pipe2(fds, O_CLOEXEC), 0);
+  const UniqueFd read(fds[0]);
+  auto program = GitProgram::Start(
+      {{"-c", "alias.stay=!echo begun; sleep 1000 & wait", "stay"},
+       directory_,
+       UniqueFd(fds[1])});
+  ASSERT_TRUE(program.ok()) << program.status();
+  char begun[6];
+  ASSERT_EQ(::read(read.get(), begun, sizeof(begun)), 6);
+  (*program)->Kill();
+  // Its end is that of every process that holds the pipe.
+  EXPECT_EQ(::read(read.get(), begun, sizeof(begun)), 0);
+  EXPECT_THAT(std::string((*program)->Wait(Soon()).message()),
+              HasSubstr("ended by signal 9"));
+}
+
+TEST_F(GitProgramTest, IsKilledAtItsDeadline) {
+  const absl::Status status = RunGit(
+      {{"-c", "alias.stay=!sleep 1000", "stay"}, directory_}, absl::Now());
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
+}
+
+TEST_F(GitProgramTest, SaysWhenThereIsNoGit) {
+  const std::string old = ::getenv("PATH");
+  ::setenv("PATH", directory_.c_str(), 1);
+  const absl::Status status = RunGit({{"version"}, directory_}, Soon());
+  ::setenv("PATH", old.c_str(), 1);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("apt install git"));
+}
+
+}  // namespace
+}  // namespace hubd
