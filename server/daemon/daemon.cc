@@ -57,6 +57,13 @@ Fetcher::Options FetcherOptionsOf(const Config& config) {
   return options;
 }
 
+GitFetcherOptions GitFetcherOptionsOf(const Config& config) {
+  GitFetcherOptions options;
+  options.relay.connect_timeout = config.net.connect_timeout;
+  options.relay.max_bytes = config.tree.max_bytes;
+  return options;
+}
+
 RpcServer::Options RpcOptionsOf(const Config& config, const std::string& root) {
   RpcServer::Options options;
   options.reflection = config.daemon.reflection;
@@ -146,10 +153,12 @@ Daemon::Daemon(Options options, Opened opened)
       policy_(std::move(opened.policy)),
       http_(std::move(opened.http)),
       git_(std::move(opened.git)),
+      objects_(CreateGitFetcher(*http_, GitFetcherOptionsOf(options_.config))),
       flights_(fetch_, io_),
       fetcher_(FetcherOptionsOf(options_.config), {.store = *store_,
                                                    .http = *http_,
                                                    .git = *git_,
+                                                   .objects = *objects_,
                                                    .policy = policy_,
                                                    .flights = flights_,
                                                    .io = io_,

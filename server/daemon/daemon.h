@@ -21,6 +21,7 @@
 #include "server/fetch/flight_table.h"
 #include "server/jobs/job_queue.h"
 #include "server/jobs/result_cache.h"
+#include "server/net/git_fetcher.h"
 #include "server/net/git_remote.h"
 #include "server/net/http_transport.h"
 #include "server/net/url_policy.h"
@@ -81,6 +82,7 @@ class Daemon {
   const UrlPolicy policy_;
   const std::unique_ptr<HttpTransport> http_;
   const std::unique_ptr<GitRemote> git_;
+  const std::unique_ptr<GitFetcher> objects_;
   FlightTable flights_;
   Fetcher fetcher_;
   Admission admission_;

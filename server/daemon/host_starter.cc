@@ -100,16 +100,22 @@ std::vector<pid_t> ChildrenOfThisProcess() {
   return children;
 }
 
+// Whether it is one of net/git_program, which waits for it.
+bool IsGitProgram(pid_t pid, const std::string& name) {
+  return name == "git\n" && ::getpgid(pid) == pid;
+}
+
 // Kills the children by bubblewrap's and the launcher's names and collects all
-// that are dead, but for `host`; whether there was one to kill. Others may be
-// there: those of the shell that became the daemon, and in a container every
-// orphan.
+// that are dead, but for `host` and running gits; whether there was one to
+// kill. Others may be there: those of the shell that became the daemon, and in
+// a container every orphan.
 bool EndAdopted(pid_t host) {
   bool any = false;
   for (pid_t pid : ChildrenOfThisProcess()) {
     if (pid == host) continue;
     const std::string name =
         ReadFile(absl::StrCat("/proc/", pid, "/comm")).value_or("");
+    if (IsGitProgram(pid, name)) continue;
     if (name == "bwrap\n" || name == "hubd-launcher\n") {
       any = ::kill(pid, SIGKILL) == 0 || any;
     }

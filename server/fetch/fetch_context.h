@@ -8,6 +8,7 @@
 #include "server/base/executor.h"
 #include "server/fetch/archive.h"
 #include "server/fetch/flight_table.h"
+#include "server/net/git_fetcher.h"
 #include "server/net/git_remote.h"
 #include "server/net/http_transport.h"
 #include "server/net/url_policy.h"
@@ -26,6 +27,7 @@ struct FetchParts {
   Store& store;
   HttpTransport& http;
   GitRemote& git;
+  GitFetcher& objects;
   const UrlPolicy& policy;
   FlightTable& flights;
   Executor& io;

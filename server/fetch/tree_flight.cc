@@ -4,7 +4,6 @@
 #include <thread>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/base/log.h"
@@ -12,12 +11,12 @@
 #include "server/base/thread.h"
 #include "server/fetch/archive.h"
 #include "server/fetch/byte_pipe.h"
+#include "server/fetch/tree_source.h"
 
 namespace hubd {
 namespace {
 
 constexpr size_t kPipeBytes = 512 << 10;
-constexpr int kHttpOk = 200;
 constexpr char kWayOut[] =
     "; nothing of it is kept. Try again later or with another ref";
 
@@ -27,60 +26,12 @@ bool IsSilence(const absl::Status& status) {
          ReasonOf(status) == Reason::kRateLimited;
 }
 
-// Hands an archive's bytes on to the unpacker.
-class ArchiveHandler final : public HttpHandler {
- public:
-  ArchiveHandler(std::string url, std::string subject, BytePipe& pipe,
-                 FlightTable::Context& flight)
-      : url_(std::move(url)), pipe_(pipe), flight_(flight) {
-    progress_.phase = Progress::Phase::kDownloading;
-    progress_.subject = std::move(subject);
-  }
-
-  absl::Status OnResponse(const HttpResponse& response) override {
-    if (response.status != kHttpOk) {
-      return ErrorOfResponse(response, url_, Reason::kRefNotFound);
-    }
-    // A login page or a portal's, which the unpacker would call damaged.
-    auto type = response.headers.find("content-type");
-    if (type != response.headers.end() &&
-        absl::StartsWithIgnoreCase(type->second, "text/html")) {
-      return ReasonError(
-          Reason::kUpstreamUnavailable,
-          absl::StrCat("the server sent an HTML page in place of the archive ",
-                       RedactUrl(url_),
-                       "; open it in a browser to see what it wants"),
-          {{"url", RedactUrl(url_)}, {"cause", "page"}});
-    }
-    progress_.total_bytes = std::max<int64_t>(response.content_length, 0);
-    flight_.Report(progress_);
-    return absl::OkStatus();
-  }
-
-  absl::Status OnBody(absl::string_view bytes) override {
-    HUBD_RETURN_IF_ERROR(pipe_.Write(bytes));
-    progress_.done_bytes += bytes.size();
-    flight_.Report(progress_);
-    return absl::OkStatus();
-  }
-
- private:
-  const std::string url_;
-  BytePipe& pipe_;
-  FlightTable::Context& flight_;
-  Progress progress_;
-};
-
-std::string ArchiveUrl(const TreeKey& key) {
-  return absl::StrCat(key.repo.Url(), "/archive/", key.commit, ".tar.gz");
-}
-
-// Downloads and unpacks at once: the transfer on this thread, the unpacker on
+// Fetches and unpacks at once: the transfer on this thread, the unpacker on
 // one of its own, a bounded pipe between them.
-absl::StatusOr<UnpackedTree> DownloadInto(const FetchContext& context,
-                                          const TreeKey& key,
-                                          const std::string& directory,
-                                          FlightTable::Context& flight) {
+absl::StatusOr<UnpackedTree> FetchInto(const FetchContext& context,
+                                       const TreeKey& key,
+                                       const std::string& directory,
+                                       FlightTable::Context& flight) {
   BytePipe pipe(kPipeBytes);
   absl::StatusOr<UnpackedTree> unpacked = absl::UnknownError("not unpacked");
   HUBD_ASSIGN_OR_RETURN(
@@ -90,14 +41,9 @@ absl::StatusOr<UnpackedTree> DownloadInto(const FetchContext& context,
             directory, context.options.tree_limits, stop);
         pipe.CloseReader(unpacked.status());
       }));
-  HttpRequest request;
-  request.url = ArchiveUrl(key);
-  ArchiveHandler handler(
-      request.url,
-      absl::StrCat(key.repo.ToString(), " at ", key.commit.substr(0, 12)), pipe,
+  absl::Status fetched = FetchTreeBytes(
+      context, key, [&](absl::string_view bytes) { return pipe.Write(bytes); },
       flight);
-  absl::Status fetched =
-      context.parts.http.Fetch(request, handler, flight.stop());
   pipe.CloseWriter(fetched);
   unpacker.join();
   if (!unpacked.ok()) {
@@ -162,9 +108,9 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
   return Fetched{std::move(refs)};
 }
 
-absl::StatusOr<Fetched> FetchTreeArchive(const FetchContext& context,
-                                         const TreeKey& key,
-                                         FlightTable::Context& flight) {
+absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
+                                       const TreeKey& key,
+                                       FlightTable::Context& flight) {
   Store& store = context.parts.store;
   HUBD_ASSIGN_OR_RETURN(std::optional<TreeObject> known, store.FindTree(key));
   if (known) {
@@ -174,7 +120,7 @@ absl::StatusOr<Fetched> FetchTreeArchive(const FetchContext& context,
   }
   HUBD_ASSIGN_OR_RETURN(Staging staging, store.StageDirectory());
   HUBD_ASSIGN_OR_RETURN(UnpackedTree unpacked,
-                        DownloadInto(context, key, staging.path(), flight));
+                        FetchInto(context, key, staging.path(), flight));
   TreeObject tree;
   tree.key = key;
   tree.size_bytes = unpacked.size_bytes;

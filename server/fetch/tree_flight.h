@@ -18,10 +18,11 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
                                   const RepoId& repo, absl::Time since,
                                   FlightTable::Context& flight);
 
-// Downloads the archive of a commit, unpacks it while it comes, publishes it.
-absl::StatusOr<Fetched> FetchTreeArchive(const FetchContext& context,
-                                         const TreeKey& key,
-                                         FlightTable::Context& flight);
+// Fetches the files of a commit by the key's route, unpacks them while they
+// come, publishes them.
+absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
+                                       const TreeKey& key,
+                                       FlightTable::Context& flight);
 
 }  // namespace hubd
 

@@ -4,11 +4,10 @@
 #include <utility>
 
 #include "server/base/status.h"
+#include "server/fetch/tree_source.h"
 
 namespace hubd {
 namespace {
-
-constexpr char kArchiveRoute[] = "archive";
 
 // Which commit is wanted, as far as the store may say; nullopt: the origin is
 // to be asked.
@@ -45,14 +44,14 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
   KnownTree known;
   std::optional<TreeObject> tree;
   if (IsCommit(spec.ref)) {
-    HUBD_ASSIGN_OR_RETURN(tree, store.FindTree(ArchiveKey(spec.id, spec.ref)));
+    HUBD_ASSIGN_OR_RETURN(tree, store.FindTree(KeyOfTree(spec.id, spec.ref)));
     if (tree) known.resolved = ResolvedRef{spec.ref, spec.ref, {}};
   }
   if (!tree) {
     HUBD_ASSIGN_OR_RETURN(known.resolved, ResolveKnown(context, request, now));
     if (known.resolved) {
       HUBD_ASSIGN_OR_RETURN(
-          tree, store.FindTree(ArchiveKey(spec.id, known.resolved->commit)));
+          tree, store.FindTree(KeyOfTree(spec.id, known.resolved->commit)));
     }
   }
   if (tree) {
@@ -66,10 +65,6 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
                           store.catalog().TreesOfRepo(kSharedDomain, spec.id));
   }
   return known;
-}
-
-TreeKey ArchiveKey(const RepoId& repo, const std::string& commit) {
-  return TreeKey{kSharedDomain, repo, commit, kArchiveRoute};
 }
 
 void SetTree(TreeObject tree, TreeResult& result) {

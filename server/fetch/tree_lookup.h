@@ -33,9 +33,6 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
                                      const TreeRequest& request,
                                      absl::Time now);
 
-// The key of a tree that comes as an archive.
-TreeKey ArchiveKey(const RepoId& repo, const std::string& commit);
-
 // Puts the tree, and what is to be said of it, into the result.
 void SetTree(TreeObject tree, TreeResult& result);
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "server/base/status.h"
 #include "server/fetch/tree_flight.h"
+#include "server/fetch/tree_source.h"
 
 namespace hubd {
 
@@ -36,7 +37,7 @@ void TreeOperation::Decide(absl::StatusOr<KnownTree> known) {
   if (!known->resolved) return AskRefs();
   result_.ref = std::move(known->resolved->ref);
   result_.warnings = std::move(known->resolved->warnings);
-  FetchTree(ArchiveKey(request_.spec.id, known->resolved->commit));
+  FetchTree(KeyOfTree(request_.spec.id, known->resolved->commit));
 }
 
 void TreeOperation::AskRefs() {
@@ -78,7 +79,7 @@ void TreeOperation::Resolve(const RefsObject& refs) {
 }
 
 void TreeOperation::FindTree(const std::string& commit) {
-  TreeKey key = ArchiveKey(request_.spec.id, commit);
+  TreeKey key = KeyOfTree(request_.spec.id, commit);
   using Found = absl::StatusOr<std::optional<TreeObject>>;
   LookUp<Found>([this, key] { return context().parts.store.FindTree(key); },
                 [this, key](Found found) {
@@ -94,7 +95,7 @@ void TreeOperation::FetchTree(const TreeKey& key) {
       {kSharedDomain,
        absl::StrCat("tree ", key.repo.ToString(), " ", key.commit)},
       [context = context(), key](FlightTable::Context& flight) {
-        return FetchTreeArchive(context, key, flight);
+        return FetchTreeFiles(context, key, flight);
       },
       nullptr,
       [this](const absl::StatusOr<Fetched>& fetched) {

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include <climits>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -31,8 +31,10 @@ namespace {
 // overwritten before it is copied.
 constexpr int kLowestFd = 16;
 constexpr size_t kErrorBytes = 512;
-// What an object may take that is put together from deltas.
-constexpr rlim_t kMaxData = rlim_t{2} << 30;
+// Of util-linux: an object that is put together from deltas takes memory.
+constexpr char kLimiter[] = "prlimit";
+constexpr const char* kLimits[] = {"--data=2147483648", "--core=0"};
+constexpr int kNoSuchProgram = 127;
 
 // Hooks are what a template or a repository could bring; packs stay packs, so
 // that a fetch writes no more than it received.
@@ -49,7 +51,9 @@ constexpr const char* kSettings[] = {"core.hooksPath=/dev/null",
                                      "transfer.fsckObjects=false"};
 
 std::vector<std::string> Arguments(const std::vector<std::string>& own) {
-  std::vector<std::string> arguments = {"git"};
+  std::vector<std::string> arguments = {kLimiter};
+  arguments.insert(arguments.end(), std::begin(kLimits), std::end(kLimits));
+  arguments.push_back("git");
   for (const char* setting : kSettings) {
     arguments.insert(arguments.end(), {"-c", setting});
   }
@@ -122,27 +126,10 @@ absl::StatusOr<pid_t> Spawn(const GitCommand& command, const UniqueFd& errors) {
   std::vector<std::string> environment = Environment(command.directory);
   pid_t pid = 0;
   const int error =
-      ::posix_spawnp(&pid, "git", &actions, &attributes,
+      ::posix_spawnp(&pid, kLimiter, &actions, &attributes,
                      Pointers(arguments).data(), Pointers(environment).data());
   if (error == 0) return pid;
-  if (error == ENOENT) {
-    return absl::FailedPreconditionError(
-        "git is not installed; install it (apt install git)");
-  }
   return ErrnoError(error, "cannot start git");
-}
-
-// Nothing big comes before the child is bounded: what it reads and what it
-// starts for that comes from us, later.
-void Bound(pid_t pid) {
-  const struct {
-    __rlimit_resource resource;
-    rlim_t value;
-  } kBounds[] = {{RLIMIT_DATA, kMaxData}, {RLIMIT_CORE, 0}};
-  for (const auto& bound : kBounds) {
-    const rlimit limit = {bound.value, bound.value};
-    ::prlimit(pid, bound.resource, &limit, nullptr);
-  }
 }
 
 // The end of what it said, on one line.
@@ -170,7 +157,6 @@ absl::StatusOr<std::unique_ptr<GitProgram>> GitProgram::Start(
   if (!errors.valid()) return ErrnoError(errno, "cannot start git");
   HUBD_ASSIGN_OR_RETURN(errors, MoveUp(errors));
   HUBD_ASSIGN_OR_RETURN(const pid_t pid, Spawn(command, errors));
-  Bound(pid);
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   const int error = errno;
   auto program = std::unique_ptr<GitProgram>(
@@ -180,10 +166,19 @@ absl::StatusOr<std::unique_ptr<GitProgram>> GitProgram::Start(
   return program;
 }
 
-GitProgram::~GitProgram() {
-  Kill();
+GitProgram::~GitProgram() { Collect(); }
+
+int GitProgram::Collect() {
   MutexLock lock(mutex_);
-  if (!collected_) ::waitpid(pid_, nullptr, 0);
+  if (collected_) return 0;
+  collected_ = true;
+  ::kill(-pid_, SIGKILL);
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  // What it leaves behind comes to a process that is a subreaper.
+  while (::waitpid(-pid_, nullptr, 0) > 0) {
+  }
+  return status;
 }
 
 void GitProgram::Kill() {
@@ -205,17 +200,16 @@ absl::Status GitProgram::Wait(absl::Time deadline) {
       Kill();
     }
   }
-  int status = 0;
-  {
-    MutexLock lock(mutex_);
-    ::waitpid(pid_, &status, 0);
-    collected_ = true;
-  }
+  const int status = Collect();
   if (late) {
     return absl::DeadlineExceededError(
         absl::StrCat(name_, " took too long and was ended"));
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoSuchProgram) {
+    return absl::FailedPreconditionError(
+        "git is not installed; install it (apt install git)");
+  }
   const std::string said = Said(errors_.get());
   return absl::InternalError(
       absl::StrCat(name_, " failed: ",

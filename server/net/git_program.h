@@ -36,10 +36,11 @@ struct GitCommand {
 // no questions; it may use no transport but its descriptor; and bounds of
 // memory, since what it unpacks comes from strangers.
 //
+// It leads a process group, and only its GitProgram may wait for it.
+//
 // Thread-safe: one thread waits while others may kill.
 class GitProgram {
  public:
-  // FAILED_PRECONDITION where git is not installed.
   static absl::StatusOr<std::unique_ptr<GitProgram>> Start(GitCommand command);
   // Kills it, if it runs, and collects it.
   ~GitProgram();
@@ -47,13 +48,17 @@ class GitProgram {
   // Ends it and the programs that it started.
   void Kill();
 
-  // Waits for its end, kills it at `deadline`. OK where it ended with 0; else
+  // Waits for its end, kills it at `deadline`. OK where it ended with 0;
+  // FAILED_PRECONDITION where git is not installed; else
   // INTERNAL with the end of what it wrote to its standard error.
   // DEADLINE_EXCEEDED where it was killed here.
   absl::Status Wait(absl::Time deadline);
 
  private:
   GitProgram(std::string name, pid_t pid, UniqueFd pidfd, UniqueFd errors);
+
+  // Ends and collects it, and what it started; its wait status.
+  int Collect();
 
   const std::string name_;
   const pid_t pid_;

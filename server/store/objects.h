@@ -22,7 +22,7 @@ struct TreeKey {
   std::string domain = kSharedDomain;
   RepoId repo;
   std::string commit;  // 40 hex digits
-  std::string route;   // "archive": the way the files came
+  std::string route;   // "archive" or "git": the way the files came
 
   auto operator<=>(const TreeKey&) const = default;
 };

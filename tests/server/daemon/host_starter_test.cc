@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -181,6 +182,28 @@ TEST_F(HostStarterTest, LeavesOtherChildrenAlone) {
   int status = 0;
   EXPECT_EQ(::waitpid(other, &status, 0), other);
   EXPECT_EQ(WTERMSIG(status), SIGTERM);
+}
+
+TEST_F(HostStarterTest, LeavesADeadGitToWhoWaitsForIt) {
+  std::string git = base_ + "/git";
+  std::filesystem::copy_file("/bin/true", git);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  char* const argv[] = {git.data(), nullptr};
+  pid_t pid = 0;
+  ASSERT_EQ(
+      ::posix_spawn(&pid, git.c_str(), nullptr, &attributes, argv, environ), 0);
+  ::posix_spawnattr_destroy(&attributes);
+  siginfo_t info;
+  ASSERT_EQ(::waitid(P_PID, pid, &info, WEXITED | WNOWAIT), 0);
+  MakeBox("bwrap");
+  ASSERT_TRUE(Start().ok());
+  NextHost();
+  KillHost();
+  io_.Stop();
+  starter_.reset();
+  EXPECT_EQ(::waitpid(pid, nullptr, 0), pid);
 }
 
 TEST_F(HostStarterTest, EndsItsHostWhenItGoes) {

@@ -17,6 +17,7 @@
 #include "tests/server/base/temp_dir.h"
 #include "tests/server/fetch/archive_builder.h"
 #include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_git_fetcher.h"
 #include "tests/testing/fake_git_remote.h"
 #include "tests/testing/fake_http_transport.h"
 
@@ -27,9 +28,8 @@ class FetchFixture : public testing::Test {
   FetchFixture()
       : store_(*Store::Open({temp_.path() + "/root", ""}, clock_)),
         policy_(*UrlPolicy::Create({})),
-        fetcher_(
-            {}, {*store_, http_, git_, policy_, flights_, io_, disk_, clock_}) {
-  }
+        fetcher_({}, {*store_, http_, git_, objects_, policy_, flights_, io_,
+                      disk_, clock_}) {}
 
   ~FetchFixture() override {
     http_.Release();
@@ -38,7 +38,9 @@ class FetchFixture : public testing::Test {
   }
 
   FetchContext context() {
-    return {{}, {*store_, http_, git_, policy_, flights_, io_, disk_, clock_}};
+    return {{},
+            {*store_, http_, git_, objects_, policy_, flights_, io_, disk_,
+             clock_}};
   }
 
   // Runs `work` on the io thread and waits for it.
@@ -91,6 +93,7 @@ class FetchFixture : public testing::Test {
   FakeClock clock_;
   FakeHttpTransport http_;
   FakeGitRemote git_;
+  FakeGitFetcher objects_;
   std::unique_ptr<Store> store_;
   UrlPolicy policy_;
   IoThread io_;

@@ -31,7 +31,7 @@ class TreeFlightTest : public FetchFixture {
 TEST_F(TreeFlightTest, PublishesTheArchiveAndReportsBytes) {
   ServeTar(TarFolder("n/") + TarFile("n/hubconf.py", "x = 1\n") + TarEnd());
   FreeFlight flight;
-  auto fetched = FetchTreeArchive(context(), key_, flight);
+  auto fetched = FetchTreeFiles(context(), key_, flight);
   ASSERT_TRUE(fetched.ok()) << fetched.status();
   const auto& tree = std::get<TreeObject>(fetched->object);
   EXPECT_EQ(*ReadFile(tree.path + "/hubconf.py"), "x = 1\n");
@@ -44,7 +44,7 @@ TEST_F(TreeFlightTest, PublishesTheArchiveAndReportsBytes) {
 TEST_F(TreeFlightTest, ABadArchiveLeavesNothing) {
   ServeTar(TarFolder("n/") + TarFile("n/../evil", "x") + TarEnd());
   FreeFlight flight;
-  auto fetched = FetchTreeArchive(context(), key_, flight);
+  auto fetched = FetchTreeFiles(context(), key_, flight);
   EXPECT_EQ(ReasonOf(fetched.status()), Reason::kBadArchive);
   EXPECT_TRUE(Published().empty());
   EXPECT_TRUE(ListDirectory(store_->layout().tmp())->empty());
@@ -56,13 +56,12 @@ TEST_F(TreeFlightTest, AnArchiveOfAnotherCommitIsRefused) {
   const std::string other(40, 'b');
   ServeTar(TarExtension('g', PaxRecord("comment", other)) + files);
   FreeFlight flight;
-  const absl::Status refused =
-      FetchTreeArchive(context(), key_, flight).status();
+  const absl::Status refused = FetchTreeFiles(context(), key_, flight).status();
   EXPECT_EQ(ReasonOf(refused), Reason::kBadArchive);
   EXPECT_TRUE(absl::StrContains(refused.message(), other)) << refused;
   EXPECT_TRUE(Published().empty());
   ServeTar(TarExtension('g', PaxRecord("comment", kCommit)) + files);
-  EXPECT_TRUE(FetchTreeArchive(context(), key_, flight).ok());
+  EXPECT_TRUE(FetchTreeFiles(context(), key_, flight).ok());
 }
 
 TEST_F(TreeFlightTest, ACutTransferLeavesNothingAndSaysWhatWasCut) {
@@ -72,28 +71,22 @@ TEST_F(TreeFlightTest, ACutTransferLeavesNothingAndSaysWhatWasCut) {
   answer.end = ReasonError(Reason::kUpstreamUnavailable, "cut");
   http_.Set(url_, answer);
   FreeFlight flight;
-  auto fetched = FetchTreeArchive(context(), key_, flight);
+  auto fetched = FetchTreeFiles(context(), key_, flight);
   EXPECT_EQ(ReasonOf(fetched.status()), Reason::kUpstreamUnavailable);
   EXPECT_TRUE(absl::StrContains(fetched.status().message(), "cut"));
   EXPECT_TRUE(Published().empty());
 }
 
-TEST_F(TreeFlightTest, ACommitThatTheHostDoesNotHaveIsNotFound) {
-  FakeHttpTransport::Answer answer;
-  answer.response.status = 404;
-  http_.Set(url_, answer);
+TEST_F(TreeFlightTest, PublishesWhatComesByGit) {
+  objects_.AnswerFiles(Gzip(TarFolder("tree/") +
+                            TarFile("tree/hubconf.py", "x = 1\n") + TarEnd()));
   FreeFlight flight;
-  EXPECT_EQ(ReasonOf(FetchTreeArchive(context(), key_, flight).status()),
-            Reason::kRefNotFound);
-}
-
-TEST_F(TreeFlightTest, APageInPlaceOfTheArchiveIsNoDamagedArchive) {
-  http_.Serve(url_, "<html>", {{"content-type", "text/html; charset=utf-8"}});
-  FreeFlight flight;
-  const absl::Status status =
-      FetchTreeArchive(context(), key_, flight).status();
-  EXPECT_EQ(ReasonOf(status), Reason::kUpstreamUnavailable);
-  EXPECT_TRUE(absl::StrContains(status.message(), "HTML page")) << status;
+  const TreeKey key = {kSharedDomain, {"h", "o", "n"}, kCommit, "git"};
+  auto fetched = FetchTreeFiles(context(), key, flight);
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  const auto& tree = std::get<TreeObject>(fetched->object);
+  EXPECT_EQ(*ReadFile(tree.path + "/hubconf.py"), "x = 1\n");
+  EXPECT_TRUE(absl::EndsWith(tree.path, ".git"));
 }
 
 TEST_F(TreeFlightTest, RefsYoungerThanTheQuestionAreTaken) {

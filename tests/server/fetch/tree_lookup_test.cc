@@ -4,6 +4,7 @@
 
 #include "gtest/gtest.h"
 #include "server/base/status.h"
+#include "server/fetch/tree_source.h"
 #include "tests/server/fetch/fetch_fixture.h"
 
 namespace hubd {
@@ -22,7 +23,7 @@ class TreeLookupTest : public FetchFixture {
 
   void PublishTree(const std::string& commit) {
     TreeObject tree;
-    tree.key = ArchiveKey(Request().spec.id, commit);
+    tree.key = KeyOfTree(Request().spec.id, commit);
     tree.warnings = {"a link was cut"};
     HUBD_CHECK(store_->PublishTree(*store_->StageDirectory(), tree).ok());
   }

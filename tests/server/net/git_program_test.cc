@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -127,6 +127,15 @@ TEST_F(GitProgramTest, EndsWithAllThatItStarted) {
               HasSubstr("ended by signal 9"));
 }
 
+TEST_F(GitProgramTest, CollectsWhatItLeavesToASubreaper) {
+  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+  ASSERT_EQ(RunGit({{"-c", "alias.leave=!sleep 1000 &", "leave"}, directory_},
+                   Soon()),
+            absl::OkStatus());
+  EXPECT_EQ(::waitpid(-1, nullptr, 0), -1);
+  EXPECT_EQ(errno, ECHILD);
+}
+
 TEST_F(GitProgramTest, IsKilledAtItsDeadline) {
   const absl::Status status = RunGit(
       {{"-c", "alias.stay=!sleep 1000", "stay"}, directory_}, absl::Now());
@@ -135,6 +144,8 @@ TEST_F(GitProgramTest, IsKilledAtItsDeadline) {
 
 TEST_F(GitProgramTest, SaysWhenThereIsNoGit) {
   const std::string old = ::getenv("PATH");
+  HUBD_CHECK(::symlink("/usr/bin/prlimit", (directory_ + "/prlimit").c_str()) ==
+             0);
   ::setenv("PATH", directory_.c_str(), 1);
   const absl::Status status = RunGit({{"version"}, directory_}, Soon());
   ::setenv("PATH", old.c_str(), 1);

@@ -1,0 +1,108 @@
+#include "server/fetch/tree_source.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/base/status.h"
+
+namespace hubd {
+namespace {
+
+constexpr char kArchiveRoute[] = "archive";
+constexpr char kGitRoute[] = "git";
+constexpr char kGitHub[] = "github.com";
+constexpr int kHttpOk = 200;
+
+using Sink = std::function<absl::Status(absl::string_view)>;
+
+// Hands an archive's bytes on.
+class ArchiveHandler final : public HttpHandler {
+ public:
+  ArchiveHandler(std::string url, Progress progress, const Sink& sink,
+                 FlightTable::Context& flight)
+      : url_(std::move(url)),
+        progress_(std::move(progress)),
+        sink_(sink),
+        flight_(flight) {}
+
+  absl::Status OnResponse(const HttpResponse& response) override {
+    if (response.status != kHttpOk) {
+      return ErrorOfResponse(response, url_, Reason::kRefNotFound);
+    }
+    // A login page or a portal's, which the unpacker would call damaged.
+    auto type = response.headers.find("content-type");
+    if (type != response.headers.end() &&
+        absl::StartsWithIgnoreCase(type->second, "text/html")) {
+      return ReasonError(
+          Reason::kUpstreamUnavailable,
+          absl::StrCat("the server sent an HTML page in place of the archive ",
+                       RedactUrl(url_),
+                       "; open it in a browser to see what it wants"),
+          {{"url", RedactUrl(url_)}, {"cause", "page"}});
+    }
+    progress_.total_bytes = std::max<int64_t>(response.content_length, 0);
+    flight_.Report(progress_);
+    return absl::OkStatus();
+  }
+
+  absl::Status OnBody(absl::string_view bytes) override {
+    HUBD_RETURN_IF_ERROR(sink_(bytes));
+    progress_.done_bytes += bytes.size();
+    flight_.Report(progress_);
+    return absl::OkStatus();
+  }
+
+ private:
+  const std::string url_;
+  Progress progress_;
+  const Sink& sink_;
+  FlightTable::Context& flight_;
+};
+
+absl::Status FetchArchive(const FetchContext& context, const TreeKey& key,
+                          const Progress& progress, const Sink& sink,
+                          FlightTable::Context& flight) {
+  HttpRequest request;
+  request.url =
+      absl::StrCat(key.repo.Url(), "/archive/", key.commit, ".tar.gz");
+  ArchiveHandler handler(request.url, progress, sink, flight);
+  return context.parts.http.Fetch(request, handler, flight.stop());
+}
+
+absl::Status FetchByGit(const FetchContext& context, const TreeKey& key,
+                        Progress progress, const Sink& sink,
+                        FlightTable::Context& flight) {
+  HUBD_ASSIGN_OR_RETURN(const Staging scratch,
+                        context.parts.store.StageDirectory());
+  return context.parts.objects.FetchFiles(
+      key.repo.Url(), key.commit, scratch.path(),
+      [&](int64_t bytes) {
+        progress.done_bytes = bytes;
+        flight.Report(progress);
+      },
+      sink, flight.stop());
+}
+
+}  // namespace
+
+TreeKey KeyOfTree(const RepoId& repo, const std::string& commit) {
+  return TreeKey{kSharedDomain, repo, commit,
+                 repo.host == kGitHub ? kArchiveRoute : kGitRoute};
+}
+
+absl::Status FetchTreeBytes(const FetchContext& context, const TreeKey& key,
+                            const Sink& sink, FlightTable::Context& flight) {
+  Progress progress;
+  progress.phase = Progress::Phase::kDownloading;
+  progress.subject =
+      absl::StrCat(key.repo.ToString(), " at ", key.commit.substr(0, 12));
+  return key.route == kArchiveRoute
+             ? FetchArchive(context, key, progress, sink, flight)
+             : FetchByGit(context, key, progress, sink, flight);
+}
+
+}  // namespace hubd

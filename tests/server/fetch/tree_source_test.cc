@@ -1,0 +1,86 @@
+#include "server/fetch/tree_source.h"
+
+#include <string>
+
+#include "absl/strings/match.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/base/fs.h"
+#include "server/base/status.h"
+#include "tests/server/fetch/fetch_fixture.h"
+
+namespace hubd {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const std::string kCommit(40, 'a');
+
+class TreeSourceTest : public FetchFixture {
+ protected:
+  absl::Status Fetch(const std::string& host) {
+    return FetchTreeBytes(
+        context(), KeyOfTree({host, "o", "n"}, kCommit),
+        [this](absl::string_view bytes) {
+          bytes_.append(bytes.data(), bytes.size());
+          return sink_status_;
+        },
+        flight_);
+  }
+
+  FreeFlight flight_;
+  std::string bytes_;
+  absl::Status sink_status_;
+};
+
+TEST_F(TreeSourceTest, GitHubGivesArchives) {
+  EXPECT_EQ(KeyOfTree({"github.com", "o", "n"}, kCommit).route, "archive");
+  http_.Serve("https://github.com/o/n/archive/" + kCommit + ".tar.gz", "files");
+  ASSERT_EQ(Fetch("github.com"), absl::OkStatus());
+  EXPECT_EQ(bytes_, "files");
+  EXPECT_EQ(flight_.reports().back().done_bytes, 5);
+  EXPECT_TRUE(objects_.asked().empty());
+}
+
+TEST_F(TreeSourceTest, OtherHostsAreAskedByGit) {
+  EXPECT_EQ(KeyOfTree({"git.example.org", "o", "n"}, kCommit).route, "git");
+  objects_.AnswerFiles("files");
+  ASSERT_EQ(Fetch("git.example.org"), absl::OkStatus());
+  EXPECT_EQ(bytes_, "files");
+  EXPECT_EQ(flight_.reports().back().done_bytes, 5);
+  EXPECT_THAT(objects_.asked(),
+              ElementsAre("https://git.example.org/o/n " + kCommit));
+  EXPECT_TRUE(ListDirectory(store_->layout().tmp())->empty());
+}
+
+TEST_F(TreeSourceTest, SaysWhatIsFetched) {
+  objects_.AnswerFiles("files");
+  ASSERT_TRUE(Fetch("git.example.org").ok());
+  EXPECT_EQ(flight_.reports().back().subject,
+            "git.example.org/o/n at aaaaaaaaaaaa");
+}
+
+TEST_F(TreeSourceTest, ErrorsComeAsTheyAre) {
+  const absl::Status missing = ReasonError(Reason::kRefNotFound, "not there");
+  objects_.AnswerFiles(missing);
+  EXPECT_EQ(Fetch("git.example.org"), missing);
+  FakeHttpTransport::Answer answer;
+  answer.response.status = 404;
+  http_.Set("https://github.com/o/n/archive/" + kCommit + ".tar.gz", answer);
+  EXPECT_EQ(ReasonOf(Fetch("github.com")), Reason::kRefNotFound);
+  sink_status_ = absl::DataLossError("full");
+  objects_.AnswerFiles("files");
+  EXPECT_EQ(Fetch("git.example.org"), sink_status_);
+}
+
+TEST_F(TreeSourceTest, APageIsNoArchive) {
+  http_.Serve("https://github.com/o/n/archive/" + kCommit + ".tar.gz", "<html>",
+              {{"content-type", "text/html; charset=utf-8"}});
+  const absl::Status status = Fetch("github.com");
+  EXPECT_EQ(ReasonOf(status), Reason::kUpstreamUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("HTML page"));
+}
+
+}  // namespace
+}  // namespace hubd

@@ -1,0 +1,75 @@
+// Plays a git host's objects: one answer about a commit, one archive of files.
+
+#ifndef HUBD_TESTS_TESTING_FAKE_GIT_FETCHER_H_
+#define HUBD_TESTS_TESTING_FAKE_GIT_FETCHER_H_
+
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/base/mutex.h"
+#include "server/net/git_fetcher.h"
+
+namespace hubd {
+
+// Thread-safe.
+class FakeGitFetcher final : public GitFetcher {
+ public:
+  void AnswerCommit(absl::StatusOr<std::string> commit) {
+    MutexLock lock(mutex_);
+    commit_ = std::move(commit);
+  }
+
+  // A tar.gz, or why there is none.
+  void AnswerFiles(absl::StatusOr<std::string> archive) {
+    MutexLock lock(mutex_);
+    archive_ = std::move(archive);
+  }
+
+  // "URL WHAT" of each call.
+  std::vector<std::string> asked() const {
+    MutexLock lock(mutex_);
+    return asked_;
+  }
+
+  absl::StatusOr<std::string> FindCommit(const std::string& url,
+                                         const std::string& prefix,
+                                         const std::string&,
+                                         std::stop_token) override {
+    MutexLock lock(mutex_);
+    asked_.push_back(url + " " + prefix);
+    return commit_;
+  }
+
+  absl::Status FetchFiles(
+      const std::string& url, const std::string& commit, const std::string&,
+      const std::function<void(int64_t)>& received,
+      const std::function<absl::Status(absl::string_view)>& sink,
+      std::stop_token) override {
+    absl::StatusOr<std::string> archive;
+    {
+      MutexLock lock(mutex_);
+      asked_.push_back(url + " " + commit);
+      archive = archive_;
+    }
+    if (!archive.ok()) return archive.status();
+    received(archive->size());
+    return sink(*archive);
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::vector<std::string> asked_ ABSL_GUARDED_BY(mutex_);
+  absl::StatusOr<std::string> commit_ ABSL_GUARDED_BY(mutex_) =
+      absl::NotFoundError("no commit was set");
+  absl::StatusOr<std::string> archive_ ABSL_GUARDED_BY(mutex_) =
+      absl::NotFoundError("no archive was set");
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_TESTS_TESTING_FAKE_GIT_FETCHER_H_
