@@ -17,6 +17,7 @@
 #include "server/fetch/archive_reader.h"
 #include "server/fetch/gzip_reader.h"
 #include "server/fetch/member_path.h"
+#include "server/fetch/missing_content.h"
 #include "server/fetch/tar_scanner.h"
 #include "server/fetch/tree_writer.h"
 
@@ -142,18 +143,24 @@ absl::StatusOr<UnpackedTree> UnpackTree(const ByteSource& source,
   HUBD_ASSIGN_OR_RETURN(const std::unique_ptr<TreeWriter> writer,
                         TreeWriter::Open(dir, &meter));
   TopFolder top;
+  MissingContent missing;
   while (true) {
     HUBD_ASSIGN_OR_RETURN(const std::optional<ArchiveMember> member,
                           reader->Next());
     if (!member) break;
+    const std::string path = member->name.substr(member->name.find('/') + 1);
     HUBD_RETURN_IF_ERROR(
-        AddMember(*member, content, &top, *writer, meter).status());
+        AddMember(*member, missing.Watch(path, content), &top, *writer, meter)
+            .status());
   }
   if (!top.found()) {
     return ReasonError(Reason::kBadArchive, "the archive has no top folder");
   }
   UnpackedTree tree;
   HUBD_ASSIGN_OR_RETURN(tree.warnings, writer->Finish());
+  for (std::string& warning : missing.Warnings()) {
+    tree.warnings.push_back(std::move(warning));
+  }
   tree.size_bytes = writer->size_bytes();
   tree.entry_count = writer->entry_count();
   tree.commit = scanner.commit();

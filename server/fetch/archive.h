@@ -37,7 +37,8 @@ struct UnpackedTree {
   int64_t entry_count = 0;
   // The commit that the archive says it is of, as git writes it; else empty.
   std::string commit;
-  // A sentence each, about links that were not kept.
+  // A sentence each, about links that were not kept and content that is only
+  // pointed at.
   std::vector<std::string> warnings;
 };
 
