@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote
 from tests.origin._files import Files
 from tests.origin._git import archive, commit_of, smart_http
 from tests.origin._message import Request, Response, as_json, text
-from tests.origin._repos import Repos, refs
+from tests.origin._repos import Repos, is_branch_and_tag, refs
 
 _REPO = r"/(?P<owner>[^/]+)/(?P<name>[^/]+?)"
 _SMART = re.compile(
@@ -77,6 +77,8 @@ class GitHub:
             return None
         owner, name, ref = match["owner"], match["name"], match["ref"]
         repo = self._repos.find(owner, name)
+        if repo is not None and is_branch_and_tag(repo, ref):
+            return text(300, f"the given path has multiple possibilities: {ref}")
         commit = commit_of(repo, ref) if repo else None
         if repo is None or commit is None:
             return text(404, "404: Not Found")

@@ -97,6 +97,11 @@ def refs(repo: Path, kind: str) -> list[tuple[str, str]]:
     return [(words[0], words[-1]) for words in (line.split() for line in lines)]
 
 
+def is_branch_and_tag(repo: Path, name: str) -> bool:
+    """Whether a short name means two refs, whatever they point at."""
+    return all(commit_of(repo, f"refs/{kind}/{name}") for kind in ("heads", "tags"))
+
+
 def files_below(directory: Path) -> dict[str, Content]:
     """The files of a directory as a commit's files, without hidden and cached ones."""
     found: dict[str, Content] = {}

@@ -178,6 +178,19 @@ def test_zip_archives(origin: Origin) -> None:
             assert archive.namelist() == [top, f"{top}hubconf.py"]
 
 
+def test_archive_of_a_branch_that_is_a_tag_too_is_300(origin: Origin) -> None:
+    origin.add_repo("a", "both", {"f": "tag"}, tags=["same"])
+    tip = origin.add_repo("a", "both", {"f": "branch"})
+    origin.add_branch("a", "both", "same", tip)
+
+    assert follow(origin, "/a/both/zipball/same").status == 300
+    assert follow(origin, "/a/both/archive/same.tar.gz").status == 300
+    ball = follow(origin, "/a/both/zipball/refs/heads/same").body
+    with zipfile.ZipFile(io.BytesIO(ball)) as archive:
+        assert archive.namelist()[0] == f"a-both-{tip[:7]}/"
+    assert follow(origin, "/a/both/zipball/refs/tags/same").status == 200
+
+
 def test_archive_of_an_unknown_ref_is_404(origin: Origin) -> None:
     origin.add_repo("a", "few", {"f": "0"})
     assert follow(origin, "/a/few/archive/none.tar.gz").status == 404
