@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import textwrap
+import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -64,11 +70,10 @@ class Bench:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     with Origin(plain_http=True) as origin:
         add_sample(origin)
-        bench = Bench(origin, tmp_path)
-        yield bench
-        root = tmp_path / ".cache" / "hubd"
-        if (root / "store" / "ADDRESS").exists():
-            pid = int((root / "store" / "LOCK").read_text().split()[0])
+        yield Bench(origin, tmp_path)
+        # One for each directory that the test chose.
+        for address in tmp_path.rglob("store/ADDRESS"):
+            pid = int(address.with_name("LOCK").read_text().split()[0])
             os.kill(pid, signal.SIGTERM)
 
 
@@ -118,3 +123,57 @@ def in_process(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
         monkeypatch.setenv(name, bench.environment[name])
     assert hubd.__file__
     return bench
+
+
+@dataclass(frozen=True)
+class Side:
+    """A hub in this process: a drop-in, or the original that it stands for."""
+
+    hub: ModuleType
+    original: bool
+    origin: Origin
+    home: Path
+
+    @property
+    def directory(self) -> Path:
+        return Path(self.hub.get_dir())
+
+    def trusted(self) -> list[str]:
+        """The lines of trusted_list, which must be there."""
+        return (self.directory / "trusted_list").read_text().splitlines()
+
+
+def both_sides(framework: str) -> pytest.MarkDecorator:
+    """Runs each test of a module with the drop-in and with the original."""
+    modules = [f"hubd.{framework}", f"{framework}.hub"]
+    return pytest.mark.parametrize("side", modules, indirect=True)
+
+
+@pytest.fixture
+def side(
+    request: pytest.FixtureRequest, in_process: Bench, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Side]:
+    """The hub that the test's parameter names, with a get_dir() of its own."""
+    hub = importlib.import_module(request.param)
+    original = not request.param.startswith("hubd.")
+    monkeypatch.setattr(hub, "_hub_dir", None)
+    hub.set_dir(str(in_process.home / "hub"))
+    leading = urllib_led_to(in_process.origin) if original else contextlib.nullcontext()
+    with leading:
+        yield Side(hub, original, in_process.origin, in_process.home)
+
+
+@contextlib.contextmanager
+def urllib_led_to(origin: Origin) -> Iterator[None]:
+    """Leads urllib, and so the originals, to the origin."""
+    proxy = f"http://127.0.0.1:{origin.http_port}"
+    context = ssl.create_default_context(cafile=str(origin.ca_file))
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({"http": proxy, "https": proxy}),
+        urllib.request.HTTPSHandler(context=context),
+    )
+    urllib.request.install_opener(opener)
+    try:
+        yield
+    finally:
+        urllib.request.install_opener(None)
