@@ -116,13 +116,9 @@ class Weights:
         self, url: str, path: Optional[str], hash_prefix: Optional[str], progress: bool
     ) -> StateDictFile:
         """What the daemon has, shown at `path`; None: nowhere."""
-        found = self._fetch(
-            url,
-            path,
-            hash_prefix,
-            progress,
-            unpack=self._profile.unpacks == "every zip",
-        )
+        ask = self._revalidated if _options.refresh() else self._fetch
+        unpack = self._profile.unpacks == "every zip"
+        found = ask(url, path, hash_prefix, progress, unpack=unpack)
         if path is not None:
             _view.place_checkpoint(path, found.path, url)
         return self._unzipped(url, found)
@@ -136,20 +132,30 @@ class Weights:
             if not _is_remote(url) and _options.lock() is None:
                 _copy.read_url(url, file, hash_prefix, self._profile.user_agent)
                 return
-            found = self._revalidated(url, hash_prefix, progress)
+            found = self._revalidated(url, None, hash_prefix, progress)
             _copy.clone(found.path, file)
 
     def _revalidated(
-        self, url: str, hash_prefix: Optional[str], progress: bool
+        self,
+        url: str,
+        path: Optional[str],
+        hash_prefix: Optional[str],
+        progress: bool,
+        *,
+        unpack: bool = False,
     ) -> Checkpoint:
         """What the origin has by now; while it is silent, what is cached."""
         try:
-            return self._fetch(url, None, hash_prefix, progress, refresh=True)
+            return self._fetch(
+                url, path, hash_prefix, progress, refresh=True, unpack=unpack
+            )
         except HubdError as error:
             if error.reason not in _SILENT:
                 raise
             try:
-                found = self._fetch(url, None, hash_prefix, False, offline=True)
+                found = self._fetch(
+                    url, None, hash_prefix, False, offline=True, unpack=unpack
+                )
             except OfflineMiss:
                 raise error from None
         if not hash_prefix:  # With one, the bytes are known to be the right ones.

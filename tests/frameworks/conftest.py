@@ -21,6 +21,8 @@ import pytest
 import hubd
 from tests.origin import Origin, add_sample
 
+pytest.register_assert_rewrite("tests.frameworks.rules")
+
 TIMEOUT = 300
 
 

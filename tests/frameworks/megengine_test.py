@@ -150,6 +150,20 @@ def test_results_and_layout_are_the_originals(bench: Bench) -> None:
     assert ours[-1].replace(", 'store'", "") == theirs[-1]
 
 
+NO_REF = """
+import {module} as hub
+print(hub.load("o/both", "net"))
+"""
+
+
+def test_no_ref_means_master(bench: Bench) -> None:
+    for branch in ("main", "master"):
+        files = {"hubconf.py": f"def net(): return {branch!r}\n"}
+        bench.origin.add_repo("o", "both", files, branch=branch)
+    ours, theirs = both(bench, NO_REF)
+    assert ours == theirs == ["master"]
+
+
 ERRORS = """
 import megengine.hub.exceptions as x
 import {module} as hub

@@ -14,8 +14,10 @@ import pytest
 import torch
 import torch.hub
 
+import hubd
 import hubd.torch as hub
 from tests.frameworks.conftest import Bench, run_installed
+from tests.frameworks.rules import hidden_commit
 
 RELEASE = "/hubd/sample/releases/download/v1/"
 MODELS = "models.example.org"
@@ -91,6 +93,22 @@ def test_the_model_zoo_is_hubds_too(bench: Bench) -> None:
         lines = bench.run(program).stdout.splitlines()
         assert lines[-2:] == ["['w']", "torch.hub"]
     assert bench.origin.count(MODELS) == 1
+
+
+def test_a_validation_that_is_replaced_in_torch_hub_counts_while_installed(
+    in_process: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    github = f"o/r:{hidden_commit(in_process.origin)}"
+    hubd.install()
+    try:
+        with pytest.raises(ValueError, match="Cannot find"):
+            torch.hub.load(github, "net", trust_repo=True)
+        with monkeypatch.context() as patch:
+            name = "_validate_not_a_forked_repo"
+            patch.setattr(torch.hub, name, lambda owner, name, ref: True)
+            assert torch.hub.load(github, "net", trust_repo=True) == "hidden"
+    finally:
+        hubd.uninstall()
 
 
 def test_eight_ranks_load_at_once(bench: Bench) -> None:

@@ -292,6 +292,22 @@ def test_a_download_takes_what_is_cached_while_the_origin_is_silent(hub, home, d
         hub.download_url_to_file(_URL, home + "/dst.bin", progress=False)
 
 
+def test_a_refresh_takes_what_is_cached_while_the_origin_is_silent(hub, daemon):
+    silent = Failure(
+        grpc.StatusCode.UNAVAILABLE, "UPSTREAM_UNAVAILABLE", "no answer", {}
+    )
+    cached = _get(hub).path
+    with hubd.options(refresh=True):
+        daemon.fail("FetchStateDict", silent)
+        with pytest.warns(UserWarning, match="the cached bytes are used"):
+            assert _get(hub).path == cached
+        assert [r.refresh for r in daemon.named("FetchStateDict")][:2] == [False, True]
+        assert [r.offline for r in daemon.named("FetchStateDict")][1:] == [False, True]
+        daemon.fail("FetchStateDict", silent)
+        with pytest.raises(urllib.error.URLError, match="no answer"):
+            _get(hub, "https://h/v2/w.pth")
+
+
 @pytest.mark.parametrize("prefix", ["0000", "ABCDEF", "not hex"])
 def test_a_failed_download_leaves_the_file_as_it_was(hub, home, prefix):
     path = home + "/dst.bin"
