@@ -441,6 +441,7 @@ def _tree(message: Any, lease: Optional[_lease.Lease] = None) -> Tree:
         created_at=message.created_at,
         warnings=tuple(message.warnings),
         digest=message.digest,
+        ambiguous_ref=message.ambiguous_ref,
         lease=lease,
     )
 

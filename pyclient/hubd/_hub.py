@@ -386,12 +386,14 @@ class FrontEnd:
     ) -> Place:
         """Makes the view show a tree, and says what the originals say."""
         shown = report.directory(tree)
+        # Where the original would download nothing, it has nothing to tell.
+        is_hit = tree.cached and _view.is_ours(shown) and not asked.force_reload
         _view.place_tree(shown, tree.path)
         if not tree.cached:
             report.announce(asked.ref or tree.ref)
         elif verbose:
             sys.stderr.write(f"Using cache found in {shown}\n")
-        for text in tree.warnings:
+        for text in _warn.of_tree(tree, asked.ref, self._profile.called, is_hit):
             _warn.warn(text)
         if tree.lease is not None:
             _lease.keep(tree.lease)

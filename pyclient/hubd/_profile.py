@@ -30,6 +30,9 @@ class Profile(NamedTuple):
     default_ref: Literal["main-else-master", "master"]
     # list() leaves out the names that begin so.
     hidden_prefix: str
+    # What its warning about a ref that is branch and tag calls it; empty: it has
+    # none.
+    called: str
     # What its messages call the file with the entrypoints.
     hubconf: Literal["hubconf", "hubconf.py"]
     # Sent where the client itself reads a URL (file://, ftp://, data:).

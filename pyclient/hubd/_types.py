@@ -42,6 +42,9 @@ class Tree:
     warnings: Tuple[str, ...]
     # SHA-256 over its sorted entries; empty where hubd does not know it.
     digest: str = ""
+    # The ref is both a branch and a tag: it is the branch's tree, and the first
+    # warning says so.
+    ambiguous_ref: bool = False
     lease: Optional[Lease] = field(default=None, repr=False, compare=False)
 
 

@@ -56,6 +56,7 @@ _front_end = _mge.FrontEnd(
         explains_no_network=False,
         default_ref="master",
         hidden_prefix="__",
+        called="",
         hubconf="hubconf.py",
         user_agent="megengine.hub",
     ),

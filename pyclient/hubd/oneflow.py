@@ -48,6 +48,7 @@ _front_end = _hub.FrontEnd(
         explains_no_network=False,
         default_ref="main-else-master",
         hidden_prefix="_",
+        called="OneFlowhub",
         hubconf="hubconf",
         user_agent="oneflow.hub",
     ),

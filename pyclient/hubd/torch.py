@@ -53,6 +53,7 @@ _front_end = _hub.FrontEnd(
         explains_no_network=True,
         default_ref="main-else-master",
         hidden_prefix="_",
+        called="Torchhub",
         hubconf="hubconf",
         user_agent="torch.hub",
     ),

@@ -117,7 +117,8 @@ absl::StatusOr<ResolvedRef> ResolveRef(const RepoSpec& spec,
         {absl::StrCat("The ref ", spec.ref, " of ", spec.id.ToString(),
                       " is both a branch and a tag; the branch is taken. Write "
                       "refs/heads/",
-                      spec.ref, " or refs/tags/", spec.ref, ".")}};
+                      spec.ref, " or refs/tags/", spec.ref, ".")},
+        /*ambiguous=*/true};
   }
   if (branch != nullptr) return ResolvedRef{spec.ref, branch->commit, {}};
   if (tag != nullptr) return ResolvedRef{spec.ref, tag->commit, {}};

@@ -25,6 +25,9 @@ struct ResolvedRef {
   std::string commit;
   // A sentence each.
   std::vector<std::string> warnings;
+  // It is both a branch and a tag, of different commits: the branch is meant,
+  // and the first warning says so.
+  bool ambiguous = false;
 };
 
 // Looks `spec.ref` up, in this order: default (empty), full ref name, branch,

@@ -45,6 +45,8 @@ struct TreeResult {
   // origin was silent; else zero.
   absl::Duration stale_for;
   std::vector<std::string> warnings;
+  // As in ResolvedRef, of these warnings.
+  bool ambiguous_ref = false;
 };
 
 struct CheckpointRequest {

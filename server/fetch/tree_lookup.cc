@@ -58,6 +58,7 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
     TreeResult& result = known.result.emplace();
     result.ref = known.resolved->ref;
     result.warnings = known.resolved->warnings;
+    result.ambiguous_ref = known.resolved->ambiguous;
     result.cached = true;
     SetTree(*std::move(tree), result);
   } else if (request.offline) {

@@ -37,6 +37,7 @@ void TreeOperation::Decide(absl::StatusOr<KnownTree> known) {
   if (!known->resolved) return AskRefs();
   result_.ref = std::move(known->resolved->ref);
   result_.warnings = std::move(known->resolved->warnings);
+  result_.ambiguous_ref = known->resolved->ambiguous;
   FetchTree(KeyOfTree(request_.spec.id, known->resolved->commit));
 }
 
@@ -72,9 +73,10 @@ void TreeOperation::Resolve(const RefsObject& refs) {
     return Finish(silence_.ok() ? resolved.status() : silence_);
   }
   result_.ref = resolved->ref;
-  for (std::string& warning : resolved->warnings) {
-    result_.warnings.push_back(std::move(warning));
-  }
+  // Before what is said of a silent origin: the first says what is ambiguous.
+  result_.warnings.insert(result_.warnings.begin(), resolved->warnings.begin(),
+                          resolved->warnings.end());
+  result_.ambiguous_ref = resolved->ambiguous;
   FindTree(resolved->commit);
 }
 

@@ -234,6 +234,7 @@ v1::Tree ToProto(const TreeResult& result) {
   proto.set_ref(result.ref);
   proto.set_cached(result.cached);
   proto.set_stale_for_seconds(absl::ToInt64Seconds(result.stale_for));
+  proto.set_ambiguous_ref(result.ambiguous_ref);
   proto.clear_warnings();
   for (const std::string& warning : result.warnings) {
     proto.add_warnings(CleanText(warning));

@@ -12,6 +12,7 @@ import pytest
 from tests.frameworks.conftest import both_sides
 from tests.frameworks.rules import (  # noqa: F401
     Rules,
+    test_a_branch_that_is_a_tag_too_is_taken_with_a_warning,
     test_a_commit_that_no_ref_names_needs_skip_validation,
     test_a_replaced_validation_is_skipped,
     test_a_repo_with_neither_has_no_default_but_for_hubd,
@@ -39,4 +40,4 @@ def rules(tmp_path: Path) -> Rules:
                     archive.write(path, f"state/{path.relative_to(made)}")
         return buffer.getvalue()
 
-    return Rules(framework="oneflow", saved=saved)
+    return Rules(framework="oneflow", called="OneFlowhub", saved=saved)

@@ -24,6 +24,8 @@ class Rules:
     """What is a framework's own."""
 
     framework: str
+    # What its hub calls itself.
+    called: str
     # The bytes of a checkpoint of one number, named "w".
     saved: Callable[[float], bytes]
 
@@ -96,6 +98,9 @@ def test_a_repo_with_neither_has_no_default_but_for_hubd(side: Side) -> None:
         assert load(side, "o/dev") == "dev"
 
 
+# A branch that is a tag, too.
+
+
 def told(side: Side, github: str, **options: Any) -> tuple[str, list[str]]:
     """The code's answer, and what was warned about meanwhile."""
     with warnings.catch_warnings(record=True) as caught:
@@ -103,6 +108,26 @@ def told(side: Side, github: str, **options: Any) -> tuple[str, list[str]]:
         answer = load(side, github, **options)
     assert {warning.category for warning in caught} <= {UserWarning}
     return answer, [str(warning.message) for warning in caught]
+
+
+def test_a_branch_that_is_a_tag_too_is_taken_with_a_warning(
+    side: Side, rules: Rules
+) -> None:
+    side.origin.add_repo("o", "r", code("tag"), tags=["same"])
+    tip = side.origin.add_repo("o", "r", code("branch"))
+    side.origin.add_branch("o", "r", "same", tip)
+    text = (
+        "The ref same is ambiguous. Perhaps it is both a tag and a branch in the "
+        f"repo? {rules.called} will now assume that it's a branch. You can "
+        "disambiguate tags and branches by explicitly passing refs/heads/branch_name "
+        "or refs/tags/tag_name as the ref. That might require using "
+        "skip_validation=True."
+    )
+    assert told(side, "o/r:same") == ("branch", [text])
+    assert told(side, "o/r:same") == ("branch", [])
+    assert told(side, "o/r:same", force_reload=True) == ("branch", [text])
+    for ref, answer in (("refs/heads/same", "branch"), ("refs/tags/same", "tag")):
+        assert told(side, f"o/r:{ref}", skip_validation=True) == (answer, [])
 
 
 # force_reload.

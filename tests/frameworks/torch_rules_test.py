@@ -13,6 +13,7 @@ from tests.frameworks.rules import (  # noqa: F401
     Rules,
     load,
     put_weights,
+    test_a_branch_that_is_a_tag_too_is_taken_with_a_warning,
     test_a_commit_that_no_ref_names_needs_skip_validation,
     test_a_replaced_validation_is_skipped,
     test_a_repo_with_neither_has_no_default_but_for_hubd,
@@ -35,7 +36,7 @@ def saved(value: float) -> bytes:
 
 @pytest.fixture
 def rules() -> Rules:
-    return Rules(framework="torch", saved=saved)
+    return Rules(framework="torch", called="Torchhub", saved=saved)
 
 
 ZOO = f"""

@@ -48,6 +48,8 @@ class Repo:
         self.entrypoints: dict[str, str | None] = {}
         self.output = ""
         self.warnings: list[str] = []
+        # With a warning that says so.
+        self.ambiguous_ref = False
 
 
 class FakeDaemon(
@@ -273,6 +275,7 @@ class FakeDaemon(
         repo.cached.add(ref)
         tree = self._tree(_split(selector.repo)[0], repo, ref)
         tree.cached = cached
+        tree.ambiguous_ref = repo.ambiguous_ref
         tree.warnings.extend(repo.warnings)
         return tree
 

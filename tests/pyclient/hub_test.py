@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 import urllib.error
@@ -200,6 +201,29 @@ def test_what_the_daemon_wants_told_becomes_a_warning(hub, repo):
     repo.warnings = ["the repo was renamed"]
     with pytest.warns(UserWarning, match="the repo was renamed"):
         _load(hub)
+
+
+def _told(hub, **options):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        _load(hub, "own/repo:main", **options)
+    return [str(warning.message) for warning in caught]
+
+
+def test_an_ambiguous_ref_is_told_in_the_originals_words_as_often_as_there(hub, repo):
+    repo.ambiguous_ref = True
+    repo.warnings = ["main is both", "the repo was renamed"]
+    called = "Torchhub" if hub is hubd.torch else "OneFlowhub"
+    first, second = _told(hub)
+    assert first.startswith("The ref main is ambiguous. Perhaps it is both a tag")
+    assert f"in the repo? {called} will now assume that it's a branch. You" in first
+    assert first.endswith("might require using skip_validation=True.")
+    assert second == "the repo was renamed"
+    assert _told(hub) == [second]
+    assert _told(hub, force_reload=True) == [first, second]
+    # The tree is there, but under no such name.
+    shutil.rmtree(os.path.join(hub.get_dir(), "own_repo_main"))
+    assert _told(hub) == [first, second]
 
 
 def test_a_source_that_is_unknown_is_refused(hub):

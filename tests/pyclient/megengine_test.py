@@ -73,6 +73,14 @@ def _fail(reason, code="FAILED_PRECONDITION", **metadata):
     return Failure(grpc.StatusCode[code], reason, f"because {reason}", metadata)
 
 
+def test_an_ambiguous_ref_is_told_in_the_daemons_words(hub, repo):
+    repo.ambiguous_ref = True
+    repo.warnings = ["master is both"]
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="^master is both$"):
+            hub.load("own/repo:master", "net")
+
+
 def _directory(home, key, version="0"):
     digest = hashlib.sha1(key.encode()).hexdigest()[:16]
     return f"{home}/.cache/megengine/hub/{version}_{digest}"

@@ -243,7 +243,8 @@ class Progress(_message.Message):
     def __init__(self, phase: _Optional[_Union[Progress.Phase, str]] = ..., subject: _Optional[str] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ...) -> None: ...
 
 class Tree(_message.Message):
-    __slots__ = ["cached", "commit", "created_at", "digest", "path", "ref", "repo", "route", "size_bytes", "stale_for_seconds", "warnings"]
+    __slots__ = ["ambiguous_ref", "cached", "commit", "created_at", "digest", "path", "ref", "repo", "route", "size_bytes", "stale_for_seconds", "warnings"]
+    AMBIGUOUS_REF_FIELD_NUMBER: _ClassVar[int]
     CACHED_FIELD_NUMBER: _ClassVar[int]
     COMMIT_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -255,6 +256,7 @@ class Tree(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     STALE_FOR_SECONDS_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    ambiguous_ref: bool
     cached: bool
     commit: str
     created_at: int
@@ -266,7 +268,7 @@ class Tree(_message.Message):
     size_bytes: int
     stale_for_seconds: int
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, repo: _Optional[str] = ..., ref: _Optional[str] = ..., commit: _Optional[str] = ..., route: _Optional[str] = ..., path: _Optional[str] = ..., stale_for_seconds: _Optional[int] = ..., cached: bool = ..., size_bytes: _Optional[int] = ..., created_at: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ..., digest: _Optional[str] = ...) -> None: ...
+    def __init__(self, repo: _Optional[str] = ..., ref: _Optional[str] = ..., commit: _Optional[str] = ..., route: _Optional[str] = ..., path: _Optional[str] = ..., stale_for_seconds: _Optional[int] = ..., cached: bool = ..., size_bytes: _Optional[int] = ..., created_at: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ..., digest: _Optional[str] = ..., ambiguous_ref: bool = ...) -> None: ...
 
 class TreeSelector(_message.Message):
     __slots__ = ["commit", "default_ref", "lock", "offline", "refresh", "repo", "skip_validation"]

@@ -76,6 +76,8 @@ TEST(RefRulesTest, WarnsWhenANameIsBranchAndTag) {
   ASSERT_TRUE(resolved.ok());
   ASSERT_EQ(resolved->warnings.size(), 1u);
   EXPECT_TRUE(absl::StrContains(resolved->warnings[0], "refs/tags/both"));
+  EXPECT_TRUE(resolved->ambiguous);
+  EXPECT_FALSE(ResolveRef(Spec("v1"), kHead, false, Remote())->ambiguous);
 }
 
 TEST(RefRulesTest, UsesAUsualNameWhereHeadIsHidden) {

@@ -87,6 +87,24 @@ TEST_F(TreeOperationTest, ASilentHostIsAnsweredFromTheStoreAndMarkedStale) {
   EXPECT_FALSE(stale->warnings.empty());
 }
 
+TEST_F(TreeOperationTest, AnAmbiguousRefIsMarkedAndToldFirst) {
+  git_.Answer(Advertisement{"refs/heads/main",
+                            {{"refs/heads/both", kCommit},
+                             {"refs/heads/main", kOther},
+                             {"refs/tags/both", kOther}}});
+  EXPECT_FALSE(FetchTree(Request("main"))->ambiguous_ref);
+  // The refs are known, then the tree too, then the origin is silent.
+  EXPECT_TRUE(FetchTree(Request("both"))->ambiguous_ref);
+  EXPECT_TRUE(FetchTree(Request("both"))->ambiguous_ref);
+  clock_.Advance(absl::Hours(2));
+  git_.Answer(ReasonError(Reason::kUpstreamUnavailable, "silent"));
+  absl::StatusOr<TreeResult> stale = FetchTree(Request("both"));
+  ASSERT_TRUE(stale.ok()) << stale.status();
+  EXPECT_TRUE(stale->ambiguous_ref);
+  ASSERT_EQ(stale->warnings.size(), 2u);
+  EXPECT_TRUE(absl::StrContains(stale->warnings[0], "a branch and a tag"));
+}
+
 TEST_F(TreeOperationTest, ASilentHostIsToldWhereTheOldAnswerLacksTheRef) {
   ASSERT_TRUE(FetchTree(Request()).ok());
   clock_.Advance(absl::Hours(2));

@@ -201,11 +201,13 @@ TEST(ConvertTest, ATreeResultTellsRefAgeAndWarningsOnce) {
   result.cached = true;
   result.stale_for = absl::Minutes(2);
   result.warnings = {"w", "odd \xff name"};
+  result.ambiguous_ref = true;
   v1::Tree proto = ToProto(result);
   EXPECT_EQ(proto.ref(), "main");
   EXPECT_TRUE(proto.cached());
   EXPECT_EQ(proto.stale_for_seconds(), 120);
   EXPECT_EQ(proto.digest(), std::string(64, 'd'));
+  EXPECT_TRUE(proto.ambiguous_ref());
   EXPECT_THAT(proto.warnings(), ElementsAre("w", "odd \uFFFD name"));
 }
 
