@@ -151,9 +151,9 @@ class Replacement:
         return hub if self._installed and hub in self._swapped else None
 
     def users_own(self, name: str, ours: Any) -> Any:
-        """What a user put in the place of `name` in installed_hub(); or None."""
-        found = getattr(self.installed_hub(), name, ours)
-        # The original is seen where another thread installs, reloads or uninstalls.
+        """What a user put in the place of `name` in the framework's hub; or None."""
+        found = getattr(sys.modules.get(self._framework + ".hub"), name, ours)
+        # The original is seen where the front-end does not stand in its place.
         return None if found is ours or self._is_original(found) else found
 
     def _import_all(self) -> List[ModuleType]:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import threading
+import types
 import urllib.error
 import warnings
 
@@ -185,6 +186,23 @@ def test_a_replaced_validation_counts_as_skipping_it(hub, daemon, monkeypatch):
     _load(hub)
     selectors = [request.tree for request in daemon.named("Load")]
     assert [each.skip_validation for each in selectors] == [True, False, True]
+
+
+def test_a_validation_that_is_replaced_in_the_original_counts_too(
+    hub, daemon, monkeypatch
+):
+    original = types.ModuleType("original")
+    original._validate_not_a_forked_repo = lambda owner, name, ref: True
+    name = hub.__name__.rpartition(".")[2] + ".hub"
+    monkeypatch.setitem(sys.modules, name, original)
+    _load(hub)
+    # What the framework itself has there says nothing.
+    own = {"__name__": name}
+    exec("def _validate_not_a_forked_repo(owner, name, ref): pass", own)
+    vars(original).update(own)
+    _load(hub)
+    selectors = [request.tree for request in daemon.named("Load")]
+    assert [each.skip_validation for each in selectors] == [True, False]
 
 
 def test_offline_comes_from_environment_and_options(hub, daemon, monkeypatch):
