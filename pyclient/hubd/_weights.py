@@ -102,6 +102,8 @@ class Weights:
             return self._unzip_in_place(path, directory)
         if replaced_download is not None:
             if not os.path.exists(path):
+                # It may write through a link, and what that showed may be evicted.
+                _view.sweep(os.path.dirname(path))
                 announce(self._profile, url, path)
                 replaced_download(url, path, hash_prefix, progress=progress)
             return self._unzip_in_place(path, directory)

@@ -221,6 +221,21 @@ def test_a_replaced_download_does_the_work_on_a_miss(hub, daemon, monkeypatch):
     assert daemon.requests == []
 
 
+def test_a_replaced_download_never_writes_through_a_link_into_the_store(
+    hub, daemon, monkeypatch
+):
+    evicted = _get(hub).path
+    os.unlink(evicted)
+
+    def mirror(url, dst, hash_prefix=None, progress=True):
+        with open(dst, "wb") as file:
+            file.write(b"mirrored")
+
+    monkeypatch.setattr(hub, "download_url_to_file", mirror)
+    assert open(_get(hub).path, "rb").read() == b"mirrored"
+    assert not os.path.exists(evicted) and not os.path.islink(_name(hub))
+
+
 def test_torch_unpacks_an_old_zip_once_and_warns(torch_hub, daemon, urls):
     urls["https://h/old.zip"] = _zip("inner.pth")
     with pytest.warns(FutureWarning, match="will be deprecated in favor of default"):
