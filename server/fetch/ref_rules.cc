@@ -28,15 +28,6 @@ const AdvertisedRef* Find(const Advertisement& advertisement,
   return &*found;
 }
 
-std::string ShortName(absl::string_view full) {
-  for (absl::string_view prefix : {kHeads, kTags}) {
-    if (absl::StartsWith(full, prefix)) {
-      return std::string(full.substr(prefix.size()));
-    }
-  }
-  return std::string(full);
-}
-
 absl::StatusOr<ResolvedRef> ResolveDefault(const RepoSpec& spec,
                                            DefaultRef default_ref,
                                            const Advertisement& advertisement) {
@@ -51,7 +42,7 @@ absl::StatusOr<ResolvedRef> ResolveDefault(const RepoSpec& spec,
   }
   for (const std::string& name : wanted) {
     if (const AdvertisedRef* ref = Find(advertisement, name)) {
-      return ResolvedRef{ShortName(ref->name), ref->commit, {}};
+      return ResolvedRef{ShortRefName(ref->name), ref->commit, {}};
     }
   }
   return ReasonError(
@@ -98,6 +89,19 @@ absl::StatusOr<ResolvedRef> ResolveCommit(const RepoSpec& spec,
 
 }  // namespace
 
+std::string ShortRefName(absl::string_view full) {
+  for (absl::string_view prefix : {kHeads, kTags}) {
+    if (absl::StartsWith(full, prefix)) {
+      return std::string(full.substr(prefix.size()));
+    }
+  }
+  return std::string(full);
+}
+
+bool MayBeCommit(absl::string_view ref) {
+  return ref.size() >= kMinPrefix && ref.size() <= 40 && IsSha256Prefix(ref);
+}
+
 absl::StatusOr<ResolvedRef> ResolveRef(const RepoSpec& spec,
                                        DefaultRef default_ref,
                                        bool skip_validation,
@@ -122,8 +126,7 @@ absl::StatusOr<ResolvedRef> ResolveRef(const RepoSpec& spec,
   }
   if (branch != nullptr) return ResolvedRef{spec.ref, branch->commit, {}};
   if (tag != nullptr) return ResolvedRef{spec.ref, tag->commit, {}};
-  if (spec.ref.size() >= kMinPrefix && spec.ref.size() <= 40 &&
-      IsSha256Prefix(spec.ref)) {
+  if (MayBeCommit(spec.ref)) {
     return ResolveCommit(spec, skip_validation, advertisement);
   }
   return NotFound(spec, /*looks_like_commit=*/false);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "server/base/repo.h"
 
 namespace hubd {
@@ -29,6 +30,13 @@ struct ResolvedRef {
   // and the first warning says so.
   bool ambiguous = false;
 };
+
+// "main" for "refs/heads/main", "v1" for "refs/tags/v1"; else as it is.
+std::string ShortRefName(absl::string_view full);
+
+// Whether it may be a commit or the beginning of one: 4 to 40 lower-case hex
+// digits.
+bool MayBeCommit(absl::string_view ref);
 
 // Looks `spec.ref` up, in this order: default (empty), full ref name, branch,
 // tag, commit or its prefix of at least 4 digits that a branch or tag points

@@ -41,8 +41,8 @@ struct TreeResult {
   // What was asked for, as resolved; never empty.
   std::string ref;
   bool cached = false;
-  // How old the answer about the ref is, where it is older than allowed and the
-  // origin was silent; else zero.
+  // How old the answer about the ref is, at least a second, where it is older
+  // than allowed and the origin was silent; else zero.
   absl::Duration stale_for;
   std::vector<std::string> warnings;
   // As in ResolvedRef, of these warnings.

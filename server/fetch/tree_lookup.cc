@@ -1,8 +1,11 @@
 #include "server/fetch/tree_lookup.h"
 
+#include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "server/base/status.h"
 #include "server/fetch/tree_source.h"
 
@@ -34,6 +37,53 @@ absl::StatusOr<std::optional<ResolvedRef>> ResolveKnown(
   return *std::move(resolved);
 }
 
+// The commit of the one tree that `ref` is the beginning of.
+std::optional<ResolvedRef> ResolveAmong(const std::vector<TreeObject>& trees,
+                                        const std::string& ref) {
+  if (!MayBeCommit(ref)) return std::nullopt;
+  std::set<std::string> commits;
+  for (const TreeObject& tree : trees) {
+    if (absl::StartsWith(tree.key.commit, ref)) commits.insert(tree.key.commit);
+  }
+  if (commits.size() != 1) return std::nullopt;
+  return ResolvedRef{ref, *commits.begin(), {}};
+}
+
+std::vector<OtherTree> Describe(const std::vector<TreeObject>& trees,
+                                const RefsObject* refs) {
+  std::map<std::string, std::string> names;
+  if (refs != nullptr) {
+    for (const AdvertisedRef& ref : refs->advertisement.refs) {
+      names.try_emplace(ref.commit, ShortRefName(ref.name));
+    }
+  }
+  std::vector<OtherTree> others;
+  for (const TreeObject& tree : trees) {
+    others.push_back({tree.key.commit, names[tree.key.commit]});
+  }
+  return others;
+}
+
+// What the store has where the known refs lead to no tree.
+absl::Status LookUpOffline(const FetchContext& context, const RepoSpec& spec,
+                           KnownTree& known, std::optional<TreeObject>& tree) {
+  Store& store = context.parts.store;
+  HUBD_ASSIGN_OR_RETURN(std::vector<TreeObject> trees,
+                        store.catalog().TreesOfRepo(kSharedDomain, spec.id));
+  if (!known.resolved) {
+    known.resolved = ResolveAmong(trees, spec.ref);
+    if (known.resolved) {
+      HUBD_ASSIGN_OR_RETURN(
+          tree, store.FindTree(ArchiveKey(spec.id, known.resolved->commit)));
+    }
+  }
+  if (tree) return absl::OkStatus();
+  HUBD_ASSIGN_OR_RETURN(std::shared_ptr<const RefsObject> refs,
+                        store.catalog().LookupRefs(kSharedDomain, spec.id));
+  known.others = Describe(trees, refs.get());
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
@@ -54,6 +104,9 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
           tree, store.FindTree(KeyOfTree(spec.id, known.resolved->commit)));
     }
   }
+  if (!tree && request.offline) {
+    HUBD_RETURN_IF_ERROR(LookUpOffline(context, spec, known, tree));
+  }
   if (tree) {
     TreeResult& result = known.result.emplace();
     result.ref = known.resolved->ref;
@@ -61,9 +114,6 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
     result.ambiguous_ref = known.resolved->ambiguous;
     result.cached = true;
     SetTree(*std::move(tree), result);
-  } else if (request.offline) {
-    HUBD_ASSIGN_OR_RETURN(known.others,
-                          store.catalog().TreesOfRepo(kSharedDomain, spec.id));
   }
   return known;
 }

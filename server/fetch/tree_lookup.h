@@ -15,19 +15,28 @@
 
 namespace hubd {
 
+// A tree that is there, where another one is wanted.
+struct OtherTree {
+  std::string commit;
+  // A branch or tag of that commit, as far as is known; else empty.
+  std::string ref;
+};
+
 struct KnownTree {
   // The answer, where it needs no network.
   std::optional<TreeResult> result;
   // Else which commit is wanted, where the store may say so.
   std::optional<ResolvedRef> resolved;
-  // Else, offline, what there is of the repo.
-  std::vector<TreeObject> others;
+  // Else, offline, what there is of the repo, newest first.
+  std::vector<OtherTree> others;
 };
 
 // Looks at the store only:
 //   - a full commit whose tree is there needs no answer about refs;
 //   - else the known refs say the commit, if they are young enough at `now`, or
-//     no more are to be had (offline).
+//     no more are to be had (offline);
+//   - offline, the beginning of a commit that no ref names any more means the
+//     one tree that it fits.
 // May wait for the disk. Thread-safe.
 absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
                                      const TreeRequest& request,

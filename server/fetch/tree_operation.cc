@@ -12,6 +12,14 @@
 #include "server/fetch/tree_source.h"
 
 namespace hubd {
+namespace {
+
+// Callers are told whole seconds.
+constexpr absl::Duration kLeastStale = absl::Seconds(1);
+// Of those that are cached, in a message.
+constexpr size_t kMaxShownTrees = 10;
+
+}  // namespace
 
 TreeOperation::TreeOperation(const FetchContext& context, TreeRequest request,
                              ProgressFn progress, DoneFn done)
@@ -55,9 +63,10 @@ void TreeOperation::AskRefs() {
         const RefsObject& refs = std::get<RefsObject>(fetched->object);
         silence_ = fetched->silence;
         if (!silence_.ok()) {
-          // Not below zero where the clock was set back since.
+          // A mark also where the answer is younger, or the clock was set back
+          // since.
           result_.stale_for =
-              std::max(started_at_ - refs.asked_at, absl::ZeroDuration());
+              std::max(started_at_ - refs.asked_at, kLeastStale);
           result_.warnings = fetched->warnings;
         }
         Resolve(refs);
@@ -113,17 +122,27 @@ void TreeOperation::Deliver(TreeObject tree, bool cached) {
 }
 
 absl::Status TreeOperation::OfflineMiss(
-    const std::vector<TreeObject>& others) const {
+    const std::vector<OtherTree>& others) const {
   const RepoSpec& spec = request_.spec;
-  std::string cached =
-      absl::StrJoin(others, ",", [](std::string* out, const TreeObject& tree) {
-        absl::StrAppend(out, tree.key.commit.substr(0, 12));
-      });
+  std::vector<std::string> commits;
+  std::vector<std::string> shown;
+  for (const OtherTree& other : others) {
+    commits.push_back(other.commit.substr(0, 12));
+    shown.push_back(other.ref.empty()
+                        ? commits.back()
+                        : absl::StrCat(other.ref, " (", commits.back(), ")"));
+  }
+  if (shown.size() > kMaxShownTrees) {
+    shown.resize(kMaxShownTrees);
+    shown.push_back(
+        absl::StrCat(commits.size() - kMaxShownTrees, " older ones"));
+  }
+  const std::string cached = absl::StrJoin(commits, ",");
   std::string wanted = spec.id.ToString();
   if (!spec.ref.empty()) absl::StrAppend(&wanted, ":", spec.ref);
-  std::string what = cached.empty()
-                         ? "nothing of that repo is cached"
-                         : absl::StrCat("cached of that repo: commit ", cached);
+  std::string what = cached.empty() ? "nothing of that repo is cached"
+                                    : absl::StrCat("cached of that repo: ",
+                                                   absl::StrJoin(shown, ", "));
   return ReasonError(
       Reason::kOfflineMiss,
       absl::StrCat("cannot load ", wanted, " offline: ", what,

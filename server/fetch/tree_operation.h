@@ -34,7 +34,7 @@ class TreeOperation final : public Operation<TreeResult> {
   void FindTree(const std::string& commit);
   void FetchTree(const TreeKey& key);
   void Deliver(TreeObject tree, bool cached);
-  absl::Status OfflineMiss(const std::vector<TreeObject>& others) const;
+  absl::Status OfflineMiss(const std::vector<OtherTree>& others) const;
 
   const TreeRequest request_;
   const absl::Time started_at_;

@@ -328,6 +328,8 @@ def test_refs_that_are_known_are_used_and_marked_stale(
         tree = any_mode.json("load", repo, "one")["tree"]
     assert repo in tree["warnings"][0]
     assert "cached" in tree["warnings"][0]
+    # However young it is.
+    assert int(tree["stale_for_seconds"]) > 0
 
 
 # What differs in the drop-ins: the originals' exceptions.

@@ -71,6 +71,18 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"nothing", kHead, false, "", ""},
         Case{"Main", kHead, false, "", ""}));
 
+TEST(RefRulesTest, ShortensNamesAndKnowsCommits) {
+  EXPECT_EQ(ShortRefName("refs/heads/feature/x"), "feature/x");
+  EXPECT_EQ(ShortRefName("refs/tags/v1"), "v1");
+  EXPECT_EQ(ShortRefName("refs/pull/1"), "refs/pull/1");
+  EXPECT_TRUE(MayBeCommit("0123"));
+  EXPECT_TRUE(MayBeCommit(Commit('f')));
+  for (const char* ref : {"", "012", "main", "ABCD"}) {
+    EXPECT_FALSE(MayBeCommit(ref)) << ref;
+  }
+  EXPECT_FALSE(MayBeCommit(Commit('f') + "f"));
+}
+
 TEST(RefRulesTest, WarnsWhenANameIsBranchAndTag) {
   auto resolved = ResolveRef(Spec("both"), kHead, false, Remote());
   ASSERT_TRUE(resolved.ok());

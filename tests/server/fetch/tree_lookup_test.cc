@@ -93,7 +93,26 @@ TEST_F(TreeLookupTest, OfflineOldRefsCountAndOtherTreesAreNamed) {
   KnownTree known = LookUp(offline);
   EXPECT_FALSE(known.result.has_value());
   ASSERT_EQ(known.others.size(), 1u);
-  EXPECT_EQ(known.others[0].key.commit, kCommit);
+  EXPECT_EQ(known.others[0].commit, kCommit);
+  EXPECT_EQ(known.others[0].ref, "main");
+}
+
+TEST_F(TreeLookupTest, OfflineACommitThatNoRefNamesIsFoundByItsBeginning) {
+  PublishRefs();
+  const std::string left = "cccc" + std::string(36, '0');
+  PublishTree(left);
+  TreeRequest offline = Request("cccc");
+  EXPECT_FALSE(LookUp(offline).result.has_value());
+  offline.offline = true;
+  ASSERT_TRUE(LookUp(offline).result.has_value());
+  EXPECT_EQ(LookUp(offline).result->tree.key.commit, left);
+  EXPECT_EQ(LookUp(offline).result->ref, "cccc");
+  // Of two it may mean either.
+  PublishTree("cccc" + std::string(36, '1'));
+  KnownTree known = LookUp(offline);
+  EXPECT_FALSE(known.result || known.resolved);
+  ASSERT_EQ(known.others.size(), 2u);
+  EXPECT_EQ(known.others[0].ref, "");
 }
 
 TEST_F(TreeLookupTest, AFullCommitThatIsThereNeedsNoRefs) {

@@ -133,6 +133,8 @@ TEST_F(TreeOperationTest, OfflineServesWhatIsThereAndNamesItOtherwise) {
   absl::Status other = FetchTree(offline).status();
   EXPECT_EQ(ReasonOf(other), Reason::kOfflineMiss);
   EXPECT_EQ(MetadataOf(other)["cached"], kCommit.substr(0, 12));
+  EXPECT_TRUE(absl::StrContains(other.message(), "cached of that repo: main ("))
+      << other;
   EXPECT_EQ(git_.calls(), 1);
 }
 
@@ -160,6 +162,15 @@ TEST_F(TreeOperationTest, ARefPushedSinceTheLastAnswerIsFound) {
       {{"refs/heads/main", kCommit}, {"refs/heads/new", kOther}}});
   clock_.Advance(absl::Seconds(1));
   EXPECT_EQ(FetchTree(Request("new"))->tree.key.commit, kOther);
+}
+
+TEST_F(TreeOperationTest, AnAnswerThatIsYoungIsMarkedStaleToo) {
+  ASSERT_TRUE(FetchTree(Request()).ok());
+  clock_.Advance(absl::Milliseconds(1));
+  git_.Answer(ReasonError(Reason::kUpstreamUnavailable, "silent"));
+  TreeRequest refresh = Request();
+  refresh.refresh = true;
+  EXPECT_EQ(FetchTree(refresh)->stale_for, absl::Seconds(1));
 }
 
 TEST_F(TreeOperationTest, ManyCallersShareOneFlight) {
