@@ -115,6 +115,7 @@ constexpr Key kKeys[] = {
     {"net.stall_rate", Set<&C::net, &C::Net::stall_rate, ReadSize>},
     {"net.max_redirects", Set<&C::net, &C::Net::max_redirects, ReadCount>},
     {"refs.ttl", Set<&C::refs, &C::Refs::ttl, ReadDuration>},
+    {"refs.negative_ttl", Set<&C::refs, &C::Refs::negative_ttl, ReadDuration>},
     {"refs.timeout", Set<&C::refs, &C::Refs::timeout, ReadDuration>},
     {"tree.max_entries", Set<&C::tree, &C::Tree::max_entries, ReadCount>},
     {"tree.max_bytes", Set<&C::tree, &C::Tree::max_bytes, ReadSize>},

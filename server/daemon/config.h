@@ -49,6 +49,8 @@ struct Config {
   struct Refs {
     // How long an answer about refs is taken without asking again.
     absl::Duration ttl = absl::Minutes(5);
+    // How long a host is not asked again for what it said it does not have.
+    absl::Duration negative_ttl = absl::Seconds(30);
     // How long a git host may take to connect and begin its answer.
     absl::Duration timeout = absl::Seconds(3);
   };

@@ -51,6 +51,7 @@ NetOptions NetOptionsOf(const Config::Net& net) {
 Fetcher::Options FetcherOptionsOf(const Config& config) {
   Fetcher::Options options;
   options.ref_ttl = config.refs.ttl;
+  options.ref_negative_ttl = config.refs.negative_ttl;
   options.tree_limits.max_entries = config.tree.max_entries;
   options.tree_limits.max_bytes = config.tree.max_bytes;
   options.tree_limits.max_ratio = config.tree.max_ratio;

@@ -19,6 +19,9 @@ namespace hubd {
 struct FetchOptions {
   // An answer about refs younger than this is taken without asking.
   absl::Duration ref_ttl = absl::Minutes(5);
+  // How long a host is not asked again for a repo or a ref that it said it does
+  // not have.
+  absl::Duration ref_negative_ttl = absl::Seconds(30);
   ArchiveLimits tree_limits;
 };
 

@@ -36,8 +36,9 @@ std::unique_ptr<FetchOperation> Fetcher::FetchTree(
       done(std::move(found));
     };
   }
-  return TreeOperation::Begin(std::make_shared<TreeOperation>(
-      context_, std::move(request), std::move(progress), std::move(done)));
+  return TreeOperation::Begin(
+      std::make_shared<TreeOperation>(context_, negatives_, std::move(request),
+                                      std::move(progress), std::move(done)));
 }
 
 std::unique_ptr<FetchOperation> Fetcher::FetchCheckpoint(

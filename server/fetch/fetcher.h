@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "server/base/progress.h"
 #include "server/fetch/fetch_context.h"
+#include "server/fetch/negative_answers.h"
 #include "server/fetch/operation.h"
 #include "server/fetch/requests.h"
 
@@ -25,7 +26,9 @@ class Fetcher {
   using Options = FetchOptions;
   using Parts = FetchParts;
 
-  Fetcher(Options options, Parts parts) : context_{options, parts} {}
+  // Must outlive its operations.
+  Fetcher(Options options, Parts parts)
+      : context_{options, parts}, negatives_(options.ref_negative_ttl) {}
 
   // The result of a request that the store can answer alone, as most are;
   // nullopt: ask below, where it is also said why not. May wait for the disk.
@@ -56,6 +59,8 @@ class Fetcher {
 
  private:
   const FetchContext context_;
+  // What hosts lately said that they do not have.
+  NegativeAnswers negatives_;
 };
 
 }  // namespace hubd

@@ -21,9 +21,11 @@ constexpr size_t kMaxShownTrees = 10;
 
 }  // namespace
 
-TreeOperation::TreeOperation(const FetchContext& context, TreeRequest request,
+TreeOperation::TreeOperation(const FetchContext& context,
+                             NegativeAnswers& negatives, TreeRequest request,
                              ProgressFn progress, DoneFn done)
     : Operation(context, std::move(progress), std::move(done)),
+      negatives_(negatives),
       request_(std::move(request)),
       started_at_(context.parts.clock.Now()) {}
 
@@ -49,7 +51,27 @@ void TreeOperation::Decide(absl::StatusOr<KnownTree> known) {
   FetchTree(KeyOfTree(request_.spec.id, known->resolved->commit));
 }
 
+std::string TreeOperation::RepoQuestion() const {
+  return request_.spec.id.ToString();
+}
+
+// Of all that ResolveRef judges by.
+std::string TreeOperation::RefQuestion() const {
+  return absl::StrCat(RepoQuestion(), ":", request_.spec.ref, " ",
+                      static_cast<int>(request_.default_ref), " ",
+                      request_.skip_validation);
+}
+
+absl::Status TreeOperation::LookUpNegative() const {
+  if (request_.refresh) return absl::OkStatus();
+  HUBD_RETURN_IF_ERROR(negatives_.Find(RepoQuestion(), started_at_));
+  return negatives_.Find(RefQuestion(), started_at_);
+}
+
 void TreeOperation::AskRefs() {
+  if (absl::Status negative = LookUpNegative(); !negative.ok()) {
+    return Finish(negative);
+  }
   const RepoId& repo = request_.spec.id;
   Join(
       {kSharedDomain, absl::StrCat("refs ", repo.ToString())},
@@ -58,19 +80,27 @@ void TreeOperation::AskRefs() {
         return FetchRefs(context, repo, since, flight);
       },
       nullptr,
-      [this](const absl::StatusOr<Fetched>& fetched) {
-        if (!fetched.ok()) return Finish(fetched.status());
-        const RefsObject& refs = std::get<RefsObject>(fetched->object);
-        silence_ = fetched->silence;
-        if (!silence_.ok()) {
-          // A mark also where the answer is younger, or the clock was set back
-          // since.
-          result_.stale_for =
-              std::max(started_at_ - refs.asked_at, kLeastStale);
-          result_.warnings = fetched->warnings;
-        }
-        Resolve(refs);
-      });
+      [this](const absl::StatusOr<Fetched>& fetched) { OnRefs(fetched); });
+}
+
+void TreeOperation::OnRefs(const absl::StatusOr<Fetched>& fetched) {
+  if (!fetched.ok()) {
+    if (ReasonOf(fetched.status()) == Reason::kRepoNotFound) {
+      negatives_.Note(RepoQuestion(), fetched.status(),
+                      context().parts.clock.Now());
+    }
+    return Finish(fetched.status());
+  }
+  const RefsObject& refs = std::get<RefsObject>(fetched->object);
+  silence_ = fetched->silence;
+  if (silence_.ok()) {
+    negatives_.Forget(RepoQuestion());
+  } else {
+    // A mark also where the answer is younger, or the clock was set back since.
+    result_.stale_for = std::max(started_at_ - refs.asked_at, kLeastStale);
+    result_.warnings = fetched->warnings;
+  }
+  Resolve(refs);
 }
 
 void TreeOperation::Resolve(const RefsObject& refs) {
@@ -79,8 +109,12 @@ void TreeOperation::Resolve(const RefsObject& refs) {
                  refs.advertisement);
   if (!resolved.ok()) {
     // That an old answer lacks the ref proves nothing.
-    return Finish(silence_.ok() ? resolved.status() : silence_);
+    if (!silence_.ok()) return Finish(silence_);
+    negatives_.Note(RefQuestion(), resolved.status(),
+                    context().parts.clock.Now());
+    return Finish(resolved.status());
   }
+  if (silence_.ok()) negatives_.Forget(RefQuestion());
   result_.ref = resolved->ref;
   // Before what is said of a silent origin: the first says what is ambiguous.
   result_.warnings.insert(result_.warnings.begin(), resolved->warnings.begin(),

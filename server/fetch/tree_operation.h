@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/fetch/negative_answers.h"
 #include "server/fetch/operation.h"
 #include "server/fetch/requests.h"
 #include "server/fetch/tree_lookup.h"
@@ -18,24 +19,32 @@ namespace hubd {
 // The steps:
 //   1. what the store knows (tree_lookup.h): the commit, the tree;
 //   2. where it knows no commit, a flight that asks for the refs, and the tree
-//      of the commit that they name, if it is there;
+//      of the commit that they name, if it is there; but no question whose
+//      answer was lately that there is no such repo or ref, unless the caller
+//      wants a refresh;
 //   3. where there is no tree, a flight that downloads it.
-// Confined to the io thread.
+// Confined to the io thread. `negatives` must outlive it.
 class TreeOperation final : public Operation<TreeResult> {
  public:
-  TreeOperation(const FetchContext& context, TreeRequest request,
-                ProgressFn progress, DoneFn done);
+  TreeOperation(const FetchContext& context, NegativeAnswers& negatives,
+                TreeRequest request, ProgressFn progress, DoneFn done);
 
  private:
   void Start() override;
   void Decide(absl::StatusOr<KnownTree> known);
   void AskRefs();
+  void OnRefs(const absl::StatusOr<Fetched>& fetched);
   void Resolve(const RefsObject& refs);
+  // What a negative answer is about: the repo, and what is wanted of it.
+  std::string RepoQuestion() const;
+  std::string RefQuestion() const;
+  absl::Status LookUpNegative() const;
   void FindTree(const std::string& commit);
   void FetchTree(const TreeKey& key);
   void Deliver(TreeObject tree, bool cached);
   absl::Status OfflineMiss(const std::vector<OtherTree>& others) const;
 
+  NegativeAnswers& negatives_;
   const TreeRequest request_;
   const absl::Time started_at_;
   // Filled on the way.

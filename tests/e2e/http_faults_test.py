@@ -22,8 +22,8 @@ GOOD = b"good" * 2000
 HUB = {"hubconf.py": "def one(): pass\n", "weights.txt": "1" * 9000}
 DEAD_ENDS = ["refuses", "never-accepts", "never-speaks", "hangs-up"]
 PYCLIENT = str(Path(__file__).resolve().parents[2] / "pyclient")
-# Every load asks for the refs.
-ASKING = '[refs]\nttl = "0s"\n'
+# Every load asks for the refs, whatever the answer was.
+ASKING = '[refs]\nttl = "0s"\nnegative_ttl = "0s"\n'
 # Time-outs that let a test of slow hosts end soon.
 HURRIED = 'connect_timeout = "2s"\nstall_timeout = "2s"\n' + ASKING + 'timeout = "2s"\n'
 _numbers = itertools.count()

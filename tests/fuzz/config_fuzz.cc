@@ -18,6 +18,7 @@ void CheckValues(const Config& config) {
   HUBD_CHECK(config.net.stall_timeout >= absl::ZeroDuration());
   HUBD_CHECK(config.net.stall_rate >= 0 && config.net.max_redirects >= 0);
   HUBD_CHECK(config.refs.ttl >= absl::ZeroDuration());
+  HUBD_CHECK(config.refs.negative_ttl >= absl::ZeroDuration());
   HUBD_CHECK(config.refs.timeout >= absl::ZeroDuration());
   HUBD_CHECK(config.tree.max_entries >= 0 && config.tree.max_bytes >= 0 &&
              config.tree.max_ratio >= 0);

@@ -43,6 +43,7 @@ stall_rate = "2KiB"
 max_redirects = 3
 [refs]
 ttl = "0"
+negative_ttl = "8s"
 timeout = "250ms"
 [tree]
 max_entries = 11
@@ -70,6 +71,7 @@ output = "1KB"
   EXPECT_EQ(config->net.stall_rate, 2048);
   EXPECT_EQ(config->net.max_redirects, 3);
   EXPECT_EQ(config->refs.ttl, absl::ZeroDuration());
+  EXPECT_EQ(config->refs.negative_ttl, absl::Seconds(8));
   EXPECT_EQ(config->refs.timeout, absl::Milliseconds(250));
   EXPECT_EQ(config->tree.max_entries, 11);
   EXPECT_EQ(config->tree.max_bytes, 1'000'000'000);

@@ -164,6 +164,64 @@ TEST_F(TreeOperationTest, ARefPushedSinceTheLastAnswerIsFound) {
   EXPECT_EQ(FetchTree(Request("new"))->tree.key.commit, kOther);
 }
 
+TEST_F(TreeOperationTest, ARepoThatIsNotThereIsAskedForOnce) {
+  git_.Answer(ReasonError(Reason::kRepoNotFound, "gone"));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ReasonOf(FetchTree(Request()).status()), Reason::kRepoNotFound);
+    EXPECT_EQ(ReasonOf(FetchTree(Request("v1")).status()),
+              Reason::kRepoNotFound);
+    EXPECT_EQ(git_.calls(), 1);
+  }
+  clock_.Advance(absl::Seconds(31));
+  EXPECT_FALSE(FetchTree(Request()).ok());
+  EXPECT_EQ(git_.calls(), 2);
+  git_.Answer(Advertisement{"refs/heads/main", {{"refs/heads/main", kCommit}}});
+  TreeRequest refresh = Request();
+  refresh.refresh = true;
+  EXPECT_TRUE(FetchTree(refresh).ok());
+  // It is there after all, which counts for other refs too.
+  git_.Answer(Advertisement{
+      "refs/heads/main",
+      {{"refs/heads/main", kCommit}, {"refs/heads/new", kOther}}});
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(FetchTree(Request("new")).ok());
+}
+
+TEST_F(TreeOperationTest, ARefThatIsNotThereIsAskedForOnce) {
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ReasonOf(FetchTree(Request("new")).status()),
+              Reason::kRefNotFound);
+    clock_.Advance(absl::Seconds(1));
+    EXPECT_EQ(git_.calls(), 1);
+  }
+  EXPECT_FALSE(FetchTree(Request("another")).ok());
+  EXPECT_EQ(git_.calls(), 2);
+  git_.Answer(Advertisement{
+      "refs/heads/main",
+      {{"refs/heads/main", kCommit}, {"refs/heads/new", kOther}}});
+  EXPECT_FALSE(FetchTree(Request("new")).ok());
+  clock_.Advance(absl::Seconds(31));
+  EXPECT_EQ(FetchTree(Request("new"))->tree.key.commit, kOther);
+}
+
+TEST_F(TreeOperationTest, ARefreshAsksForWhatWasNotThere) {
+  EXPECT_FALSE(FetchTree(Request("new")).ok());
+  git_.Answer(Advertisement{
+      "refs/heads/main",
+      {{"refs/heads/main", kCommit}, {"refs/heads/new", kOther}}});
+  clock_.Advance(absl::Seconds(1));
+  TreeRequest refresh = Request("new");
+  refresh.refresh = true;
+  EXPECT_EQ(FetchTree(refresh)->tree.key.commit, kOther);
+}
+
+TEST_F(TreeOperationTest, SilenceIsNoNegativeAnswer) {
+  git_.Answer(ReasonError(Reason::kUpstreamUnavailable, "silent"));
+  EXPECT_FALSE(FetchTree(Request()).ok());
+  EXPECT_FALSE(FetchTree(Request()).ok());
+  EXPECT_EQ(git_.calls(), 2);
+}
+
 TEST_F(TreeOperationTest, AnAnswerThatIsYoungIsMarkedStaleToo) {
   ASSERT_TRUE(FetchTree(Request()).ok());
   clock_.Advance(absl::Milliseconds(1));
