@@ -118,10 +118,12 @@ absl::StatusOr<ResolvedRef> ResolveRef(const RepoSpec& spec,
     return ResolvedRef{
         spec.ref,
         branch->commit,
-        {absl::StrCat("The ref ", spec.ref, " of ", spec.id.ToString(),
-                      " is both a branch and a tag; the branch is taken. Write "
-                      "refs/heads/",
-                      spec.ref, " or refs/tags/", spec.ref, ".")},
+        {absl::StrCat("The ref ", spec.ref,
+                      " is ambiguous. Perhaps it is both a tag and a branch in "
+                      "the repo? hubd will now assume that it's a branch. You "
+                      "can disambiguate tags and branches of ",
+                      spec.id.ToString(), " by explicitly passing refs/heads/",
+                      spec.ref, " or refs/tags/", spec.ref, " as the ref.")},
         /*ambiguous=*/true};
   }
   if (branch != nullptr) return ResolvedRef{spec.ref, branch->commit, {}};

@@ -41,7 +41,7 @@ bool MayBeCommit(absl::string_view ref);
 // Looks `spec.ref` up, in this order: default (empty), full ref name, branch,
 // tag, commit or its prefix of at least 4 digits that a branch or tag points
 // to. A name that is both a branch and a tag means the branch, with a warning,
-// as in torch.hub. With `skip_validation` a full commit is taken unseen.
+// in torch.hub's words. With `skip_validation` a full commit is taken unseen.
 // REF_NOT_FOUND says what is there and, for a commit, that it may be a fork's.
 absl::StatusOr<ResolvedRef> ResolveRef(const RepoSpec& spec,
                                        DefaultRef default_ref,

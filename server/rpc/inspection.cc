@@ -13,14 +13,17 @@ namespace hubd {
 namespace {
 
 // A link inside the tree will do; a directory will not.
-absl::Status CheckHubconf(const std::string& repo, const std::string& tree) {
-  std::string path = absl::StrCat(tree, "/hubconf.py");
+absl::Status CheckHubconf(const TreeResult& tree) {
+  const std::string path = absl::StrCat(tree.tree.path, "/hubconf.py");
+  const absl::Status missing = HubconfMissing(
+      tree.tree.key.repo.ToString(),
+      absl::StrCat(tree.ref, " (", tree.tree.key.commit.substr(0, 12), ")"));
   struct stat info;
   if (::stat(path.c_str(), &info) == 0) {
-    return S_ISREG(info.st_mode) ? absl::OkStatus() : HubconfMissing(repo);
+    return S_ISREG(info.st_mode) ? absl::OkStatus() : missing;
   }
   if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) {
-    return HubconfMissing(repo);
+    return missing;
   }
   return ErrnoError(errno, absl::StrCat("cannot look at ", path));
 }
@@ -94,12 +97,11 @@ class Inspection : public std::enable_shared_from_this<Inspection> {
     }
     inspected_.tree = *std::move(tree);
     question_ = QuestionAbout(request_, inspected_.tree.tree);
-    disk_.Post([weak = weak_from_this(), repo = repo_, question = question_,
-                &results = results_, &io = io_] {
+    disk_.Post([weak = weak_from_this(), tree = inspected_.tree,
+                question = question_, &results = results_, &io = io_] {
       ResultCache::Known known = results.LookUp(question);
-      absl::Status hubconf = known.result
-                                 ? absl::OkStatus()
-                                 : CheckHubconf(repo, question.tree_path);
+      absl::Status hubconf =
+          known.result ? absl::OkStatus() : CheckHubconf(tree);
       io.Post([weak, known = std::move(known), hubconf]() mutable {
         auto self = weak.lock();
         if (self == nullptr) return;

@@ -66,7 +66,7 @@ absl::Status ErrorOfFailure(const std::string& repo,
   if (!missing.empty()) metadata["missing"] = missing;
   switch (failure.kind()) {
     case Failure::HUBCONF_MISSING:
-      return HubconfMissing(repo);
+      return HubconfMissing(repo, "this ref");
     case Failure::ENTRYPOINT_NOT_FOUND:
       return ReasonError(
           Reason::kEntrypointNotFound,
@@ -162,13 +162,12 @@ absl::Status ErrorOfExit(const std::string& repo, const Metadata& metadata,
 
 }  // namespace
 
-absl::Status HubconfMissing(const std::string& repo) {
+absl::Status HubconfMissing(const std::string& repo, const std::string& ref) {
   return ReasonError(
       Reason::kHubconfMissing,
-      absl::StrCat(repo,
-                   " has no file hubconf.py at this ref, so it is no "
-                   "model hub; check the name, or name another "
-                   "ref by ",
+      absl::StrCat(repo, " at ", ref,
+                   " has no file hubconf.py, so it is no model hub there; "
+                   "check the name, or name another ref by ",
                    repo, ":REF"),
       {{"repo", repo}});
 }

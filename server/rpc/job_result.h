@@ -19,8 +19,8 @@ absl::StatusOr<worker::v1::InspectResult> ResultOfJob(
     const std::string& repo, const std::string& entrypoint,
     const worker::v1::JobDone& done);
 
-// HUBCONF_MISSING for a repo.
-absl::Status HubconfMissing(const std::string& repo);
+// HUBCONF_MISSING for a repo at a ref, as it is called in the message.
+absl::Status HubconfMissing(const std::string& repo, const std::string& ref);
 
 }  // namespace hubd
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "tests/server/rpc/rpc_fixture.h"
 
 namespace hubd {
@@ -143,8 +144,13 @@ TEST_F(InspectionTest, ALinkThatIsNoneMayExplainAFailure) {
 }
 
 TEST_F(InspectionTest, ATreeWithoutHubconfRunsNothing) {
-  PublishTree("README.md");
-  EXPECT_EQ(ReasonOf(Start().get().status()), Reason::kHubconfMissing);
+  const TreeObject tree = PublishTree("README.md");
+  const absl::Status missing = Start().get().status();
+  EXPECT_EQ(ReasonOf(missing), Reason::kHubconfMissing);
+  EXPECT_TRUE(absl::StrContains(
+      missing.message(),
+      absl::StrCat(" at main (", tree.key.commit.substr(0, 12), ") has no")))
+      << missing;
   OnIo([this] { EXPECT_EQ(jobs_->size(), 0); });
 }
 
