@@ -17,6 +17,8 @@ namespace {
 
 constexpr size_t kMaxPart = 255;
 constexpr size_t kMaxShown = 200;
+// The default host. Its owners and names are the same in any letter case.
+constexpr char kCaselessHost[] = "github.com";
 
 absl::Status Invalid(absl::string_view text, absl::string_view why) {
   std::string shown =
@@ -113,7 +115,7 @@ absl::StatusOr<RepoSpec> ParseRepoSpec(absl::string_view text) {
   }
   if (slash == std::string::npos) return Invalid(text, "it has no \"/\"");
   std::vector<std::string> parts = absl::StrSplit(path, '/');
-  if (parts.size() == 2 && !is_url) parts.insert(parts.begin(), "github.com");
+  if (parts.size() == 2 && !is_url) parts.insert(parts.begin(), kCaselessHost);
   if (parts.size() != 3) return Invalid(text, "it has too many or few parts");
   if (absl::string_view why = WhyNotHost(parts[0]); !why.empty()) {
     return Invalid(text, why);
@@ -134,6 +136,10 @@ absl::StatusOr<RepoSpec> ParseRepoSpec(absl::string_view text) {
     }
   }
   spec.id = {absl::AsciiStrToLower(parts[0]), parts[1], parts[2]};
+  if (spec.id.host == kCaselessHost) {
+    absl::AsciiStrToLower(&spec.id.owner);
+    absl::AsciiStrToLower(&spec.id.name);
+  }
   return spec;
 }
 

@@ -13,9 +13,11 @@ namespace hubd {
 
 // The canonical name of a source of code. A value.
 struct RepoId {
-  std::string host;   // lower case, "github.com"; may hold ":port"
-  std::string owner;  // as typed
-  std::string name;   // as typed, without ".git"
+  std::string host;  // lower case, "github.com"; may hold ":port"
+  // As typed, the name without ".git"; in lower case on github.com, which
+  // knows no case.
+  std::string owner;
+  std::string name;
 
   // "host/owner/name".
   std::string ToString() const;

@@ -237,3 +237,41 @@ def refreshed(machine: Machine, repo: str) -> str:
     )
     done = machine.run([sys.executable, "-c", program, repo], PYTHONPATH=PYCLIENT)
     return done.stdout.strip()
+
+
+# One repo by several names.
+
+
+LOAD = """
+import sys, hubd.torch as hub
+try:
+    hub.load(sys.argv[1], "one", trust_repo=True)
+except Exception as error:
+    sys.exit(str(error))
+"""
+
+
+def drop_in(machine: Machine, repo: str, code: int = 0) -> str:
+    program = [sys.executable, "-c", LOAD, repo]
+    return machine.run(program, code, PYTHONPATH=PYCLIENT).stderr
+
+
+def test_letter_case_is_nothing_on_github(machine: Machine, origin: Origin) -> None:
+    commit = origin.add_repo("Own-Er", "Some.Hub", HUB)
+    paths = set()
+    for name in ("Own-Er/Some.Hub", "own-er/some.hub", "GitHub.com/OWN-ER/SOME.HUB"):
+        tree = load(machine, name)
+        assert tree["commit"] == commit
+        paths.add(tree["path"])
+    assert len(paths) == 1
+    # The refs, the archive, and where that is.
+    targets = [seen.target for seen in origin.requests]
+    assert sum("/own-er/" in target.lower() for target in targets) == 3
+    machine.hubctl("trust", "add", "OWN-ER/some.hub")
+    machine.hubctl("trust", "check", "Own-Er/Some.Hub")
+    # Old code looks for what its user typed.
+    drop_in(machine, "Own-Er/Some.Hub")
+    hubs = machine.home / ".cache" / "torch" / "hub"
+    assert (hubs / "Own-Er_Some.Hub_main" / "hubconf.py").exists()
+    # The names of refs have a case.
+    assert reason(machine, "Own-Er/Some.Hub:MAIN", 5)[0] == "REF_NOT_FOUND"

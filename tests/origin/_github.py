@@ -42,10 +42,10 @@ class GitHub:
         return answer or self._files.serve(request)
 
     def _smart(self, request: Request, match: re.Match[str]) -> Response:
-        owner, name, service = match["owner"], match["name"], match["service"]
-        if self._repos.find(owner, name) is None:
+        repo = self._repos.find(match["owner"], match["name"])
+        if repo is None:
             return text(404, "Repository not found.")
-        path = f"/{owner}/{name}.git/{service}"
+        path = f"/{repo.relative_to(self._repos.root)}/{match['service']}"
         return smart_http(self._repos.root, path, request)
 
     def _github(self, request: Request) -> Response | None:

@@ -32,7 +32,7 @@ Content = bytes | str | SymlinkTo | Executable
 
 
 class Repos:
-    """Repositories at `root`/OWNER/NAME.git."""
+    """Repositories at `root`/OWNER/NAME.git, found in any letter case."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -47,7 +47,13 @@ class Repos:
         if not _NAME.fullmatch(owner) or not _NAME.fullmatch(name):
             return None
         path = self.path(owner, name)
-        return path if path.is_dir() else None
+        if path.is_dir():
+            return path
+        wanted = f"{owner}/{name}.git".lower()
+        for path in self.root.glob("*/*.git"):
+            if str(path.relative_to(self.root)).lower() == wanted:
+                return path
+        return None
 
     def commit(
         self, owner: str, name: str, files: Mapping[str, Content], branch: str

@@ -210,3 +210,11 @@ def test_branch_pages_and_api_lists(origin: Origin) -> None:
     branches = ask(origin, "api.github.com", "/repos/a/api/branches?per_page=100")
     assert json.loads(branches.body)[0]["name"] == "master"
     assert ask(origin, "api.github.com", "/repos/a/none/tags").status == 404
+
+
+def test_letter_case_is_nothing(origin: Origin) -> None:
+    commit = origin.add_repo("An", "Other", {"hubconf.py": _HUBCONF})
+
+    for name in ("an/other", "An/Other.git", "AN/OTHER"):
+        lines = git(origin, "ls-remote", repo_url(origin, name)).splitlines()
+        assert lines[0] == f"{commit}\tHEAD"

@@ -172,7 +172,7 @@ TEST_F(CatalogTest, RemoveAllTrustTakesEveryHubDirOfThatCaller) {
 }
 
 TEST_F(CatalogTest, TrustIsListedByRepoAndHubDirPageByPage) {
-  const RepoId other = {"github.com", "A", "z"};
+  const RepoId other = {kSampleRepo.host, "A", "z"};
   for (const RepoId& repo : {kSampleRepo, other}) {
     for (const char* hub_dir : {"/b", "", "/a"}) {
       ASSERT_TRUE(*catalog_->AddTrust({1, repo, hub_dir, SampleTime(0)}));

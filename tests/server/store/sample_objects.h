@@ -12,7 +12,7 @@
 
 namespace hubd {
 
-inline const RepoId kSampleRepo = {"github.com", "Owner", "na.me"};
+inline const RepoId kSampleRepo = {"git.example.org", "Owner", "na.me"};
 // Bytes that are no UTF-8, and those that text formats trip over.
 inline const std::string kOddText = "a\xff\xc3(\n\t\"\\\x1b é";
 
