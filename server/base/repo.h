@@ -57,6 +57,9 @@ struct Advertisement {
   std::string head;
   // Sorted by name; branches and tags only.
   std::vector<AdvertisedRef> refs;
+  // The URL of the repository that answered, where the remote led there from
+  // the one that was asked for; else empty.
+  std::string moved_to = {};
 
   bool operator==(const Advertisement&) const = default;
 };

@@ -1,12 +1,14 @@
-// What callers ask the fetcher for, and what they get. Plain values.
+// What callers ask the fetcher for, and what they get. Values.
 
 #ifndef HUBD_SERVER_FETCH_REQUESTS_H_
 #define HUBD_SERVER_FETCH_REQUESTS_H_
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/base/repo.h"
 #include "server/fetch/ref_rules.h"
@@ -34,6 +36,10 @@ struct TreeRequest {
   // No network: from the store, else OFFLINE_MISS.
   bool offline = false;
   std::optional<TreePin> pin = {};
+  // Judges a repo of another owner that the name leads to, before anything of
+  // it is fetched or delivered; a failed status ends the request. May wait for
+  // the disk; called on the disk pool. Empty: every one is taken.
+  std::function<absl::Status(const RepoId& moved_to)> admit_moved = {};
 };
 
 struct TreeResult {

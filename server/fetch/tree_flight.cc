@@ -1,5 +1,6 @@
 #include "server/fetch/tree_flight.h"
 
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "server/base/thread.h"
 #include "server/fetch/archive.h"
 #include "server/fetch/byte_pipe.h"
+#include "server/fetch/known_repo.h"
 #include "server/fetch/tree_source.h"
 
 namespace hubd {
@@ -66,18 +68,54 @@ absl::StatusOr<UnpackedTree> FetchInto(const FetchContext& context,
   return unpacked;
 }
 
+// The repo whose refs these are, asked for as `repo`.
+RepoId RepoOf(const Advertisement& advertisement, const RepoId& repo) {
+  absl::StatusOr<RepoSpec> spec = ParseRepoSpec(advertisement.moved_to);
+  return spec.ok() && spec->ref.empty() ? spec->id : repo;
+}
+
+// Of a repo that has moved, two objects: the answer under its own name, and
+// that the name which was asked for leads there.
+absl::StatusOr<RefsObject> PublishAnswer(const FetchParts& parts,
+                                         const RepoId& repo,
+                                         Advertisement advertisement) {
+  RefsObject refs;
+  refs.repo = RepoOf(advertisement, repo);
+  refs.advertisement = std::move(advertisement);
+  refs.advertisement.moved_to.clear();
+  refs.asked_at = parts.clock.Now();
+  HUBD_RETURN_IF_ERROR(parts.store.PublishRefs(refs));
+  if (refs.repo != repo) {
+    RefsObject moved;
+    moved.repo = repo;
+    moved.asked_at = refs.asked_at;
+    moved.moved_to = refs.repo;
+    HUBD_RETURN_IF_ERROR(parts.store.PublishRefs(moved));
+  }
+  return refs;
+}
+
+// What is known, as if it had been said when all of it was last so.
+std::optional<RefsObject> OldAnswer(const KnownRepo& known) {
+  if (known.refs == nullptr) return std::nullopt;
+  RefsObject refs = *known.refs;
+  refs.asked_at = known.asked_at;
+  return refs;
+}
+
 }  // namespace
 
 absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
                                   const RepoId& repo, absl::Time since,
                                   FlightTable::Context& flight) {
   const FetchParts& parts = context.parts;
-  HUBD_ASSIGN_OR_RETURN(std::shared_ptr<const RefsObject> known,
-                        parts.store.catalog().LookupRefs(kSharedDomain, repo));
+  HUBD_ASSIGN_OR_RETURN(KnownRepo known_repo,
+                        LookUpRepo(parts.store.catalog(), repo));
+  std::optional<RefsObject> known = OldAnswer(known_repo);
   // An answer from the future was kept before the clock was set back.
   if (known && known->asked_at >= since &&
       known->asked_at <= parts.clock.Now()) {
-    return Fetched{*known};
+    return Fetched{*std::move(known)};
   }
   Progress progress;
   progress.phase = Progress::Phase::kResolving;
@@ -92,7 +130,7 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
     if (!known || !IsSilence(failure)) return failure;
     HUBD_LOG(kWarning) << "event=refs_stale repo=" << repo.ToString()
                        << " why=" << LogQuote(answer.status().message());
-    Fetched stale{*known};
+    Fetched stale{*std::move(known)};
     stale.silence = std::move(failure);
     stale.cached = true;
     stale.warnings.push_back(absl::StrCat(
@@ -100,11 +138,8 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
         answer.status().message()));
     return stale;
   }
-  RefsObject refs;
-  refs.repo = repo;
-  refs.advertisement = *std::move(answer);
-  refs.asked_at = parts.clock.Now();
-  HUBD_RETURN_IF_ERROR(parts.store.PublishRefs(refs));
+  HUBD_ASSIGN_OR_RETURN(RefsObject refs,
+                        PublishAnswer(parts, repo, *std::move(answer)));
   return Fetched{std::move(refs)};
 }
 

@@ -11,9 +11,11 @@
 
 namespace hubd {
 
-// Asks the origin for the refs of `repo` and keeps the answer. An answer that
-// is not older than `since` is taken as it is. Where the origin is silent or
-// limits and an older answer is known, that one is given, with `silence` set.
+// Asks the origin for the refs of `repo` and keeps the answer; where it led to
+// another repo, as that one's, and where it led. An answer that is not older
+// than `since` is taken as it is. Where the origin is silent or limits and an
+// older answer is known, that one is given, with `silence` set. The RefsObject
+// is of the repo that the name led to.
 absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
                                   const RepoId& repo, absl::Time since,
                                   FlightTable::Context& flight);

@@ -1,12 +1,14 @@
 #include "server/fetch/tree_lookup.h"
 
+#include <iterator>
 #include <map>
-#include <memory>
 #include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "server/base/status.h"
+#include "server/fetch/known_repo.h"
 #include "server/fetch/tree_source.h"
 
 namespace hubd {
@@ -14,24 +16,22 @@ namespace {
 
 // Which commit is wanted, as far as the store may say; nullopt: the origin is
 // to be asked.
-absl::StatusOr<std::optional<ResolvedRef>> ResolveKnown(
-    const FetchContext& context, const TreeRequest& request, absl::Time now) {
+std::optional<ResolvedRef> ResolveKnown(const FetchContext& context,
+                                        const TreeRequest& request,
+                                        const KnownRepo& repo, absl::Time now) {
   if (request.skip_validation && IsCommit(request.spec.ref)) {
     return ResolvedRef{request.spec.ref, request.spec.ref, {}};
   }
   if (request.refresh && !request.offline) return std::nullopt;
-  HUBD_ASSIGN_OR_RETURN(
-      std::shared_ptr<const RefsObject> refs,
-      context.parts.store.catalog().LookupRefs(kSharedDomain, request.spec.id));
-  if (refs == nullptr) return std::nullopt;
+  if (repo.refs == nullptr) return std::nullopt;
   // Negative where the clock was set back since: an age that says nothing.
-  const absl::Duration age = now - refs->asked_at;
+  const absl::Duration age = now - repo.asked_at;
   const bool fresh =
       age >= absl::ZeroDuration() && age < context.options.ref_ttl;
   if (!fresh && !request.offline) return std::nullopt;
   absl::StatusOr<ResolvedRef> resolved =
       ResolveRef(request.spec, request.default_ref, request.skip_validation,
-                 refs->advertisement);
+                 repo.refs->advertisement);
   // A ref that a fresh answer does not have may have been pushed since.
   if (!resolved.ok()) return std::nullopt;
   return *std::move(resolved);
@@ -64,23 +64,48 @@ std::vector<OtherTree> Describe(const std::vector<TreeObject>& trees,
   return others;
 }
 
+// The tree of a commit under any name, the newest one first.
+absl::StatusOr<std::optional<TreeObject>> FindTreeOf(
+    Store& store, const std::vector<RepoId>& names, const std::string& commit) {
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    HUBD_ASSIGN_OR_RETURN(std::optional<TreeObject> tree,
+                          store.FindTree(KeyOfTree(*name, commit)));
+    if (tree) return tree;
+  }
+  return std::nullopt;
+}
+
+// Whether the request takes what is `repo`'s. A tree that was fetched under its
+// own name, before the repo moved, is that owner's.
+absl::Status AdmitMoved(const TreeRequest& request, const RepoId& repo) {
+  const RepoId& asked = request.spec.id;
+  if (!request.admit_moved || !IsAnotherOwner(asked, repo)) {
+    return absl::OkStatus();
+  }
+  return Annotate(request.admit_moved(repo),
+                  absl::StrCat(asked.ToString(), " has moved to ",
+                               repo.ToString(), ", of another owner"));
+}
+
 // What the store has where the known refs lead to no tree.
-absl::Status LookUpOffline(const FetchContext& context, const RepoSpec& spec,
+absl::Status LookUpOffline(const FetchContext& context,
+                           const TreeRequest& request, const KnownRepo& repo,
                            KnownTree& known, std::optional<TreeObject>& tree) {
   Store& store = context.parts.store;
-  HUBD_ASSIGN_OR_RETURN(std::vector<TreeObject> trees,
-                        store.catalog().TreesOfRepo(kSharedDomain, spec.id));
+  std::vector<TreeObject> trees;
+  for (auto name = repo.names.rbegin(); name != repo.names.rend(); ++name) {
+    HUBD_ASSIGN_OR_RETURN(std::vector<TreeObject> more,
+                          store.catalog().TreesOfRepo(kSharedDomain, *name));
+    std::move(more.begin(), more.end(), std::back_inserter(trees));
+  }
   if (!known.resolved) {
-    known.resolved = ResolveAmong(trees, spec.ref);
+    known.resolved = ResolveAmong(trees, request.spec.ref);
     if (known.resolved) {
       HUBD_ASSIGN_OR_RETURN(
-          tree, store.FindTree(ArchiveKey(spec.id, known.resolved->commit)));
+          tree, FindTreeOf(store, repo.names, known.resolved->commit));
     }
   }
-  if (tree) return absl::OkStatus();
-  HUBD_ASSIGN_OR_RETURN(std::shared_ptr<const RefsObject> refs,
-                        store.catalog().LookupRefs(kSharedDomain, spec.id));
-  known.others = Describe(trees, refs.get());
+  if (!tree) known.others = Describe(trees, repo.refs.get());
   return absl::OkStatus();
 }
 
@@ -91,21 +116,27 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
                                      absl::Time now) {
   Store& store = context.parts.store;
   const RepoSpec& spec = request.spec;
+  HUBD_ASSIGN_OR_RETURN(KnownRepo repo, LookUpRepo(store.catalog(), spec.id));
   KnownTree known;
+  known.repo = repo.id();
   std::optional<TreeObject> tree;
   if (IsCommit(spec.ref)) {
-    HUBD_ASSIGN_OR_RETURN(tree, store.FindTree(KeyOfTree(spec.id, spec.ref)));
+    HUBD_ASSIGN_OR_RETURN(tree, FindTreeOf(store, repo.names, spec.ref));
     if (tree) known.resolved = ResolvedRef{spec.ref, spec.ref, {}};
   }
   if (!tree) {
-    HUBD_ASSIGN_OR_RETURN(known.resolved, ResolveKnown(context, request, now));
+    known.resolved = ResolveKnown(context, request, repo, now);
     if (known.resolved) {
       HUBD_ASSIGN_OR_RETURN(
-          tree, store.FindTree(KeyOfTree(spec.id, known.resolved->commit)));
+          tree, FindTreeOf(store, repo.names, known.resolved->commit));
     }
   }
   if (!tree && request.offline) {
-    HUBD_RETURN_IF_ERROR(LookUpOffline(context, spec, known, tree));
+    HUBD_RETURN_IF_ERROR(LookUpOffline(context, request, repo, known, tree));
+  }
+  if (known.resolved) {
+    HUBD_RETURN_IF_ERROR(
+        AdmitMoved(request, tree ? tree->key.repo : known.repo));
   }
   if (tree) {
     TreeResult& result = known.result.emplace();
@@ -116,6 +147,18 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
     SetTree(*std::move(tree), result);
   }
   return known;
+}
+
+absl::StatusOr<std::optional<TreeObject>> LookUpCommit(
+    const FetchContext& context, const TreeRequest& request, const RepoId& repo,
+    const std::string& commit) {
+  Store& store = context.parts.store;
+  HUBD_ASSIGN_OR_RETURN(KnownRepo known,
+                        LookUpRepo(store.catalog(), request.spec.id));
+  HUBD_ASSIGN_OR_RETURN(std::optional<TreeObject> tree,
+                        FindTreeOf(store, known.names, commit));
+  HUBD_RETURN_IF_ERROR(AdmitMoved(request, tree ? tree->key.repo : repo));
+  return tree;
 }
 
 void SetTree(TreeObject tree, TreeResult& result) {

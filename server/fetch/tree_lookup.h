@@ -23,6 +23,8 @@ struct OtherTree {
 };
 
 struct KnownTree {
+  // The repo that the name led to when it was last asked for.
+  RepoId repo;
   // The answer, where it needs no network.
   std::optional<TreeResult> result;
   // Else which commit is wanted, where the store may say so.
@@ -37,10 +39,18 @@ struct KnownTree {
 //     no more are to be had (offline);
 //   - offline, the beginning of a commit that no ref names any more means the
 //     one tree that it fits.
-// May wait for the disk. Thread-safe.
+// Fails also where the request does not admit where the repo has moved. May
+// wait for the disk. Thread-safe.
 absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
                                      const TreeRequest& request,
                                      absl::Time now);
+
+// The tree of a commit of `repo`, to which the request's name led, where the
+// store has it under one of its names. Fails as LookUpTree does. May wait for
+// the disk. Thread-safe.
+absl::StatusOr<std::optional<TreeObject>> LookUpCommit(
+    const FetchContext& context, const TreeRequest& request, const RepoId& repo,
+    const std::string& commit);
 
 // Puts the tree, and what is to be said of it, into the result.
 void SetTree(TreeObject tree, TreeResult& result);

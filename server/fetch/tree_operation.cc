@@ -48,7 +48,7 @@ void TreeOperation::Decide(absl::StatusOr<KnownTree> known) {
   result_.ref = std::move(known->resolved->ref);
   result_.warnings = std::move(known->resolved->warnings);
   result_.ambiguous_ref = known->resolved->ambiguous;
-  FetchTree(KeyOfTree(request_.spec.id, known->resolved->commit));
+  FetchTree(KeyOfTree(known->repo, known->resolved->commit));
 }
 
 std::string TreeOperation::RepoQuestion() const {
@@ -120,19 +120,20 @@ void TreeOperation::Resolve(const RefsObject& refs) {
   result_.warnings.insert(result_.warnings.begin(), resolved->warnings.begin(),
                           resolved->warnings.end());
   result_.ambiguous_ref = resolved->ambiguous;
-  FindTree(resolved->commit);
+  FindTree(refs.repo, resolved->commit);
 }
 
-void TreeOperation::FindTree(const std::string& commit) {
-  TreeKey key = KeyOfTree(request_.spec.id, commit);
+void TreeOperation::FindTree(const RepoId& repo, const std::string& commit) {
   using Found = absl::StatusOr<std::optional<TreeObject>>;
-  LookUp<Found>([this, key] { return context().parts.store.FindTree(key); },
-                [this, key](Found found) {
-                  if (!found.ok()) return Finish(found.status());
-                  if (*found)
-                    return Deliver(**std::move(found), /*cached=*/true);
-                  FetchTree(key);
-                });
+  LookUp<Found>(
+      [this, repo, commit] {
+        return LookUpCommit(context(), request_, repo, commit);
+      },
+      [this, repo, commit](Found found) {
+        if (!found.ok()) return Finish(found.status());
+        if (*found) return Deliver(**std::move(found), /*cached=*/true);
+        FetchTree(KeyOfTree(repo, commit));
+      });
 }
 
 void TreeOperation::FetchTree(const TreeKey& key) {

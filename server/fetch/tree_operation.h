@@ -39,7 +39,7 @@ class TreeOperation final : public Operation<TreeResult> {
   std::string RepoQuestion() const;
   std::string RefQuestion() const;
   absl::Status LookUpNegative() const;
-  void FindTree(const std::string& commit);
+  void FindTree(const RepoId& repo, const std::string& commit);
   void FetchTree(const TreeKey& key);
   void Deliver(TreeObject tree, bool cached);
   absl::Status OfflineMiss(const std::vector<OtherTree>& others) const;

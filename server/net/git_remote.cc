@@ -31,14 +31,18 @@ class AdvertisementBody final : public HttpHandler {
   absl::Status OnBody(absl::string_view bytes) override;
 
   const std::string& bytes() const { return bytes_; }
+  // The URL that answered.
+  const std::string& answered() const { return answered_; }
 
  private:
   const std::string repo_url_;
   const int64_t max_bytes_;
   std::string bytes_;
+  std::string answered_;
 };
 
 absl::Status AdvertisementBody::OnResponse(const HttpResponse& response) {
+  answered_ = response.effective_url;
   return CheckGitResponse(response, repo_url_, kGitAdvertisementType);
 }
 
@@ -153,6 +157,15 @@ Advertisement ToAdvertisement(const git_remote_head* const* heads,
   return advertisement;
 }
 
+// The repository whose advertisement came from `answered`; empty where that is
+// `asked`, or nothing that can be told from its address.
+std::string MovedTo(absl::string_view answered, absl::string_view asked) {
+  if (answered == asked ||
+      !absl::ConsumeSuffix(&answered, kGitAdvertisementPath))
+    return "";
+  return std::string(answered);
+}
+
 HttpRequest MakeRequest(const std::string& url,
                         const GitRemoteOptions& options) {
   HttpRequest request;
@@ -211,7 +224,10 @@ absl::StatusOr<Advertisement> Libgit2Remote::ListRefs(const std::string& url,
                           absl::StrCat("what it answers is no list of refs (",
                                        LastGitError(), ")"));
   }
-  return ToAdvertisement(heads, count);
+  Advertisement advertisement = ToAdvertisement(heads, count);
+  advertisement.moved_to =
+      MovedTo(session.body.answered(), session.request.url);
+  return advertisement;
 }
 
 }  // namespace

@@ -21,10 +21,11 @@ class GitRemote {
   virtual ~GitRemote() = default;
 
   // Asks the git repository at `url` (https://host/owner/name) for all its
-  // refs. Branches and tags only, tags peeled. Errors: REPO_NOT_FOUND (404, and
-  // 401 as GitHub answers for what is not there or private), RATE_LIMITED,
-  // UPSTREAM_FORBIDDEN, UPSTREAM_UNAVAILABLE (also when the answer is no
-  // advertisement, is over max_bytes or takes longer than timeout), CANCELLED.
+  // refs. Branches and tags only, tags peeled. Redirects are followed. Errors:
+  // REPO_NOT_FOUND (404, and 401 as GitHub answers for what is not there or
+  // private), RATE_LIMITED, UPSTREAM_FORBIDDEN, UPSTREAM_UNAVAILABLE (also when
+  // the answer is no advertisement, is over max_bytes or takes longer than
+  // timeout), CANCELLED.
   virtual absl::StatusOr<Advertisement> ListRefs(const std::string& url,
                                                  std::stop_token stop) = 0;
 };

@@ -137,6 +137,12 @@ grpc::ServerWriteReactor<v1::LoadResponse>* HubService::Load(
     call->Fail(tree.status());
     return call.get();
   }
+  if (request->require_trust() || !request->hub_dir().empty()) {
+    tree->admit_moved = [hub_dir = request->hub_dir(), caller = info.caller,
+                         parts = parts_](const RepoId& moved_to) {
+      return parts.admission.RequireTrust(caller, moved_to, hub_dir);
+    };
+  }
   auto look_up =
       [tree = *tree, required = request->require_trust(),
        hub_dir = request->hub_dir(), caller = info.caller, parts = parts_,

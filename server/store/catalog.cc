@@ -32,6 +32,13 @@ constexpr char kSelectUnpacked[] =
 constexpr char kSelectTrust[] =
     "SELECT id, uid, host, owner, name, hub_dir, created_at FROM trust";
 
+// "host/owner/name"; empty: none.
+std::optional<RepoId> DecodeRepo(const std::string& text) {
+  absl::StatusOr<RepoSpec> spec = ParseRepoSpec(text);
+  if (!spec.ok()) return std::nullopt;
+  return spec->id;
+}
+
 // A token is the sort key of the last object shown.
 std::string EncodeToken(const std::vector<std::string>& fields) {
   return absl::WebSafeBase64Escape(EncodeLines(fields));
@@ -225,25 +232,26 @@ class SqliteCatalog final : public Catalog {
     HUBD_ASSIGN_OR_RETURN(Connections::Reader reader, connections_->Read());
     HUBD_ASSIGN_OR_RETURN(
         SqlRows rows,
-        reader->Query("SELECT asked_at, advertisement FROM refs WHERE"
+        reader->Query("SELECT asked_at, advertisement, moved_to FROM refs WHERE"
                       " domain = ?1 AND host = ?2 AND owner = ?3 AND name = ?4",
                       {domain, repo.host, repo.owner, repo.name}));
     HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
     if (!there) return nullptr;
-    auto refs = std::make_shared<const RefsObject>(
-        RefsObject{domain, repo, DecodeAdvertisement(rows.Text(1)),
-                   absl::FromUnixMicros(rows.Int(0))});
+    auto refs = std::make_shared<const RefsObject>(RefsObject{
+        domain, repo, DecodeAdvertisement(rows.Text(1)),
+        absl::FromUnixMicros(rows.Int(0)), DecodeRepo(rows.Text(2))});
     known_refs_.NoteRead(refs, generation);
     return refs;
   }
 
   absl::Status PutRefs(const RefsObject& refs) override {
     HUBD_RETURN_IF_ERROR(Write(
-        "INSERT INTO refs (domain, host, owner, name, asked_at, advertisement)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-        " ON CONFLICT DO UPDATE SET asked_at = ?5, advertisement = ?6",
+        "INSERT INTO refs (domain, host, owner, name, asked_at, advertisement,"
+        " moved_to) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE"
+        " SET asked_at = ?5, advertisement = ?6, moved_to = ?7",
         {refs.domain, refs.repo.host, refs.repo.owner, refs.repo.name,
-         Micros(refs.asked_at), EncodeAdvertisement(refs.advertisement)}));
+         Micros(refs.asked_at), EncodeAdvertisement(refs.advertisement),
+         refs.moved_to ? refs.moved_to->ToString() : std::string()}));
     known_refs_.NoteWritten(std::make_shared<const RefsObject>(refs));
     return absl::OkStatus();
   }

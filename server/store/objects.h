@@ -5,6 +5,7 @@
 #define HUBD_SERVER_STORE_OBJECTS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,9 @@ struct RefsObject {
   RepoId repo;
   Advertisement advertisement;
   absl::Time asked_at;
+  // Where the remote led on to another repo, whose name that is: the
+  // advertisement, which is empty here, is kept under that one.
+  std::optional<RepoId> moved_to = {};
 
   bool operator==(const RefsObject&) const = default;
 };

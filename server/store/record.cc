@@ -150,6 +150,7 @@ std::string EncodeRecord(const RefsObject& refs) {
     message->set_commit(ref.commit);
   }
   *record.mutable_asked_at() = FromTime(refs.asked_at);
+  if (refs.moved_to) *record.mutable_moved_to() = FromRepo(*refs.moved_to);
   return ToJson(record);
 }
 
@@ -220,6 +221,10 @@ absl::StatusOr<RefsObject> DecodeRecord(absl::string_view content) {
   }
   refs.asked_at = ToTime(record.asked_at());
   HUBD_RETURN_IF_ERROR(CheckRepo(refs.repo));
+  if (record.has_moved_to()) {
+    refs.moved_to = ToRepo(record.moved_to());
+    HUBD_RETURN_IF_ERROR(CheckRepo(*refs.moved_to));
+  }
   return refs;
 }
 

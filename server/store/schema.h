@@ -110,8 +110,13 @@ inline constexpr absl::string_view kTreeDigestSchema = R"sql(
 ALTER TABLE tree ADD COLUMN digest TEXT NOT NULL DEFAULT '';
 )sql";
 
+// Of a repo that has moved, "host/owner/name" of the other one; else empty.
+inline constexpr absl::string_view kMovedRepoSchema = R"sql(
+ALTER TABLE refs ADD COLUMN moved_to TEXT NOT NULL DEFAULT '';
+)sql";
+
 inline std::vector<absl::string_view> Migrations() {
-  return {kFirstSchema, kJobResultSchema, kTreeDigestSchema};
+  return {kFirstSchema, kJobResultSchema, kTreeDigestSchema, kMovedRepoSchema};
 }
 
 }  // namespace hubd

@@ -242,6 +242,38 @@ def refreshed(machine: Machine, repo: str) -> str:
 # One repo by several names.
 
 
+def test_a_renamed_repo_is_one_repo(asking: Machine, origin: Origin) -> None:
+    before = origin.add_repo("old", "name", hub("before"))
+    assert commit_of(asking, "old/name") == before
+    origin.rename_repo("old", "name", "new", "name2")
+    # The tree that is there need not come again.
+    assert load(asking, "old/name")["repo"] == "github.com/old/name"
+    assert origin.count("codeload.github.com", "/new/") == 0
+    after = origin.add_repo("new", "name2", hub("after"))
+    tree = load(asking, "old/name")
+    assert (tree["repo"], tree["commit"]) == ("github.com/new/name2", after)
+    assert tree["path"] == load(asking, "new/name2")["path"]
+    asking.stop_daemon()
+    for name in ("old/name", "new/name2", f"old/name:{after[:7]}"):
+        assert load(asking, name, "--offline")["path"] == tree["path"]
+    assert commit_of(asking, f"old/name:{before}", "--offline") == before
+    assert origin.count("codeload.github.com", "/new/") == 1
+    # Somebody else takes the name.
+    other = origin.add_repo("old", "name", hub("another repo"))
+    again = load(asking, "old/name")
+    assert (again["repo"], again["commit"]) == ("github.com/old/name", other)
+
+
+def test_a_renamed_repo_costs_one_question(machine: Machine, origin: Origin) -> None:
+    commit = origin.add_repo("gone", "away", HUB)
+    origin.rename_repo("gone", "away", "come", "here")
+    for name in ("gone/away", "gone/away", "come/here", "gone/away:main"):
+        assert commit_of(machine, name) == commit
+    for name in ("gone/away", "come/here"):
+        assert origin.count(HOST, f"/{name}/info/refs") == 1
+    assert origin.count("codeload.github.com", "/come/here/") == 1
+
+
 LOAD = """
 import sys, hubd.torch as hub
 try:
@@ -254,6 +286,29 @@ except Exception as error:
 def drop_in(machine: Machine, repo: str, code: int = 0) -> str:
     program = [sys.executable, "-c", LOAD, repo]
     return machine.run(program, code, PYTHONPATH=PYCLIENT).stderr
+
+
+def test_trust_does_not_follow_to_another_owner(
+    asking: Machine, origin: Origin
+) -> None:
+    origin.add_repo("trusted", "hub", hub("good"))
+    drop_in(asking, "trusted/hub")
+    origin.rename_repo("trusted", "hub", "stranger", "hub")
+    # The very commit that was trusted.
+    drop_in(asking, "trusted/hub")
+    origin.add_repo("stranger", "hub", hub("evil"))
+    refused = drop_in(asking, "trusted/hub", code=1)
+    for word in ("github.com/trusted/hub", "hubctl trust add github.com/stranger/hub"):
+        assert word in refused
+    assert origin.count("codeload.github.com", "/stranger/") == 0
+    asking.hubctl("trust", "add", "stranger/hub")
+    drop_in(asking, "trusted/hub")
+    shown = asking.home / ".cache" / "torch" / "hub" / "trusted_hub_main"
+    assert "evil" in (shown / "hubconf.py").read_text()
+    # The same owner's new name needs no word.
+    origin.add_repo("trusted", "other", HUB)
+    origin.rename_repo("trusted", "other", "Trusted", "renamed")
+    drop_in(asking, "trusted/other")
 
 
 def test_letter_case_is_nothing_on_github(machine: Machine, origin: Origin) -> None:

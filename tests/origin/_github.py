@@ -19,6 +19,7 @@ _BALL = re.compile(_REPO + r"/(?P<form>tar|zip)ball/(?P<ref>.+)")
 _TREE = re.compile(_REPO + r"/tree/(?P<ref>.+?)/?")
 _CODELOAD = re.compile(_REPO + r"/(?P<old>legacy\.)?(?P<form>tar\.gz|zip)/(?P<ref>.+)")
 _LIST = re.compile(r"/repos" + _REPO + r"/(?P<kind>branches|tags)")
+_BELOW = re.compile(_REPO + r"(\.git)?(?P<rest>/.*)?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -30,6 +31,8 @@ class GitHub:
         self._files = files
 
     def serve(self, request: Request) -> Response:
+        if moved := self._moved(request):
+            return moved
         # Git is spoken on every host, so that any name can play another git host.
         if match := _SMART.fullmatch(request.path):
             return self._smart(request, match)
@@ -40,6 +43,16 @@ class GitHub:
         }.get(request.host)
         answer = route(request) if route else None
         return answer or self._files.serve(request)
+
+    def _moved(self, request: Request) -> Response | None:
+        match = _BELOW.fullmatch(request.path)
+        to = match and self._repos.moved_to(match["owner"], match["name"])
+        if match is None or to is None:
+            return None
+        place = f"https://{request.host}{request.port_suffix}/{to}"
+        query = f"?{request.query}" if request.query else ""
+        target = f"{place}{quote(match['rest'] or '')}{query}"
+        return Response(status=301, headers={"Location": target})
 
     def _smart(self, request: Request, match: re.Match[str]) -> Response:
         repo = self._repos.find(match["owner"], match["name"])

@@ -36,6 +36,7 @@ class Repos:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._moved: dict[str, str] = {}
 
     def path(self, owner: str, name: str) -> Path:
         if not _NAME.fullmatch(owner) or not _NAME.fullmatch(name):
@@ -54,6 +55,19 @@ class Repos:
             if str(path.relative_to(self.root)).lower() == wanted:
                 return path
         return None
+
+    def rename(self, owner: str, name: str, new_owner: str, new_name: str) -> None:
+        """Moves a repository; its old name leads to the new one."""
+        new = self.path(new_owner, new_name)
+        new.parent.mkdir(exist_ok=True)
+        self.path(owner, name).rename(new)
+        self._moved[f"{owner}/{name}".lower()] = f"{new_owner}/{new_name}"
+
+    def moved_to(self, owner: str, name: str) -> str | None:
+        """OWNER/NAME of the repository that had this name, if no other has it."""
+        if self.find(owner, name) is not None:
+            return None
+        return self._moved.get(f"{owner}/{name}".lower())
 
     def commit(
         self, owner: str, name: str, files: Mapping[str, Content], branch: str

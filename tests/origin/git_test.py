@@ -218,3 +218,19 @@ def test_letter_case_is_nothing(origin: Origin) -> None:
     for name in ("an/other", "An/Other.git", "AN/OTHER"):
         lines = git(origin, "ls-remote", repo_url(origin, name)).splitlines()
         assert lines[0] == f"{commit}\tHEAD"
+
+
+def test_a_renamed_repository_leads_on(origin: Origin) -> None:
+    commit = origin.add_repo("a", "before", {"hubconf.py": _HUBCONF})
+    origin.rename_repo("a", "before", "b", "after")
+
+    for name in ("a/before", "A/Before.git", "b/after"):
+        lines = git(origin, "ls-remote", repo_url(origin, name)).splitlines()
+        assert lines[0] == f"{commit}\tHEAD"
+    moved = ask(origin, "github.com", "/a/before/archive/main.tar.gz?x=1")
+    assert moved.status == 301
+    assert moved.headers["Location"].endswith("/b/after/archive/main.tar.gz?x=1")
+
+    other = origin.add_repo("a", "before", {"README.md": "another"})
+    lines = git(origin, "ls-remote", repo_url(origin, "a/before")).splitlines()
+    assert lines[0] == f"{other}\tHEAD"

@@ -147,6 +147,11 @@ class Origin:
         """Takes over all branches and tags of a repository on disk."""
         self._repos.clone(owner, name, source)
 
+    def rename_repo(self, owner: str, name: str, new_owner: str, new_name: str) -> None:
+        """Gives a repository another name; the old one redirects there for ever,
+        unless another repository takes it."""
+        self._repos.rename(owner, name, new_owner, new_name)
+
     def repo_path(self, owner: str, name: str) -> Path:
         """Where the bare repository is."""
         return self._repos.path(owner, name)

@@ -231,6 +231,78 @@ TEST_F(TreeOperationTest, AnAnswerThatIsYoungIsMarkedStaleToo) {
   EXPECT_EQ(FetchTree(refresh)->stale_for, absl::Seconds(1));
 }
 
+TEST_F(TreeOperationTest, ARepoThatHasMovedIsOneRepo) {
+  const std::string archive = "/archive/" + kCommit + ".tar.gz";
+  http_.Serve(
+      "https://github.com/new/n2" + archive,
+      Gzip(TarFolder("n2-1/") + TarFile("n2-1/hubconf.py", "") + TarEnd()));
+  Advertisement moved = {"refs/heads/main", {{"refs/heads/main", kCommit}}};
+  moved.moved_to = "https://github.com/New/n2";
+  git_.Answer(moved);
+  absl::StatusOr<TreeResult> old_name = FetchTree(Request());
+  ASSERT_TRUE(old_name.ok()) << old_name.status();
+  EXPECT_EQ(old_name->tree.key.repo, (RepoId{"github.com", "new", "n2"}));
+  // Both names know the refs.
+  TreeRequest request = Request();
+  EXPECT_TRUE(FetchTree(request)->cached);
+  request.spec.id = {"github.com", "new", "n2"};
+  EXPECT_EQ(FetchTree(request)->tree.path, old_name->tree.path);
+  EXPECT_EQ(git_.calls(), 1);
+  EXPECT_EQ(http_.requests().size(), 1u);
+  // A silent host is answered for the old name too.
+  clock_.Advance(absl::Hours(2));
+  git_.Answer(ReasonError(Reason::kUpstreamUnavailable, "silent"));
+  EXPECT_EQ(FetchTree(Request())->stale_for, absl::Hours(2));
+  TreeRequest offline = Request("other");
+  offline.offline = true;
+  EXPECT_EQ(MetadataOf(FetchTree(offline).status())["cached"],
+            kCommit.substr(0, 12));
+}
+
+TEST_F(TreeOperationTest, ATreeFromBeforeTheMoveIsStillThere) {
+  ASSERT_TRUE(FetchTree(Request()).ok());
+  Advertisement moved = {
+      "refs/heads/main",
+      {{"refs/heads/main", kCommit}, {"refs/heads/other", kOther}}};
+  moved.moved_to = "https://github.com/new/n";
+  git_.Answer(moved);
+  clock_.Advance(absl::Hours(2));
+  EXPECT_TRUE(FetchTree(Request())->cached);
+  EXPECT_TRUE(FetchTree(Request(kCommit))->cached);
+  // What was the old owner's needs no word; what is the new one's does.
+  std::vector<RepoId> judged;
+  TreeRequest judging = Request();
+  judging.admit_moved = [&](const RepoId& repo) {
+    judged.push_back(repo);
+    return ReasonError(Reason::kRepoNotTrusted, "who is that");
+  };
+  EXPECT_TRUE(FetchTree(judging).ok());
+  EXPECT_TRUE(judged.empty());
+  judging.spec.ref = "other";
+  absl::Status refused = FetchTree(judging).status();
+  EXPECT_EQ(ReasonOf(refused), Reason::kRepoNotTrusted);
+  EXPECT_TRUE(absl::StrContains(refused.message(), "has moved to")) << refused;
+  judging.refresh = true;
+  EXPECT_EQ(ReasonOf(FetchTree(judging).status()), Reason::kRepoNotTrusted);
+  EXPECT_EQ(judged, (std::vector<RepoId>(2, {"github.com", "new", "n"})));
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
+TEST_F(TreeOperationTest, AMoveOfTheSameOwnerNeedsNoWord) {
+  const std::string archive = "/archive/" + kCommit + ".tar.gz";
+  http_.Serve(
+      "https://github.com/o/n2" + archive,
+      Gzip(TarFolder("n-1/") + TarFile("n-1/hubconf.py", "") + TarEnd()));
+  Advertisement moved = {"refs/heads/main", {{"refs/heads/main", kCommit}}};
+  moved.moved_to = "https://github.com/o/n2";
+  git_.Answer(moved);
+  TreeRequest judging = Request();
+  judging.admit_moved = [](const RepoId&) {
+    return ReasonError(Reason::kRepoNotTrusted, "who is that");
+  };
+  EXPECT_TRUE(FetchTree(judging).ok());
+}
+
 TEST_F(TreeOperationTest, ManyCallersShareOneFlight) {
   FakeHttpTransport::Answer answer;
   answer.response.status = 200;

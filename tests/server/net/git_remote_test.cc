@@ -48,6 +48,7 @@ TEST_F(GitRemoteTest, ListsBranchesPeeledTagsAndHead) {
   absl::StatusOr<Advertisement> got = ListRefs("/git/o/r");
   ASSERT_EQ(got.status(), absl::OkStatus());
   EXPECT_EQ(got->head, "refs/heads/a/other");
+  EXPECT_EQ(got->moved_to, "");
   EXPECT_THAT(got->refs,
               ElementsAre(AdvertisedRef{"refs/heads/a/other", other},
                           AdvertisedRef{"refs/heads/main", main},
@@ -66,6 +67,7 @@ TEST_F(GitRemoteTest, FollowsRedirectsToARenamedRepository) {
   absl::StatusOr<Advertisement> got = ListRefs("/moved/o/r");
   ASSERT_EQ(got.status(), absl::OkStatus());
   EXPECT_THAT(got->refs, ElementsAre(AdvertisedRef{"refs/heads/main", main}));
+  EXPECT_EQ(got->moved_to, server_.Url("/git/o/r"));
 }
 
 TEST_F(GitRemoteTest, ReportsWhatTheHostAnswers) {

@@ -168,6 +168,24 @@ TEST_F(HubServiceTest, LoadGivesTheTreeAndAsksForTrustWhereItIsRequired) {
   EXPECT_TRUE(Load(request).status.ok());
 }
 
+TEST_F(HubServiceTest, LoadAsksForTrustInTheOwnerToWhomARepoHasMoved) {
+  TreeObject tree = PublishTree("hubconf.py");
+  Advertisement moved = {"refs/heads/main",
+                         {{"refs/heads/main", tree.key.commit}}};
+  moved.moved_to = "https://github.com/o/r";
+  git_.Answer(moved);
+  v1::LoadRequest request;
+  request.mutable_tree()->set_repo("old/r");
+  EXPECT_EQ(Load(request).result->result().tree().path(), tree.path);
+  // Who names a hub_dir will run the code.
+  request.set_hub_dir("/home/ada/.cache/torch/hub");
+  const Caller caller = {::getuid(), 0, 0};
+  ASSERT_TRUE(admission_.AddTrust(caller, {"github.com", "old", "r"}, "").ok());
+  EXPECT_EQ(ReasonIn(Load(request).status), "REPO_NOT_TRUSTED");
+  ASSERT_TRUE(admission_.AddTrust(caller, tree.key.repo, "").ok());
+  EXPECT_TRUE(Load(request).status.ok());
+}
+
 TEST_F(HubServiceTest, FetchStateDictGivesTheBlobAndChecksTheDigest) {
   const std::string url = "https://example.com/w.pth";
   http_.Serve(url, "weights", {{"etag", "\"e1\""}});

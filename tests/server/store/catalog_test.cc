@@ -254,6 +254,17 @@ TEST_F(CatalogTest, RefusesTheIndexOfANewerHubd) {
   EXPECT_TRUE(absl::IsFailedPrecondition(Catalog::Open(layout_).status()));
 }
 
+TEST_F(CatalogTest, KeepsWhereARepoHasMoved) {
+  RefsObject moved = SampleRefs(0);
+  moved.moved_to = RepoId{"github.com", "new", "name"};
+  ASSERT_TRUE(catalog_->PutRefs(moved).ok());
+  Reopen();
+  EXPECT_TRUE(**catalog_->LookupRefs("shared", kSampleRepo) == moved);
+  ASSERT_TRUE(catalog_->PutRefs(SampleRefs(1)).ok());
+  Reopen();
+  EXPECT_TRUE(**catalog_->LookupRefs("shared", kSampleRepo) == SampleRefs(1));
+}
+
 TEST_F(CatalogTest, ARefsAnswerIsReplacedForWhoHasReadIt) {
   RefsObject refs = SampleRefs(2);
   ASSERT_TRUE(catalog_->PutRefs(refs).ok());

@@ -30,6 +30,11 @@ TEST(RecordTest, EveryKindComesBackWithAllFieldsAndOddBytes) {
       DecodeRecord<RefsObject>(EncodeRecord(SampleRefs(3)));
   ASSERT_TRUE(refs.ok()) << refs.status();
   EXPECT_TRUE(*refs == SampleRefs(3));
+  RefsObject moved = SampleRefs(0);
+  moved.moved_to = RepoId{"github.com", "new", "name"};
+  refs = DecodeRecord<RefsObject>(EncodeRecord(moved));
+  ASSERT_TRUE(refs.ok()) << refs.status();
+  EXPECT_TRUE(*refs == moved);
 }
 
 TEST(RecordTest, IsJsonWithTheFieldNamesOfTheProto) {
