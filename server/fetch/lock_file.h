@@ -1,18 +1,18 @@
-// hubd.lock: which commits and bytes a project uses. A small TOML file:
+// hubd.lock: which commits and bytes a project uses. A small TOML file.
 //
-//   version = 1
+// `version = 1`, then any number of two tables:
 //
-//   [[repo]]
-//   repo = "github.com/owner/name"
-//   ref = "main"            the ref that was locked
-//   default = true          it was locked by naming no ref; false where left
-//   out commit = "..."          40 hex digits route = "archive"       which way
-//   the files came: it decides which they are digest = "..."          the
-//   tree's (store/tree_digest.h), 64 hex digits
+//   [[repo]] has
+//     repo = "github.com/owner/name",
+//     ref = "main": the ref that was locked,
+//     default = true: it was locked by naming no ref; false where left out,
+//     commit = "...": 40 hex digits,
+//     route = "archive": which way the files came, which decides what they are,
+//     digest = "...": the tree's (store/tree_digest.h), 64 hex digits.
 //
-//   [[checkpoint]]
-//   url = "https://..."
-//   sha256 = "..."          64 hex digits
+//   [[checkpoint]] has
+//     url = "https://...",
+//     sha256 = "...": 64 hex digits.
 //
 // No other keys, no repo twice with the same ref, no URL twice. Here is all
 // that knows the format: the daemon reads it, hubctl writes it. toml++ is used

@@ -102,7 +102,7 @@ TEST_F(TreeOperationTest, AnAmbiguousRefIsMarkedAndToldFirst) {
   ASSERT_TRUE(stale.ok()) << stale.status();
   EXPECT_TRUE(stale->ambiguous_ref);
   ASSERT_EQ(stale->warnings.size(), 2u);
-  EXPECT_TRUE(absl::StrContains(stale->warnings[0], "a branch and a tag"));
+  EXPECT_TRUE(absl::StrContains(stale->warnings[0], "is ambiguous"));
 }
 
 TEST_F(TreeOperationTest, ASilentHostIsToldWhereTheOldAnswerLacksTheRef) {
