@@ -35,10 +35,15 @@
 
 namespace hubd {
 
+// A commit that was asked for by how it begins.
+struct FoundCommit {
+  std::string commit;  // 40 hex digits
+};
+
 // What a flight gives, and whether it was there before the flight began.
 struct Fetched {
   std::variant<RefsObject, TreeObject, CheckpointObject, UnpackedObject,
-               VerifyReport>
+               VerifyReport, FoundCommit>
       object;
   bool cached = false;
   // Whether the origin was asked.
@@ -50,8 +55,8 @@ struct Fetched {
 };
 
 // Names a flight: what, for whose domain. Different kinds of things have
-// different `what`: "refs ...", "tree ...", "url ...", "unpacked ...",
-// "verify ...".
+// different `what`: "refs ...", "commit ...", "tree ...", "url ...", "unpacked
+// ...", "verify ...".
 struct FlightKey {
   std::string domain;
   std::string what;

@@ -102,6 +102,15 @@ bool MayBeCommit(absl::string_view ref) {
   return ref.size() >= kMinPrefix && ref.size() <= 40 && IsSha256Prefix(ref);
 }
 
+bool MayBeOlderCommit(absl::string_view ref,
+                      const Advertisement& advertisement) {
+  return MayBeCommit(ref) &&
+         std::none_of(advertisement.refs.begin(), advertisement.refs.end(),
+                      [ref](const AdvertisedRef& advertised) {
+                        return absl::StartsWith(advertised.commit, ref);
+                      });
+}
+
 absl::StatusOr<ResolvedRef> ResolveRef(const RepoSpec& spec,
                                        DefaultRef default_ref,
                                        bool skip_validation,

@@ -38,6 +38,11 @@ std::string ShortRefName(absl::string_view full);
 // digits.
 bool MayBeCommit(absl::string_view ref);
 
+// Whether `ref` may be the beginning of a commit that no ref points to: of one
+// before those, say.
+bool MayBeOlderCommit(absl::string_view ref,
+                      const Advertisement& advertisement);
+
 // Looks `spec.ref` up, in this order: default (empty), full ref name, branch,
 // tag, commit or its prefix of at least 4 digits that a branch or tag points
 // to. A name that is both a branch and a tag means the branch, with a warning,

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/base/status.h"
+#include "server/fetch/commit_flight.h"
 #include "server/fetch/tree_flight.h"
 #include "server/fetch/tree_source.h"
 
@@ -110,9 +111,10 @@ void TreeOperation::Resolve(const RefsObject& refs) {
   if (!resolved.ok()) {
     // That an old answer lacks the ref proves nothing.
     if (!silence_.ok()) return Finish(silence_);
-    negatives_.Note(RefQuestion(), resolved.status(),
-                    context().parts.clock.Now());
-    return Finish(resolved.status());
+    if (MayBeOlderCommit(request_.spec.ref, refs.advertisement)) {
+      return FindCommit(refs.repo);
+    }
+    return FinishWithout(resolved.status());
   }
   if (silence_.ok()) negatives_.Forget(RefQuestion());
   result_.ref = resolved->ref;
@@ -121,6 +123,30 @@ void TreeOperation::Resolve(const RefsObject& refs) {
                           resolved->warnings.end());
   result_.ambiguous_ref = resolved->ambiguous;
   FindTree(refs.repo, resolved->commit);
+}
+
+void TreeOperation::FindCommit(const RepoId& repo) {
+  const std::string& prefix = request_.spec.ref;
+  Join(
+      {kSharedDomain, absl::StrCat("commit ", repo.ToString(), " ", prefix)},
+      [context = context(), repo, prefix](FlightTable::Context& flight) {
+        return FetchCommit(context, repo, prefix, flight);
+      },
+      nullptr,
+      [this, repo](const absl::StatusOr<Fetched>& fetched) {
+        if (ReasonOf(fetched.status()) == Reason::kRefNotFound) {
+          return FinishWithout(fetched.status());
+        }
+        if (!fetched.ok()) return Finish(fetched.status());
+        result_.ref = request_.spec.ref;
+        FindTree(repo, std::get<FoundCommit>(fetched->object).commit);
+      });
+}
+
+// What is not there is not asked for again at once.
+void TreeOperation::FinishWithout(const absl::Status& not_found) {
+  negatives_.Note(RefQuestion(), not_found, context().parts.clock.Now());
+  Finish(not_found);
 }
 
 void TreeOperation::FindTree(const RepoId& repo, const std::string& commit) {

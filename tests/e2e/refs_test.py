@@ -145,6 +145,38 @@ def test_names_of_every_kind(asking: Machine, origin: Origin) -> None:
     assert origin.count("codeload.github.com", "/o/kinds/") == 1
 
 
+def test_a_commit_before_the_refs_is_the_repos(
+    machine: Machine, origin: Origin
+) -> None:
+    commits = [origin.add_repo("o", "old", hub(text)) for text in ("1", "2", "3")]
+    assert commit_of(machine, f"o/old:{commits[1]}") == commits[1]
+    assert commit_of(machine, f"o/old:{commits[0][:12]}") == commits[0]
+    # Shown once, it is there without a question.
+    origin.reset_counters()
+    assert commit_of(machine, f"o/old:{commits[0]}") == commits[0]
+    assert not origin.requests
+
+
+def test_a_forks_commit_is_refused(machine: Machine, origin: Origin) -> None:
+    """As GitHub gives it under the parent's name: by a ref that is no branch."""
+    origin.add_repo("o", "parent", hub("ours"))
+    origin.add_repo("o", "parent", hub("theirs"), branch="fork")
+    forked = git(origin, "parent", "rev-parse", "fork")
+    git(origin, "parent", "update-ref", "refs/pull/1/head", forked)
+    git(origin, "parent", "update-ref", "-d", "refs/heads/fork")
+    for ref in (forked, forked[:10]):
+        why, message = reason(machine, f"o/parent:{ref}", 5)
+        assert why == "REF_NOT_FOUND"
+        assert "may be a fork's" in message
+    program = f"""
+import hubd
+client = hubd.Client()
+print(client.load("o/parent:{forked}", skip_validation=True).commit)
+"""
+    done = machine.run([sys.executable, "-c", program], PYTHONPATH=PYCLIENT)
+    assert done.stdout.strip() == forked
+
+
 def test_the_beginning_of_two_commits_is_refused(
     asking: Machine, origin: Origin
 ) -> None:

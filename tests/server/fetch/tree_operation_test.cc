@@ -147,7 +147,28 @@ TEST_F(TreeOperationTest, AFullCommitThatIsThereNeedsNoQuestion) {
   EXPECT_EQ(git_.calls(), 1);
 }
 
+TEST_F(TreeOperationTest, ACommitBeforeTheRefsIsLookedFor) {
+  objects_.AnswerCommit(kOther);
+  EXPECT_EQ(FetchTree(Request(kOther))->tree.key.commit, kOther);
+  EXPECT_EQ(FetchTree(Request("bbbbbb"))->tree.key.commit, kOther);
+  EXPECT_EQ(FetchTree(Request("bbbbbb"))->ref, "bbbbbb");
+  // The whole commit needs no second look.
+  const size_t asked = objects_.asked().size();
+  EXPECT_TRUE(FetchTree(Request(kOther)).ok());
+  EXPECT_EQ(objects_.asked().size(), asked);
+}
+
+TEST_F(TreeOperationTest, ACommitThatIsNotFoundIsLookedForOnce) {
+  objects_.AnswerCommit(ReasonError(Reason::kRefNotFound, "a fork's"));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ReasonOf(FetchTree(Request("bbbbbb")).status()),
+              Reason::kRefNotFound);
+  }
+  EXPECT_EQ(objects_.asked().size(), 1u);
+}
+
 TEST_F(TreeOperationTest, AnUnadvertisedCommitNeedsSkipValidation) {
+  objects_.AnswerCommit(ReasonError(Reason::kRefNotFound, "a fork's"));
   EXPECT_EQ(ReasonOf(FetchTree(Request(kOther)).status()),
             Reason::kRefNotFound);
   TreeRequest skip = Request(kOther);
