@@ -280,7 +280,8 @@ class Cache:
         """Reads what is stored and compares it with its digests.
 
         What is damaged is removed, so that the next call fetches it anew. repo:
-        only the trees of "owner/name", or of "owner/name:COMMIT".
+        only the trees of "owner/name", or of "owner/name:COMMIT"; NotFound where none
+        is stored, InvalidArgument where it is no repo.
         """
         from hubd.v1 import cache_pb2
 

@@ -335,11 +335,16 @@ class FrontEnd:
             tree = self.client().load(
                 asked.spec,
                 require_trust=asked.require_trust,
-                hub_dir=os.path.abspath(asked.hub_dir),
+                hub_dir=self._trust_dir(asked),
                 progress=report,
                 **asked.selector(),
             )
         return self._settle(asked, tree, report, verbose)
+
+    def _trust_dir(self, asked: Asked) -> str:
+        """Whose decisions count; empty for a hub that has no trust."""
+        has_trust = bool(self._profile.trusted_owners)
+        return os.path.abspath(asked.hub_dir) if has_trust else ""
 
     @contextlib.contextmanager
     def _tree_errors(self, asked: Asked) -> Iterator[None]:
@@ -388,7 +393,12 @@ class FrontEnd:
         shown = report.directory(tree)
         # Where the original would download nothing, it has nothing to tell.
         is_hit = tree.cached and _view.is_ours(shown) and not asked.force_reload
-        _view.place_tree(shown, tree.path)
+        # A lock or a chosen commit passes over what the original left there.
+        stays = not asked.force_reload and _view.left_by_original(shown)
+        if stays and _options.decided(asked.spec):
+            shown = tree.path
+        else:
+            _view.place_tree(shown, tree.path)
         if not tree.cached:
             report.announce(asked.ref or tree.ref)
         elif verbose:

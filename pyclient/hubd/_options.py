@@ -62,6 +62,11 @@ def options(
         ./hubd.lock, a string or path another file, False ends it. The file is
         read when the block begins; it holds for what hub code asks for, too.
 
+    Raises InvalidArgument for a malformed timeout and a lock file that cannot be
+    read. Inside, what a lock does not have raises Refused (reason NOT_LOCKED), other
+    bytes than the locked ones IntegrityError, a malformed lock InvalidArgument
+    (INVALID_LOCK).
+
     What is left out stays as the enclosing block, or the environment, has it.
     A thread that is started inside begins without these options.
     """
@@ -169,7 +174,8 @@ def decided(repo: str) -> bool:
 
 
 def _repo_parts(repo: str) -> Tuple[str, ...]:
-    """Host, owner and name; the host is github.com where none is named."""
+    """Host, owner and name as the daemon tells repos apart (ParseRepoSpec): the host
+    is github.com where none is named, and there letter case is nothing."""
     path = re.sub(r"^https://", "", repo)
     # A ref follows the colon behind the name; a host's port comes before it.
     start = path.find("/") + 1
@@ -179,7 +185,7 @@ def _repo_parts(repo: str) -> Tuple[str, ...]:
         parts.insert(0, "github.com")
     parts[0] = parts[0].lower()
     parts[-1] = re.sub(r"\.git$", "", parts[-1])
-    return tuple(parts)
+    return tuple(map(str.lower, parts) if parts[0] == "github.com" else parts)
 
 
 def timeout(default: Optional[float]) -> Optional[float]:

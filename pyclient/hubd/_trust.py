@@ -109,7 +109,7 @@ def _standing(profile: Profile, client: Client, subject: Subject) -> _Standing:
     with _locked_list(subject) as (lines, is_new):
         if subject.owner in profile.trusted_owners:
             return _Standing(True, False)
-        listed = subject.line in lines
+        listed = _stands_in(subject, lines)
         check = client.trust.check(subject.repo, hub_dir=subject.hub_dir)
         trusted = check.trusted
         if listed and not check.here and _means_one_repo(subject.line):
@@ -139,9 +139,14 @@ def _downloaded_before(subject: Subject) -> bool:
 def _record(client: Client, subject: Subject) -> None:
     with _locked_list(subject) as (lines, _):
         client.trust.add(subject.repo, hub_dir=subject.hub_dir)
-        if subject.line not in lines:
+        if not _stands_in(subject, lines):
             with open(_list_path(subject), "a", encoding="utf-8") as file:
                 file.write(subject.line + "\n")
+
+
+def _stands_in(subject: Subject, lines: List[str]) -> bool:
+    """In any letter case: on GitHub they are one repo."""
+    return subject.line.lower() in map(str.lower, lines)
 
 
 def _means_one_repo(line: str) -> bool:

@@ -137,12 +137,17 @@ class Damage:
 
     # "tree" or "blob".
     kind: str
+    # "host/owner/name at COMMIT", or a URL that gave the blob.
     name: str
+    # Where it lies, or lay.
     path: str
+    # The digest that it should have, and the one that it has: empty where it is gone
+    # or cannot be read.
     expected: str
-    # Empty where it is gone or cannot be read.
     actual: str
+    # What is wrong, a sentence.
     problem: str
+    # False where it could not be read or removed: it stays then.
     removed: bool
 
 
@@ -150,6 +155,7 @@ class Damage:
 class Verification:
     """What came of reading what is stored."""
 
+    # What was read; `bytes` of both together.
     trees: int
     blobs: int
     bytes: int

@@ -87,11 +87,14 @@ def test_a_commit_is_asked_for_without_its_history(
 
 
 def test_sixteen_callers_cost_one_fetch(machine: Machine, origin: Origin) -> None:
-    gate = origin.hold(HOST, "/o/r/git-upload-pack")
-    callers = [start_load(machine) for _ in range(16)]
-    gate.wait_reached()
-    wait_until(lambda: machine.json("status")["jobs"] > 0, "they ask")
-    gate.release()
+    origin.add_repo("o", "r", {**FILES, "big": os.urandom(1 << 20)})
+    with origin.hold(HOST, "/o/r/git-upload-pack", after=500_000) as gate:
+        callers = [start_load(machine) for _ in range(16)]
+        gate.wait_reached()
+        # Each is told how far the one fetch has come.
+        for caller in callers:
+            assert caller.stderr is not None
+            assert any(line.startswith("downloading") for line in caller.stderr)
     for caller in callers:
         _, errors = caller.communicate(timeout=TIMEOUT)
         assert caller.returncode == 0, errors

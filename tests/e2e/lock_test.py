@@ -104,6 +104,7 @@ def test_a_locked_commit_is_fetched_anew_without_a_question_about_refs(
     commit = locked(machine, "o/r")["commit"]
     origin.add_repo("o", "r", TWO)
     machine.stop_daemon()
+    machine.run(["chmod", "-R", "u+rwX", str(machine.root)])
     machine.run(["rm", "-rf", str(machine.root)])
     origin.reset_counters()
     tree = locked(machine, "o/r")

@@ -358,6 +358,9 @@ def test_letter_case_is_nothing_on_github(machine: Machine, origin: Origin) -> N
     machine.hubctl("trust", "check", "Own-Er/Some.Hub")
     # Old code looks for what its user typed.
     drop_in(machine, "Own-Er/Some.Hub")
+    drop_in(machine, "own-er/some.hub")
+    listed = machine.home / ".cache" / "torch" / "hub" / "trusted_list"
+    assert len(listed.read_text().split()) <= 1
     hubs = machine.home / ".cache" / "torch" / "hub"
     assert (hubs / "Own-Er_Some.Hub_main" / "hubconf.py").exists()
     # The names of refs have a case.

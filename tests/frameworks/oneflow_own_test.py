@@ -7,6 +7,7 @@ torch's 19th: OneFlow has kept the rule about trust that torch has given up.
 from __future__ import annotations
 
 import io
+import sys
 import warnings
 import zipfile
 from pathlib import Path
@@ -84,7 +85,10 @@ def zipped_checkpoint(directory: Path) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def vision(side: Side, tmp_path: Path) -> None:
+def vision(side: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each test imports its own tree's, and leaves none.
+    monkeypatch.setitem(sys.modules, "small_resnet", None)
+    monkeypatch.delitem(sys.modules, "small_resnet")
     files = {"hubconf.py": HUBCONF, "small_resnet.py": NETWORK}
     for repo in (REPO, OTHER_SPELLING):
         side.origin.add_repo(*repo.split("/"), files)

@@ -11,6 +11,7 @@ import builtins
 import contextlib
 import io
 import stat
+import sys
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -93,8 +94,11 @@ def total(state: dict[str, torch.Tensor]) -> float:
 
 
 @pytest.fixture(autouse=True)
-def example(side: Side) -> None:
+def example(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     """A repo with a module, a branch with a slash, and weights in three formats."""
+    # Each test imports its own tree's, and leaves none.
+    monkeypatch.setitem(sys.modules, "lenet_of_ones", None)
+    monkeypatch.delitem(sys.modules, "lenet_of_ones")
     files = {"hubconf.py": HUBCONF, "lenet_of_ones.py": NETWORK}
     side.origin.add_repo(OWNER, NAME, files, branch="master")
     side.origin.add_branch(OWNER, NAME, "ci/test_slash", "master")

@@ -321,6 +321,8 @@ def test_under_a_lock_or_commit_what_the_original_left_is_no_hit(
     with hubd.options(**chosen):
         assert _load(hub, "own/repo:main") != "old"
     assert daemon.named("Load")[-1].tree.HasField("lock") == (option == "locked")
+    with open(os.path.join(directory, "hubconf.py")) as file:
+        assert "old" in file.read()
 
 
 def test_a_commit_that_the_user_chose_is_not_for_what_hub_code_loads(hub, daemon):

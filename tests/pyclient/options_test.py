@@ -58,7 +58,8 @@ def test_a_commit_is_for_every_repo_or_for_those_that_are_named():
         assert _options.commit("o/r:main") == "a" * 40
         with _options.of_hub_code():
             assert _options.commit("o/r") == ""
-    chosen = {"o/r": "b" * 40, "git.example.org:8443/x/y": "c" * 40}
+    # On GitHub letter case is nothing.
+    chosen = {"O/R": "b" * 40, "git.example.org:8443/x/y": "c" * 40}
     with hubd.options(commit=chosen), _options.of_hub_code():
         for name in ("o/r", "o/r:feature/x", "https://github.com/o/r.git:main"):
             assert _options.commit(name) == "b" * 40

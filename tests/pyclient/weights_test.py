@@ -109,7 +109,10 @@ def test_under_a_lock_a_real_file_is_no_hit_and_stays(hub, daemon, locked):
 def test_under_a_lock_the_daemon_is_asked_for_every_url(
     hub, daemon, home, locked, monkeypatch
 ):
-    monkeypatch.setattr(hub, "download_url_to_file", None)
+    def own(*arguments, **options):
+        pytest.fail("the user's own download ran")
+
+    monkeypatch.setattr(hub, "download_url_to_file", own)
     _get(hub)
     wrong = grpc.StatusCode.FAILED_PRECONDITION
     for _ in range(2):
