@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/base/digest.h"
@@ -197,6 +198,72 @@ absl::Status CheckDocument(const toml::table& document) {
                    absl::StrCat("this hubd knows version ", kVersion, " only"));
 }
 
+// Walks through what is neither quoted nor a comment. Lines end, too, where
+// Unicode ends them, since toml++ may think so.
+class BareText {
+ public:
+  explicit BareText(absl::string_view text) : text_(text) {}
+
+  // The next byte of it; a quote where a string of several lines begins; 0 at
+  // the end.
+  char Next() {
+    while (at_ < text_.size()) {
+      const absl::string_view rest = text_.substr(at_++);
+      const char byte = rest[0];
+      if (byte == '\n') ++line_;
+      if (EndsLine(rest)) closing_ = 0;
+      if (closing_ == kLineEnd) continue;
+      if (closing_ != 0) {
+        if (byte == '\\' && closing_ == '"') ++at_;
+        if (byte == closing_) closing_ = 0;
+        continue;
+      }
+      const bool quote = byte == '"' || byte == '\'';
+      if (quote && rest.size() > 2 && rest[1] == byte && rest[2] == byte) {
+        return byte;
+      }
+      if (!quote && byte != '#') return byte;
+      closing_ = quote ? byte : kLineEnd;
+    }
+    return 0;
+  }
+
+  int64_t line() const { return line_; }
+
+ private:
+  static constexpr char kLineEnd = '\n';
+
+  static bool EndsLine(absl::string_view rest) {
+    for (absl::string_view end :
+         {"\n", "\r", "\v", "\f", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"}) {
+      if (absl::StartsWith(rest, end)) return true;
+    }
+    return false;
+  }
+
+  const absl::string_view text_;
+  size_t at_ = 0;
+  int64_t line_ = 1;
+  // What ends the quotes or the comment that it is in; 0: in none.
+  char closing_ = 0;
+};
+
+// toml++ bounds how deep values lie in each other, but not the tables of a
+// dotted key: one of many parts overruns its stack. The format has no such keys
+// and no strings of several lines.
+absl::Status RefuseUnbounded(absl::string_view text) {
+  BareText bare(text);
+  while (const char byte = bare.Next()) {
+    if (byte == '.' || byte == '"' || byte == '\'') {
+      return Invalid(absl::StrCat("line ", bare.line(), ": ",
+                                  byte == '.'
+                                      ? "a \".\" stands outside of quotes"
+                                      : "a string begins with three quotes"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<toml::table> ParseToml(absl::string_view text) {
   try {
     return toml::table(toml::parse(std::string_view(text.data(), text.size())));
@@ -212,6 +279,7 @@ absl::StatusOr<LockFile> LockFile::Parse(absl::string_view text) {
     return Invalid(absl::StrCat("it has ", text.size(), " bytes, and at most ",
                                 kMaxBytes, " are read"));
   }
+  HUBD_RETURN_IF_ERROR(RefuseUnbounded(text));
   HUBD_ASSIGN_OR_RETURN(const toml::table document, ParseToml(text));
   HUBD_RETURN_IF_ERROR(CheckDocument(document));
   LockFile lock;

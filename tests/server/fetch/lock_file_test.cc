@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/status.h"
 
@@ -124,6 +125,25 @@ TEST(LockFileTest, NothingIsLockedTwice) {
       LockFile::Parse(absl::StrCat(text, entries)).status();
   EXPECT_EQ(ReasonOf(status), Reason::kInvalidLock);
   EXPECT_TRUE(absl::StrContains(status.message(), "twice")) << status;
+}
+
+TEST(LockFileTest, KeysOfManyPartsNeverReachTheParser) {
+  std::string parts = "a";
+  while (parts.size() < 900'000) parts += ".a";
+  for (const std::string& text :
+       {parts + " = 1\n", "[" + parts + "]\n", "x = {" + parts + " = 1}\n",
+        "version = 1\n# comment\xe2\x80\xa8" + parts + " = 1\n",
+        "x = \"\\\"\"\n" + parts + " = 1\n", std::string("'a'.\"b\" = 1\n")}) {
+    const absl::Status status = LockFile::Parse(text).status();
+    EXPECT_EQ(ReasonOf(status), Reason::kInvalidLock) << status;
+    EXPECT_THAT(std::string(status.message()),
+                testing::HasSubstr("outside of quotes"));
+  }
+  for (const char* text : {"x = \"\"\"\na.a\n\"\"\"\n", "x = '''a'''\n"}) {
+    EXPECT_THAT(std::string(LockFile::Parse(text).status().message()),
+                testing::HasSubstr("three quotes"));
+  }
+  EXPECT_TRUE(LockFile::Parse("# A comment. It's one.\nversion = 1\n").ok());
 }
 
 TEST(LockFileTest, AFileThatIsTooLongIsNotRead) {
