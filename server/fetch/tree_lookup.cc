@@ -75,8 +75,7 @@ absl::StatusOr<std::optional<TreeObject>> FindTreeOf(
   return std::nullopt;
 }
 
-// Whether the request takes what is `repo`'s. A tree that was fetched under its
-// own name, before the repo moved, is that owner's.
+// Whether the request takes what `repo` says.
 absl::Status AdmitMoved(const TreeRequest& request, const RepoId& repo) {
   const RepoId& asked = request.spec.id;
   if (!request.admit_moved || !IsAnotherOwner(asked, repo)) {
@@ -135,8 +134,11 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
     HUBD_RETURN_IF_ERROR(LookUpOffline(context, request, repo, known, tree));
   }
   if (known.resolved) {
+    // A ref is the word of who has the repo by now, whatever name its tree was
+    // fetched under; a whole commit is none's.
+    const bool is_commit = tree && IsCommit(spec.ref);
     HUBD_RETURN_IF_ERROR(
-        AdmitMoved(request, tree ? tree->key.repo : known.repo));
+        AdmitMoved(request, is_commit ? tree->key.repo : known.repo));
   }
   if (tree) {
     TreeResult& result = known.result.emplace();
@@ -157,7 +159,7 @@ absl::StatusOr<std::optional<TreeObject>> LookUpCommit(
                         LookUpRepo(store.catalog(), request.spec.id));
   HUBD_ASSIGN_OR_RETURN(std::optional<TreeObject> tree,
                         FindTreeOf(store, known.names, commit));
-  HUBD_RETURN_IF_ERROR(AdmitMoved(request, tree ? tree->key.repo : repo));
+  HUBD_RETURN_IF_ERROR(AdmitMoved(request, repo));
   return tree;
 }
 

@@ -323,12 +323,18 @@ def drop_in(machine: Machine, repo: str, code: int = 0) -> str:
 def test_trust_does_not_follow_to_another_owner(
     asking: Machine, origin: Origin
 ) -> None:
-    origin.add_repo("trusted", "hub", hub("good"))
+    trusted = origin.add_repo("trusted", "hub", hub("good"))
     drop_in(asking, "trusted/hub")
     origin.rename_repo("trusted", "hub", "stranger", "hub")
-    # The very commit that was trusted.
-    drop_in(asking, "trusted/hub")
-    origin.add_repo("stranger", "hub", hub("evil"))
+    # The very commit that was trusted; a ref is the word of the new owner.
+    drop_in(asking, f"trusted/hub:{trusted}")
+    drop_in(asking, "trusted/hub", code=1)
+    evil = origin.add_repo("stranger", "hub", hub("evil"))
+    # Somebody else's call has put the new owner's tree under the old name.
+    put = "import hubd, sys; hubd.Client().load(sys.argv[1], skip_validation=True)"
+    program = [sys.executable, "-c", put, f"trusted/hub:{evil}"]
+    asking.run(program, PYTHONPATH=PYCLIENT)
+    origin.reset_counters()
     refused = drop_in(asking, "trusted/hub", code=1)
     for word in ("github.com/trusted/hub", "hubctl trust add github.com/stranger/hub"):
         assert word in refused

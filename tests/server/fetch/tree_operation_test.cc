@@ -290,22 +290,26 @@ TEST_F(TreeOperationTest, ATreeFromBeforeTheMoveIsStillThere) {
   clock_.Advance(absl::Hours(2));
   EXPECT_TRUE(FetchTree(Request())->cached);
   EXPECT_TRUE(FetchTree(Request(kCommit))->cached);
-  // What was the old owner's needs no word; what is the new one's does.
+  // A commit of the old owner's needs no word; a ref is the new one's.
   std::vector<RepoId> judged;
-  TreeRequest judging = Request();
+  TreeRequest judging = Request(kCommit);
   judging.admit_moved = [&](const RepoId& repo) {
     judged.push_back(repo);
     return ReasonError(Reason::kRepoNotTrusted, "who is that");
   };
   EXPECT_TRUE(FetchTree(judging).ok());
   EXPECT_TRUE(judged.empty());
+  for (const char* ref : {"", "main"}) {
+    judging.spec.ref = ref;
+    EXPECT_EQ(ReasonOf(FetchTree(judging).status()), Reason::kRepoNotTrusted);
+  }
   judging.spec.ref = "other";
   absl::Status refused = FetchTree(judging).status();
   EXPECT_EQ(ReasonOf(refused), Reason::kRepoNotTrusted);
   EXPECT_TRUE(absl::StrContains(refused.message(), "has moved to")) << refused;
   judging.refresh = true;
   EXPECT_EQ(ReasonOf(FetchTree(judging).status()), Reason::kRepoNotTrusted);
-  EXPECT_EQ(judged, (std::vector<RepoId>(2, {"github.com", "new", "n"})));
+  EXPECT_EQ(judged, (std::vector<RepoId>(4, {"github.com", "new", "n"})));
   EXPECT_EQ(http_.requests().size(), 1u);
 }
 
