@@ -65,12 +65,17 @@ absl::StatusOr<LockedRepo> FetchRepo(Session& session, const RepoId& repo,
                         }));
   const v1::Tree& tree = result.tree();
   session.Warn(tree.warnings());
+  if (tree.stale_for_seconds() > 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot lock ", options.repo,
+        ": its host does not say where it points now; try again later"));
+  }
   if (tree.digest().empty()) {
     return absl::FailedPreconditionError(
         absl::StrCat(options.repo,
                      " was cached by an older hubd and has no digest: hubctl "
                      "cache verify ",
-                     repo.ToString(), " gives it one"));
+                     tree.repo(), " gives it one"));
   }
   return LockedRepo{.repo = repo,
                     .ref = tree.ref(),
