@@ -138,6 +138,7 @@ void TreeOperation::FindCommit(const RepoId& repo) {
           return FinishWithout(fetched.status());
         }
         if (!fetched.ok()) return Finish(fetched.status());
+        negatives_.Forget(RefQuestion());
         result_.ref = request_.spec.ref;
         FindTree(repo, std::get<FoundCommit>(fetched->object).commit);
       });

@@ -26,8 +26,11 @@ namespace {
 
 constexpr size_t kPiece = 64 << 10;
 constexpr absl::Duration kLook = absl::Milliseconds(200);
-// Highest of all in precedence.
-constexpr char kAttributes[] = "* -export-ignore -export-subst -ident\n";
+// Highest of all in precedence: nothing that a tree's own attributes say may
+// change what is written.
+constexpr char kAttributes[] =
+    "* -export-ignore -export-subst -ident -text -filter !eol "
+    "!working-tree-encoding\n";
 
 struct Pair {
   UniqueFd ours;
@@ -70,6 +73,7 @@ class ChildGitFetcher final : public GitFetcher {
   // Makes `directory` a bare repository and fetches into it.
   absl::Status Fetch(const std::string& url, const std::string& directory,
                      std::vector<std::string> what, absl::Time deadline,
+                     const GitRelayOptions& relay,
                      const std::function<void(int64_t)>& received,
                      const std::stop_token& stop);
 
@@ -81,7 +85,10 @@ class ChildGitFetcher final : public GitFetcher {
 absl::Status FailureOf(const absl::Status& status, const std::string& url,
                        const std::string& what) {
   const std::string said(status.message());
-  if (status.code() != absl::StatusCode::kInternal) return status;
+  if (absl::IsDeadlineExceeded(status)) {
+    return GitUnavailable(url, "timeout", said);
+  }
+  if (!absl::IsAborted(status)) return status;
   if (absl::StrContains(said, "No space left on device")) {
     return Annotate(ErrnoError(ENOSPC, said),
                     absl::StrCat("cannot fetch ", RedactUrl(url)));
@@ -123,7 +130,8 @@ absl::Status ReadOutput(
 absl::Status ChildGitFetcher::Fetch(
     const std::string& url, const std::string& directory,
     std::vector<std::string> what, absl::Time deadline,
-    const std::function<void(int64_t)>& received, const std::stop_token& stop) {
+    const GitRelayOptions& relay, const std::function<void(int64_t)>& received,
+    const std::stop_token& stop) {
   HUBD_RETURN_IF_ERROR(
       RunGit({{"init", "-q", "--bare", "--template="}, directory}, deadline));
   HUBD_ASSIGN_OR_RETURN(Pair sockets, MakeSocketPair());
@@ -132,8 +140,8 @@ absl::Status ChildGitFetcher::Fetch(
       std::unique_ptr<GitProgram> program,
       GitProgram::Start(
           {std::move(what), directory, {}, std::move(sockets.gits)}));
-  const absl::Status relayed = RelayGit(
-      http_, url, sockets.ours.get(), options_.relay, deadline, received, stop);
+  const absl::Status relayed =
+      RelayGit(http_, url, sockets.ours.get(), relay, deadline, received, stop);
   // Why git went away is what git says.
   if (!relayed.ok() && !absl::IsAborted(relayed)) return relayed;
   sockets.ours.reset();
@@ -147,11 +155,14 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
     const std::string& url, const std::string& prefix,
     const std::string& directory, std::stop_token stop) {
   const absl::Time deadline = absl::Now() + options_.timeout;
+  GitRelayOptions relay = options_.relay;
+  // Without it all files of all refs would come.
+  relay.ability = "filter";
   if (absl::Status fetched = Fetch(
           url, directory,
           {"--filter=tree:0", absl::StrCat("fd::", kGitRemoteFd),
            "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"},
-          deadline, [](int64_t) {}, stop);
+          deadline, relay, [](int64_t) {}, stop);
       !fetched.ok()) {
     return FailureOf(fetched, url, prefix);
   }
@@ -173,8 +184,11 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
     }
     return absl::OkStatus();
   };
-  HUBD_RETURN_IF_ERROR(
-      ReadOutput(*program, pipe.ours, deadline, collect, stop));
+  if (absl::Status read =
+          ReadOutput(*program, pipe.ours, deadline, collect, stop);
+      !read.ok()) {
+    return FailureOf(read, url, prefix);
+  }
   if (found.size() == 1) return *found.begin();
   const std::string shown = RedactUrl(url);
   return ReasonError(
@@ -197,7 +211,7 @@ absl::Status ChildGitFetcher::FetchFiles(
   if (absl::Status fetched =
           Fetch(url, directory,
                 {"--depth=1", absl::StrCat("fd::", kGitRemoteFd), commit},
-                deadline, received, stop);
+                deadline, options_.relay, received, stop);
       !fetched.ok()) {
     return FailureOf(fetched, url, commit);
   }
@@ -212,7 +226,7 @@ absl::Status ChildGitFetcher::FetchFiles(
                                            directory,
                                            std::move(pipe.gits)}));
   absl::Status read = ReadOutput(*program, pipe.ours, deadline, sink, stop);
-  if (read.code() != absl::StatusCode::kInternal || ReasonOf(read)) return read;
+  if (!absl::IsAborted(read)) return FailureOf(read, url, commit);
   return ReasonError(
       Reason::kBadArchive,
       absl::StrCat("the commit cannot be read: ", std::string(read.message())),

@@ -18,8 +18,11 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "server/base/status.h"
 #include "server/base/text.h"
@@ -31,6 +34,8 @@ namespace {
 // overwritten before it is copied.
 constexpr int kLowestFd = 16;
 constexpr size_t kErrorBytes = 512;
+constexpr absl::string_view kPassedOn = "remote: ";
+constexpr off_t kMaxErrors = 64 << 10;
 // Of util-linux: an object that is put together from deltas takes memory.
 constexpr char kLimiter[] = "prlimit";
 constexpr const char* kLimits[] = {"--data=2147483648", "--core=0"};
@@ -132,14 +137,22 @@ absl::StatusOr<pid_t> Spawn(const GitCommand& command, const UniqueFd& errors) {
   return ErrnoError(error, "cannot start git");
 }
 
-// The end of what it said, on one line.
+// The end of what it said itself, on one line: what it passes on is a host's,
+// which could say anything.
 std::string Said(int fd) {
-  const off_t size = ::lseek(fd, 0, SEEK_END);
-  std::string text(kErrorBytes, '\0');
-  const off_t from = std::max<off_t>(size - off_t{kErrorBytes}, 0);
-  const ssize_t length = ::pread(fd, text.data(), text.size(), from);
+  // The position is shared with the child, which wrote up to there.
+  const off_t size = ::lseek(fd, 0, SEEK_CUR);
+  std::string text(std::max<off_t>(size, 0), '\0');
+  const ssize_t length = ::pread(fd, text.data(), text.size(), 0);
   text.resize(std::max<ssize_t>(length, 0));
-  return CleanLine(absl::StripAsciiWhitespace(text));
+  std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
+  std::erase_if(lines, [](absl::string_view line) {
+    // Or the beginning of it, where there was no more room.
+    return absl::StartsWith(line, kPassedOn) ||
+           absl::StartsWith(kPassedOn, line);
+  });
+  const std::string own = absl::StrJoin(lines, " ");
+  return CleanLine(own.substr(own.size() - std::min(own.size(), kErrorBytes)));
 }
 
 }  // namespace
@@ -153,8 +166,13 @@ GitProgram::GitProgram(std::string name, pid_t pid, UniqueFd pidfd,
 
 absl::StatusOr<std::unique_ptr<GitProgram>> GitProgram::Start(
     GitCommand command) {
-  UniqueFd errors(::memfd_create("git-errors", MFD_CLOEXEC));
-  if (!errors.valid()) return ErrnoError(errno, "cannot start git");
+  // A host can make git write as much as it likes.
+  UniqueFd errors(
+      ::memfd_create("git-errors", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!errors.valid() || ::ftruncate(errors.get(), kMaxErrors) != 0 ||
+      ::fcntl(errors.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
+    return ErrnoError(errno, "cannot start git");
+  }
   HUBD_ASSIGN_OR_RETURN(errors, MoveUp(errors));
   HUBD_ASSIGN_OR_RETURN(const pid_t pid, Spawn(command, errors));
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
@@ -174,7 +192,8 @@ int GitProgram::Collect() {
   collected_ = true;
   ::kill(-pid_, SIGKILL);
   int status = 0;
-  ::waitpid(pid_, &status, 0);
+  // An end that somebody else was told counts as none.
+  if (::waitpid(pid_, &status, 0) != pid_) status = SIGKILL;
   // What it leaves behind comes to a process that is a subreaper.
   while (::waitpid(-pid_, nullptr, 0) > 0) {
   }
@@ -211,7 +230,7 @@ absl::Status GitProgram::Wait(absl::Time deadline) {
         "git is not installed; install it (apt install git)");
   }
   const std::string said = Said(errors_.get());
-  return absl::InternalError(
+  return absl::AbortedError(
       absl::StrCat(name_, " failed: ",
                    !said.empty() ? said
                    : WIFSIGNALED(status)

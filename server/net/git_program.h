@@ -49,8 +49,8 @@ class GitProgram {
   void Kill();
 
   // Waits for its end, kills it at `deadline`. OK where it ended with 0;
-  // FAILED_PRECONDITION where git is not installed; else
-  // INTERNAL with the end of what it wrote to its standard error.
+  // FAILED_PRECONDITION where git is not installed; else ABORTED with the end
+  // of what it says itself (a host's words, which it passes on, are left out).
   // DEADLINE_EXCEEDED where it was killed here.
   absl::Status Wait(absl::Time deadline);
 

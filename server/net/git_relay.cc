@@ -7,11 +7,13 @@
 #include <cerrno>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
@@ -64,9 +66,9 @@ class GitSocket {
         done += got;
       } else if (got == 0) {
         if (done == 0) return false;
-        return absl::InternalError("git stopped in the middle of a question");
+        return absl::AbortedError("git went away in a question");
       } else if (errno != EAGAIN && errno != EINTR) {
-        return ErrnoError(errno, "cannot read what git asks");
+        return absl::AbortedError("git went away");
       }
     }
     return true;
@@ -111,7 +113,7 @@ absl::StatusOr<std::optional<std::string>> ReadQuestion(GitSocket& socket) {
     }
     HUBD_ASSIGN_OR_RETURN(const bool whole,
                           socket.Read(length - kLengthDigits, question));
-    if (!whole) return absl::InternalError("git ended in a question");
+    if (!whole) return absl::AbortedError("git went away in a question");
   }
 }
 
@@ -160,6 +162,40 @@ class AbilitiesHandler final : public HttpHandler {
   std::string text_;
 };
 
+// Follows an answer from line to line, to know its end: for one that does not
+// come git would wait.
+class AnswerEnd {
+ public:
+  // False where what comes is no answer.
+  bool Follow(absl::string_view bytes) {
+    while (!bytes.empty()) {
+      if (left_ > 0) {
+        const size_t count = std::min(left_, bytes.size());
+        left_ -= count;
+        bytes.remove_prefix(count);
+        continue;
+      }
+      digits_ += bytes[0];
+      bytes.remove_prefix(1);
+      if (digits_.size() < kLengthDigits) continue;
+      uint32_t length = 0;
+      if (!absl::SimpleHexAtoi(digits_, &length)) return false;
+      ended_ = digits_ == kFlush;
+      digits_.clear();
+      if (length > kLengthDigits) left_ = length - kLengthDigits;
+    }
+    return true;
+  }
+
+  // Whether a flush was the last of it.
+  bool ended() const { return ended_ && left_ == 0 && digits_.empty(); }
+
+ private:
+  std::string digits_;
+  size_t left_ = 0;
+  bool ended_ = false;
+};
+
 // Hands an answer on.
 class AnswerHandler final : public HttpHandler {
  public:
@@ -173,14 +209,32 @@ class AnswerHandler final : public HttpHandler {
 
   absl::Status OnBody(absl::string_view bytes) override {
     HUBD_RETURN_IF_ERROR(count_(bytes.size()));
+    if (!end_.Follow(bytes)) {
+      return GitUnavailable(url_, "protocol", "its answer is none of git's");
+    }
     return socket_.Write(bytes);
   }
+
+  bool ended() const { return end_.ended(); }
 
  private:
   const std::string url_;
   GitSocket& socket_;
   const std::function<absl::Status(size_t)>& count_;
+  AnswerEnd end_;
 };
+
+// Whether the line of `fetch` among the abilities has the word.
+bool CanFetchWith(absl::string_view abilities, absl::string_view word) {
+  for (absl::string_view line : absl::StrSplit(abilities, '\n')) {
+    const size_t begin = line.find("fetch=");
+    if (begin != kLengthDigits) continue;
+    const std::vector<absl::string_view> words =
+        absl::StrSplit(line.substr(begin + 6), ' ');
+    if (std::find(words.begin(), words.end(), word) != words.end()) return true;
+  }
+  return false;
+}
 
 HttpRequest Request(const std::string& url, const GitRelayOptions& options) {
   HttpRequest request;
@@ -203,6 +257,11 @@ absl::Status RelayGit(HttpTransport& http, const std::string& url, int socket,
   first.answer_timeout = options.connect_timeout;
   HUBD_RETURN_IF_ERROR(http.Fetch(first, abilities, stop));
   HUBD_ASSIGN_OR_RETURN(const std::string text, abilities.Abilities());
+  if (!options.ability.empty() && !CanFetchWith(text, options.ability)) {
+    return GitUnavailable(url, "protocol",
+                          absl::StrCat("the host cannot do what is needed (",
+                                       options.ability, ")"));
+  }
   HUBD_RETURN_IF_ERROR(git.Write(text));
 
   int64_t bytes = 0;
@@ -228,6 +287,8 @@ absl::Status RelayGit(HttpTransport& http, const std::string& url, int socket,
     next.body = *std::move(question);
     AnswerHandler answer(url, git, count);
     HUBD_RETURN_IF_ERROR(http.Fetch(next, answer, stop));
+    // It ends early, or is an error: no more comes, and git is to know.
+    if (!answer.ended()) ::shutdown(socket, SHUT_WR);
   }
 }
 

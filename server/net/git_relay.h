@@ -19,6 +19,9 @@ struct GitRelayOptions {
   absl::Duration connect_timeout = absl::Seconds(15);
   // All that the remote may send.
   int64_t max_bytes = int64_t{8} << 30;
+  // Something that the host's `fetch` must be able to do, as "filter"; else it
+  // is refused. Empty: nothing.
+  std::string ability = {};
 };
 
 // Gives the git at the other end of `socket` the answers of the repository at
@@ -29,9 +32,11 @@ struct GitRelayOptions {
 // its end: OK, whatever it made of the answers.
 //
 // `received` is told of all bytes so far. Errors: those of CheckGitResponse and
-// HttpTransport::Fetch; UPSTREAM_UNAVAILABLE where the host speaks no version 2
-// or sends over max_bytes; ABORTED where git goes away while it is answered;
-// DEADLINE_EXCEEDED at `deadline`; CANCELLED within a second of a stop.
+// HttpTransport::Fetch; UPSTREAM_UNAVAILABLE where the host speaks no version
+// 2, lacks the ability, sends over max_bytes or what is no answer (one that
+// ends early is followed by the end, of which git says what is wrong); ABORTED
+// where git goes away while it asks or is answered; DEADLINE_EXCEEDED at
+// `deadline`; CANCELLED within a second of a stop.
 absl::Status RelayGit(HttpTransport& http, const std::string& url, int socket,
                       const GitRelayOptions& options, absl::Time deadline,
                       const std::function<void(int64_t)>& received,

@@ -28,11 +28,12 @@ class GitFetcherTest : public testing::Test {
   }
 
   // Unpacks the files of a commit; the folder that they are in.
-  absl::StatusOr<std::string> FetchFiles(const std::string& commit) {
+  absl::StatusOr<std::string> FetchFiles(const std::string& commit,
+                                         const std::string& path = "/git/o/r") {
     const std::string directory = MakeTempDirectory();
     std::string archive;
     HUBD_RETURN_IF_ERROR(fetcher()->FetchFiles(
-        server_.Url("/git/o/r"), commit, MakeTempDirectory(),
+        server_.Url(path), commit, MakeTempDirectory(),
         [this](int64_t bytes) { received_ = bytes; },
         [&](absl::string_view bytes) {
           absl::StrAppend(&archive, bytes);
@@ -117,10 +118,32 @@ TEST_F(GitFetcherTest, LeavesOutNothingThatIsNotForExport) {
   EXPECT_TRUE(IsThere(*tree + "/.gitattributes"));
 }
 
+TEST_F(GitFetcherTest, WritesFilesAsTheyAreWhateverTheTreeSays) {
+  const std::string attributes =
+      ".gitattributes text eol=crlf working-tree-encoding=UTF-16LE ident\n"
+      "# $Id$\n";
+  const std::string commit =
+      repository_.Commit("main", ".gitattributes", attributes);
+  absl::StatusOr<std::string> tree = FetchFiles(commit);
+  ASSERT_EQ(tree.status(), absl::OkStatus());
+  EXPECT_EQ(ReadFile(*tree + "/.gitattributes").value_or(""), attributes);
+}
+
 TEST_F(GitFetcherTest, ReportsACommitThatTheHostDoesNotHave) {
   repository_.Commit("main", "a", "one");
   const absl::Status status = FetchFiles(std::string(40, '1')).status();
   EXPECT_EQ(ReasonOf(status), Reason::kRefNotFound) << status;
+}
+
+TEST_F(GitFetcherTest, GivesUpAnAnswerThatEndsEarly) {
+  for (const char* answer : {"-", "3030", "30303065756e7061636b"}) {
+    const absl::Status status =
+        FetchFiles(std::string(40, '1'),
+                   absl::StrCat("/replies/", answer, "/r"))
+            .status();
+    EXPECT_EQ(ReasonOf(status), Reason::kUpstreamUnavailable) << status;
+    EXPECT_EQ(MetadataValue(status, "cause"), "protocol");
+  }
 }
 
 TEST_F(GitFetcherTest, RefusesObjectsWhoseBytesAreOthers) {
@@ -153,8 +176,8 @@ TEST_F(GitFetcherTest, EndsWhenStopped) {
 TEST_F(GitFetcherTest, EndsAtItsTimeout) {
   repository_.Commit("main", "a", "one");
   options_.timeout = absl::ZeroDuration();
-  EXPECT_EQ(FindCommit("abcd").status().code(),
-            absl::StatusCode::kDeadlineExceeded);
+  const absl::Status status = FindCommit("abcd").status();
+  EXPECT_EQ(MetadataValue(status, "cause"), "timeout") << status;
 }
 
 }  // namespace

@@ -65,9 +65,24 @@ TEST_F(GitProgramTest, MakesARepositoryWithoutHooks) {
 TEST_F(GitProgramTest, SaysWhatGitSays) {
   const absl::Status status =
       RunGit({{"rev-list", "--all"}, directory_}, Soon());
-  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("git rev-list failed: fatal: not a git repository"));
+}
+
+TEST_F(GitProgramTest, KeepsLittleOfWhatItSaysAndNothingOfAHosts) {
+  const absl::Status status = RunGit(
+      {{"-c", "alias.talk=!yes 'remote: theirs' | head -c 1000000 >&2; false",
+        "talk"},
+       directory_},
+      Soon());
+  EXPECT_EQ(status.message(), "git -c failed: exit status 1") << status;
+  const absl::Status own =
+      RunGit({{"-c", "alias.talk=!yes ours | head -c 60000 >&2; false", "talk"},
+              directory_},
+             Soon());
+  EXPECT_THAT(std::string(own.message()), HasSubstr("failed: "));
+  EXPECT_LT(own.message().size(), 600u);
 }
 
 TEST_F(GitProgramTest, HeedsNoConfigurationOfTheUser) {

@@ -159,8 +159,46 @@ TEST_F(GitRelayTest, RefusesWhatIsNoQuestion) {
       LinesToFlush();
       Ask(text);
     });
-    EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << text << status;
+    EXPECT_FALSE(status.ok()) << text;
+    EXPECT_FALSE(ReasonOf(status)) << status;
   }
+}
+
+TEST_F(GitRelayTest, AnAnswerThatEndsEarlyIsFollowedByTheEnd) {
+  // In hex: nothing, 00, 000eunpack, 0008abcd, 00000008abcd.
+  for (const char* answer : {"-", "3030", "30303065756e7061636b",
+                             "3030303861626364", "303030303030303861626364"}) {
+    Connect();
+    std::string rest;
+    const absl::Status status =
+        Relay(std::string("/replies/") + answer + "/r", [&] {
+          LinesToFlush();
+          Ask(kListRefs);
+          char byte;
+          while (::read(git_.get(), &byte, 1) == 1) rest += byte;
+        });
+    EXPECT_TRUE(status.ok()) << answer << status;
+    EXPECT_LE(rest.size(), 12u);
+  }
+}
+
+TEST_F(GitRelayTest, RefusesWhatIsNoAnswer) {
+  const absl::Status status = Relay("/replies/7a7a7a7a/r", [&] {
+    LinesToFlush();
+    Ask(kListRefs);
+  });
+  EXPECT_EQ(ReasonOf(status), Reason::kUpstreamUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("none of git's"));
+}
+
+TEST_F(GitRelayTest, RefusesAHostThatCannotWhatIsNeeded) {
+  const absl::Status status =
+      Relay("/git/o/r", [] {}, {.ability = "telepathy"});
+  EXPECT_EQ(ReasonOf(status), Reason::kUpstreamUnavailable) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("(telepathy)"));
+  Connect();
+  EXPECT_TRUE(
+      Relay("/git/o/r", [&] { LinesToFlush(); }, {.ability = "filter"}).ok());
 }
 
 TEST_F(GitRelayTest, EndsAtItsDeadline) {

@@ -22,7 +22,8 @@ Prints its port on loopback, serves until its standard input ends.
     /html                a page
     /page                a page that says it is a git advertisement
     /git/...             git http-backend over DIRECTORY
-    /old-git/...         the same, of protocol version 0 only
+    /replies/HEX/...     a git host that answers every question with these bytes
+    /old-git/...         the same as /git, of protocol version 0 only
     /moved/...           301 to /git/...
     /status/NNN          that status; ?NAME=VALUE become headers
 An absolute URL, as a proxy gets it, is answered by its path.
@@ -160,6 +161,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def on_moved(self):
         self.answer(b"", 301, [("Location", "/git" + self.path[len("/moved") :])])
+
+    def on_replies(self):
+        kind, body = "advertisement", b"000eversion 2\n0000"
+        if self.command == "POST":
+            kind = "result"
+            body = bytes.fromhex(self.url.path.split("/")[2].strip("-"))
+        kind = "application/x-git-upload-pack-" + kind
+        self.answer(body, 200, [("Content-Type", kind)])
 
     def on_old_git(self):
         del self.headers["Git-Protocol"]
