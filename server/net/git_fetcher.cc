@@ -55,7 +55,7 @@ absl::StatusOr<Pair> MakePipe() {
 
 class ChildGitFetcher final : public GitFetcher {
  public:
-  ChildGitFetcher(HttpTransport& http, GitFetcherOptions options)
+  ChildGitFetcher(HttpTransport& http, const GitFetcherOptions& options)
       : http_(http), options_(options) {}
 
   absl::StatusOr<std::string> FindCommit(const std::string& url,
@@ -140,7 +140,7 @@ absl::Status ChildGitFetcher::Fetch(
       std::unique_ptr<GitProgram> program,
       GitProgram::Start(
           {std::move(what), directory, {}, std::move(sockets.gits)}));
-  const absl::Status relayed =
+  absl::Status relayed =
       RelayGit(http_, url, sockets.ours.get(), relay, deadline, received, stop);
   // Why git went away is what git says.
   if (!relayed.ok() && !absl::IsAborted(relayed)) return relayed;
@@ -236,7 +236,7 @@ absl::Status ChildGitFetcher::FetchFiles(
 }  // namespace
 
 std::unique_ptr<GitFetcher> CreateGitFetcher(HttpTransport& http,
-                                             GitFetcherOptions options) {
+                                             const GitFetcherOptions& options) {
   return std::make_unique<ChildGitFetcher>(http, options);
 }
 

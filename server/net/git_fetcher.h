@@ -58,7 +58,7 @@ struct GitFetcherOptions {
 // By Debian's git in a child without a network (git_program.h), its questions
 // answered over `http`, which must outlive it.
 std::unique_ptr<GitFetcher> CreateGitFetcher(HttpTransport& http,
-                                             GitFetcherOptions options);
+                                             const GitFetcherOptions& options);
 
 }  // namespace hubd
 

@@ -249,7 +249,7 @@ HttpRequest Request(const std::string& url, const GitRelayOptions& options) {
 absl::Status RelayGit(HttpTransport& http, const std::string& url, int socket,
                       const GitRelayOptions& options, absl::Time deadline,
                       const std::function<void(int64_t)>& received,
-                      std::stop_token stop) {
+                      const std::stop_token& stop) {
   GitSocket git(socket, deadline, stop);
   AbilitiesHandler abilities(url);
   HttpRequest first =

@@ -40,7 +40,7 @@ struct GitRelayOptions {
 absl::Status RelayGit(HttpTransport& http, const std::string& url, int socket,
                       const GitRelayOptions& options, absl::Time deadline,
                       const std::function<void(int64_t)>& received,
-                      std::stop_token stop);
+                      const std::stop_token& stop);
 
 }  // namespace hubd
 

@@ -1,7 +1,6 @@
 #include "server/fetch/missing_content.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -27,7 +26,7 @@ std::string Read(MissingContent& missing, const std::string& path,
       [text, piece](char* buffer,
                     size_t size) mutable -> absl::StatusOr<size_t> {
         const size_t count = std::min({size, piece, text.size()});
-        std::memcpy(buffer, text.data(), count);
+        std::copy_n(text.begin(), count, buffer);
         text.erase(0, count);
         return count;
       });

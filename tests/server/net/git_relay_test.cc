@@ -40,7 +40,7 @@ class GitRelayTest : public testing::Test {
 
   // Relays until the answer of git, which `play` plays, is over.
   absl::Status Relay(const std::string& path, std::function<void()> play,
-                     GitRelayOptions options = {}) {
+                     const GitRelayOptions& options = {}) {
     std::jthread player([&] {
       play();
       ::shutdown(git_.get(), SHUT_WR);
