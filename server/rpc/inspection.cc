@@ -15,7 +15,7 @@ namespace {
 // A link inside the tree will do; a directory will not.
 absl::Status CheckHubconf(const TreeResult& tree) {
   const std::string path = absl::StrCat(tree.tree.path, "/hubconf.py");
-  const absl::Status missing = HubconfMissing(
+  absl::Status missing = HubconfMissing(
       tree.tree.key.repo.ToString(),
       absl::StrCat(tree.ref, " (", tree.tree.key.commit.substr(0, 12), ")"));
   struct stat info;
