@@ -30,11 +30,12 @@ from hubd import (
 )
 from hubd._errors import HubdError
 from hubd._profile import Profile
+from hubd._report import Report
 
 if TYPE_CHECKING:
     from hubd._asked import Asked
     from hubd._client import Client
-    from hubd._types import Progress, Tree
+    from hubd._types import Tree
 
 # Where the sandbox cannot answer, the originals' way is open: trust is decided.
 _RUN_HERE = ("SANDBOX_UNAVAILABLE", "ENTRYPOINT_FAILED")
@@ -55,11 +56,6 @@ def split_repo(github: str) -> Tuple[str, str, Optional[str]]:
         repo, ref = github.split(":")
     owner, name = repo.split("/")
     return owner, name, ref
-
-
-def archive_link(owner: str, name: str, ref: str) -> str:
-    """The link that the originals download."""
-    return f"https://github.com/{owner}/{name}/zipball/{ref}"
 
 
 class FrontEnd:
@@ -330,7 +326,7 @@ class FrontEnd:
         return None
 
     def _fetch(self, asked: Asked, verbose: bool) -> Place:
-        report = _Report(self._profile, asked)
+        report = Report(self._profile, asked)
         with self._tree_errors(asked):
             tree = self.client().load(
                 asked.spec,
@@ -386,9 +382,7 @@ class FrontEnd:
             return not _imports.missing(missing)
         return error.reason in _RUN_HERE
 
-    def _settle(
-        self, asked: Asked, tree: Tree, report: _Report, verbose: bool
-    ) -> Place:
+    def _settle(self, asked: Asked, tree: Tree, report: Report, verbose: bool) -> Place:
         """Makes the view show a tree, and says what the originals say."""
         shown = report.directory(tree)
         # Where the original would download nothing, it has nothing to tell.
@@ -415,10 +409,10 @@ class FrontEnd:
         asked: Asked,
         model: str,
         verbose: bool,
-        call: Callable[[_Report], Any],
+        call: Callable[[Report], Any],
     ) -> Any:
         """The sandbox's answer, or the place where to find it in this process."""
-        report = _Report(self._profile, asked)
+        report = Report(self._profile, asked)
         try:
             with self._tree_errors(asked):
                 result = call(report)
@@ -471,34 +465,3 @@ class FrontEnd:
         self, url: str, dst: _weights.Path, hash_prefix: Optional[str], progress: bool
     ) -> None:
         self._weights.download(url, dst, hash_prefix, progress)
-
-
-class _Report:
-    """Says once that a repo is downloaded, when that begins."""
-
-    def __init__(self, profile: Profile, asked: Asked) -> None:
-        self._profile = profile
-        self._asked = asked
-        self.announced = False
-
-    def __call__(self, progress: Progress) -> None:
-        # Without a ref, it is the result that tells which one is meant.
-        if progress.phase == "downloading" and self._asked.ref is not None:
-            self.announce(self._asked.ref)
-
-    def announce(self, ref: str) -> None:
-        if self.announced:
-            return
-        self.announced = True
-        asked = self._asked
-        _weights.announce(
-            self._profile,
-            archive_link(asked.owner, asked.name, ref),
-            os.path.join(asked.hub_dir, ref.replace("/", "_") + ".zip"),
-        )
-
-    def directory(self, tree: Tree) -> str:
-        """Where the view shows a tree."""
-        asked = self._asked
-        ref = tree.ref if asked.ref is None else asked.ref
-        return os.path.join(asked.hub_dir, asked.shown_as(ref))

@@ -12,7 +12,7 @@ import typing
 from typing import Any, Dict, Optional
 from urllib.parse import urlparse
 
-from hubd import _hub, _imports, _progress
+from hubd import _hub, _imports, _progress, _report
 from hubd._imports import MODULE_HUBCONF, VAR_DEPENDENCY
 from hubd._profile import Profile
 from hubd._weights import HASH_REGEX
@@ -183,7 +183,7 @@ def _get_torch_home() -> str:
 
 
 def _git_archive_link(repo_owner: str, repo_name: str, ref: str) -> str:
-    return _hub.archive_link(repo_owner, repo_name, ref)
+    return _report.archive_link(repo_owner, repo_name, ref)
 
 
 def _parse_repo_info(github: str) -> typing.Tuple[str, str, str]:
