@@ -117,6 +117,11 @@ absl::StatusOr<RepoSpec> ParseRepoSpec(absl::string_view text) {
   std::vector<std::string> parts = absl::StrSplit(path, '/');
   if (parts.size() == 2 && !is_url) parts.insert(parts.begin(), kCaselessHost);
   if (parts.size() != 3) return Invalid(text, "it has too many or few parts");
+  absl::AsciiStrToLower(&parts[0]);
+  // Before its end is looked at: "name.Git" is "name.git" there.
+  if (parts[0] == kCaselessHost) {
+    for (std::string& part : parts) absl::AsciiStrToLower(&part);
+  }
   if (absl::string_view why = WhyNotHost(parts[0]); !why.empty()) {
     return Invalid(text, why);
   }
@@ -135,11 +140,7 @@ absl::StatusOr<RepoSpec> ParseRepoSpec(absl::string_view text) {
       return Invalid(text, why);
     }
   }
-  spec.id = {absl::AsciiStrToLower(parts[0]), parts[1], parts[2]};
-  if (spec.id.host == kCaselessHost) {
-    absl::AsciiStrToLower(&spec.id.owner);
-    absl::AsciiStrToLower(&spec.id.name);
-  }
+  spec.id = {parts[0], parts[1], parts[2]};
   return spec;
 }
 

@@ -31,6 +31,8 @@ const Good kGood[] = {
     {"o/r:feature/x", {"github.com", "o", "r"}, "feature/x"},
     {"Owner/N.a-m_e", {"github.com", "owner", "n.a-m_e"}, ""},
     {"https://GitHub.com/O/R.git:V1", {"github.com", "o", "r"}, "V1"},
+    {"O/R.Git", {"github.com", "o", "r"}, ""},
+    {"gitlab.com/O/R.Git", {"gitlab.com", "O", "R.Git"}, ""},
     {"gitlab.com/Owner/Name", {"gitlab.com", "Owner", "Name"}, ""},
     {"GitLab.com/o/r:main", {"gitlab.com", "o", "r"}, "main"},
     {"localhost:8443/o/r:v1", {"localhost:8443", "o", "r"}, "v1"},
