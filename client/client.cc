@@ -69,6 +69,9 @@ v1::TreeSelector Client::Selector(const RepoOptions& repo) const {
   selector.set_offline(IsOffline());
   selector.set_commit(repo.commit);
   if (repo.lock) selector.set_lock(*repo.lock);
+  for (auto& [name, value] : LentVariables()) {
+    (*selector.mutable_environment())[name] = std::move(value);
+  }
   return selector;
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 
 #include "absl/strings/ascii.h"
 #include "client/duration.h"
@@ -15,6 +16,19 @@ namespace {
 std::string Lowered(const char* variable) {
   return absl::AsciiStrToLower(EnvironmentOrEmpty(variable));
 }
+
+constexpr size_t kMaxLent = 16 << 10;
+constexpr const char* kLent[] = {"DBUS_SESSION_BUS_ADDRESS",
+                                 "GH_TOKEN",
+                                 "GITHUB_TOKEN",
+                                 "GIT_CONFIG_GLOBAL",
+                                 "HOME",
+                                 "NETRC",
+                                 "PATH",
+                                 "SSH_AUTH_SOCK",
+                                 "XDG_CACHE_HOME",
+                                 "XDG_CONFIG_HOME",
+                                 "XDG_RUNTIME_DIR"};
 
 }  // namespace
 
@@ -48,6 +62,15 @@ absl::StatusOr<absl::Duration> EnvironmentTimeout() {
   absl::StatusOr<absl::Duration> timeout = ParseTimeout(value);
   if (!timeout.ok()) return Annotate(timeout.status(), "HUBD_TIMEOUT");
   return timeout;
+}
+
+std::map<std::string, std::string> LentVariables() {
+  std::map<std::string, std::string> lent;
+  for (const char* name : kLent) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && std::strlen(value) <= kMaxLent) lent[name] = value;
+  }
+  return lent;
 }
 
 std::string HomeDirectory() {

@@ -4,6 +4,7 @@
 #ifndef HUBD_CLIENT_ENVIRONMENT_H_
 #define HUBD_CLIENT_ENVIRONMENT_H_
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -30,6 +31,11 @@ bool EnvironmentIsOffline();
 // HUBD_TIMEOUT; infinite where it is not set or empty. INVALID_ARGUMENT where
 // it is no duration.
 absl::StatusOr<absl::Duration> EnvironmentTimeout();
+
+// What a caller lends of its environment: the variables that TreeSelector in
+// hub.proto names, as far as they are set
+// and not over-long.
+std::map<std::string, std::string> LentVariables();
 
 // The caller's home directory: HOME, else the user database; empty for none.
 std::string HomeDirectory();

@@ -389,6 +389,7 @@ def _selector(
         offline=_offline(offline),
         commit=_options.commit(repo),
         lock=_options.lock(),
+        environment=_options.lent_variables(),
     )
 
 

@@ -10,7 +10,7 @@ import contextlib
 import contextvars
 import os
 import re
-from typing import Iterator, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Dict, Iterator, Mapping, NamedTuple, Optional, Tuple, Union
 
 from hubd._errors import InvalidArgument
 
@@ -20,6 +20,21 @@ Locked = Union[bool, str, "os.PathLike[str]"]
 
 # What locked=True means.
 LOCK_FILE = "hubd.lock"
+
+_LENT = (
+    "DBUS_SESSION_BUS_ADDRESS",
+    "GH_TOKEN",
+    "GITHUB_TOKEN",
+    "GIT_CONFIG_GLOBAL",
+    "HOME",
+    "NETRC",
+    "PATH",
+    "SSH_AUTH_SOCK",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+)
+_MAX_LENT_BYTES = 16 << 10
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -149,6 +164,17 @@ def offline() -> bool:
 def refresh() -> bool:
     """Whether the origin shall be asked even on a hit."""
     return bool(_current.get().refresh)
+
+
+def lent_variables() -> Dict[str, bytes]:
+    """What a caller lends of its environment: the variables that TreeSelector in
+    hub.proto names, as far as they are set and not over-long."""
+    values = {name: os.environb.get(os.fsencode(name)) for name in _LENT}
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and len(value) <= _MAX_LENT_BYTES
+    }
 
 
 def lock() -> Optional[str]:

@@ -18,7 +18,7 @@ absl::StatusOr<Fetched> FetchCommit(const FetchContext& context,
   flight.Report(progress);
   HUBD_ASSIGN_OR_RETURN(const Staging scratch, parts.store.StageDirectory());
   absl::StatusOr<std::string> commit = parts.objects.FindCommit(
-      repo.Url(), prefix, scratch.path(), flight.stop());
+      {repo.Url(), context.environment}, prefix, scratch.path(), flight.stop());
   if (commit.ok()) return Fetched{FoundCommit{*std::move(commit)}};
   if (ReasonOf(commit.status()) == Reason::kRefNotFound) {
     return ReasonError(Reason::kRefNotFound, commit.status().message(),

@@ -4,6 +4,7 @@
 #define HUBD_SERVER_FETCH_FETCH_CONTEXT_H_
 
 #include "absl/time/time.h"
+#include "server/base/caller_environment.h"
 #include "server/base/clock.h"
 #include "server/base/executor.h"
 #include "server/fetch/archive.h"
@@ -41,6 +42,8 @@ struct FetchParts {
 struct FetchContext {
   FetchOptions options;
   FetchParts parts;
+  // Of the caller for whom an operation, or the flight that it began, works.
+  LentEnvironment environment = nullptr;
 };
 
 }  // namespace hubd

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/base/caller_environment.h"
 #include "server/base/repo.h"
 #include "server/fetch/ref_rules.h"
 #include "server/store/objects.h"
@@ -40,6 +41,7 @@ struct TreeRequest {
   // it is fetched or delivered; a failed status ends the request. May wait for
   // the disk; called on the disk pool. Empty: every one is taken.
   std::function<absl::Status(const RepoId& moved_to)> admit_moved = {};
+  LentEnvironment environment = nullptr;
 };
 
 struct TreeResult {

@@ -122,7 +122,7 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
   progress.subject = repo.ToString();
   flight.Report(progress);
   absl::StatusOr<Advertisement> answer =
-      parts.git.ListRefs(repo.Url(), flight.stop());
+      parts.git.ListRefs({repo.Url(), context.environment}, flight.stop());
   if (!answer.ok()) {
     absl::Status failure =
         Annotate(answer.status(),

@@ -20,12 +20,18 @@ constexpr absl::Duration kLeastStale = absl::Seconds(1);
 // Of those that are cached, in a message.
 constexpr size_t kMaxShownTrees = 10;
 
+FetchContext ContextOf(FetchContext context, const TreeRequest& request) {
+  context.environment = request.environment;
+  return context;
+}
+
 }  // namespace
 
 TreeOperation::TreeOperation(const FetchContext& context,
                              NegativeAnswers& negatives, TreeRequest request,
                              ProgressFn progress, DoneFn done)
-    : Operation(context, std::move(progress), std::move(done)),
+    : Operation(ContextOf(context, request), std::move(progress),
+                std::move(done)),
       negatives_(negatives),
       request_(std::move(request)),
       started_at_(context.parts.clock.Now()) {}

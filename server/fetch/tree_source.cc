@@ -79,7 +79,7 @@ absl::Status FetchByGit(const FetchContext& context, const TreeKey& key,
   HUBD_ASSIGN_OR_RETURN(const Staging scratch,
                         context.parts.store.StageDirectory());
   return context.parts.objects.FetchFiles(
-      key.repo.Url(), key.commit, scratch.path(),
+      {key.repo.Url(), context.environment}, key.commit, scratch.path(),
       [&](int64_t bytes) {
         progress.done_bytes = bytes;
         flight.Report(progress);

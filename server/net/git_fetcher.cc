@@ -58,12 +58,12 @@ class ChildGitFetcher final : public GitFetcher {
   ChildGitFetcher(HttpTransport& http, const GitFetcherOptions& options)
       : http_(http), options_(options) {}
 
-  absl::StatusOr<std::string> FindCommit(const std::string& url,
+  absl::StatusOr<std::string> FindCommit(const GitSource& source,
                                          const std::string& prefix,
                                          const std::string& directory,
                                          std::stop_token stop) override;
   absl::Status FetchFiles(
-      const std::string& url, const std::string& commit,
+      const GitSource& source, const std::string& commit,
       const std::string& directory,
       const std::function<void(int64_t)>& received,
       const std::function<absl::Status(absl::string_view)>& sink,
@@ -152,8 +152,9 @@ absl::Status ChildGitFetcher::Fetch(
 }
 
 absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
-    const std::string& url, const std::string& prefix,
+    const GitSource& source, const std::string& prefix,
     const std::string& directory, std::stop_token stop) {
+  const std::string& url = source.url;
   const absl::Time deadline = absl::Now() + options_.timeout;
   GitRelayOptions relay = options_.relay;
   // Without it all files of all refs would come.
@@ -203,10 +204,11 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
 }
 
 absl::Status ChildGitFetcher::FetchFiles(
-    const std::string& url, const std::string& commit,
+    const GitSource& source, const std::string& commit,
     const std::string& directory, const std::function<void(int64_t)>& received,
     const std::function<absl::Status(absl::string_view)>& sink,
     std::stop_token stop) {
+  const std::string& url = source.url;
   const absl::Time deadline = absl::Now() + options_.timeout;
   if (absl::Status fetched =
           Fetch(url, directory,

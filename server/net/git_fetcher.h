@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/net/git_relay.h"
+#include "server/net/git_source.h"
 #include "server/net/http_transport.h"
 
 namespace hubd {
@@ -27,10 +28,10 @@ class GitFetcher {
   virtual ~GitFetcher() = default;
 
   // The id of the commit that begins with `prefix` (hex digits) and is
-  // on a branch or tag of the repository at `url`, or before one. Receives all
+  // on a branch or tag of the repository, or before one. Receives all
   // such commits, but no files. REF_NOT_FOUND where there is none, as for one
   // that only a fork has, or where several begin so.
-  virtual absl::StatusOr<std::string> FindCommit(const std::string& url,
+  virtual absl::StatusOr<std::string> FindCommit(const GitSource& source,
                                                  const std::string& prefix,
                                                  const std::string& directory,
                                                  std::stop_token stop) = 0;
@@ -42,7 +43,7 @@ class GitFetcher {
   // `received` is told of all bytes so far. BAD_ARCHIVE where the host gives
   // what cannot be read; an error of `sink` is returned as it is.
   virtual absl::Status FetchFiles(
-      const std::string& url, const std::string& commit,
+      const GitSource& source, const std::string& commit,
       const std::string& directory,
       const std::function<void(int64_t)>& received,
       const std::function<absl::Status(absl::string_view)>& sink,

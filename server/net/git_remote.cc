@@ -184,7 +184,7 @@ class Libgit2Remote final : public GitRemote {
   Libgit2Remote(HttpTransport& http, GitRemoteOptions options)
       : http_(http), options_(options) {}
 
-  absl::StatusOr<Advertisement> ListRefs(const std::string& url,
+  absl::StatusOr<Advertisement> ListRefs(const GitSource& source,
                                          std::stop_token stop) override;
 
  private:
@@ -192,8 +192,9 @@ class Libgit2Remote final : public GitRemote {
   const GitRemoteOptions options_;
 };
 
-absl::StatusOr<Advertisement> Libgit2Remote::ListRefs(const std::string& url,
+absl::StatusOr<Advertisement> Libgit2Remote::ListRefs(const GitSource& source,
                                                       std::stop_token stop) {
+  const std::string& url = source.url;
   Session session(AdvertisementBody(url, options_.max_bytes));
   session.action = Act;
   session.close = [](git_smart_subtransport*) { return 0; };

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/repo.h"
+#include "server/net/git_source.h"
 #include "server/net/http_transport.h"
 
 namespace hubd {
@@ -20,13 +21,13 @@ class GitRemote {
  public:
   virtual ~GitRemote() = default;
 
-  // Asks the git repository at `url` (https://host/owner/name) for all its
-  // refs. Branches and tags only, tags peeled. Redirects are followed. Errors:
-  // REPO_NOT_FOUND (404, and 401 as GitHub answers for what is not there or
-  // private), RATE_LIMITED, UPSTREAM_FORBIDDEN, UPSTREAM_UNAVAILABLE (also when
-  // the answer is no advertisement, is over max_bytes or takes longer than
+  // Asks a git repository (https://host/owner/name) for all its refs. Branches
+  // and tags only, tags peeled. Redirects are followed. Errors: REPO_NOT_FOUND
+  // (404, and 401 as GitHub answers for what is not there or private),
+  // RATE_LIMITED, UPSTREAM_FORBIDDEN, UPSTREAM_UNAVAILABLE (also when the
+  // answer is no advertisement, is over max_bytes or takes longer than
   // timeout), CANCELLED.
-  virtual absl::StatusOr<Advertisement> ListRefs(const std::string& url,
+  virtual absl::StatusOr<Advertisement> ListRefs(const GitSource& source,
                                                  std::stop_token stop) = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "server/rpc/convert.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,7 @@ namespace {
 
 constexpr int kMaxPageSize = 500;
 constexpr int kMaxSites = 64;
+constexpr size_t kMaxEnvironment = 256 << 10;
 constexpr size_t kMinCommit = 4;
 constexpr size_t kMaxCommit = 40;
 // What is shown of an origin's validator: pages of many must stay small.
@@ -67,6 +69,23 @@ absl::Status CheckPath(const std::string& path, absl::string_view what) {
       "interpreter.", what, " is \"", absl::CHexEscape(path),
       "\", not an absolute path; send what the Python that shall run "
       "hubconf.py says of itself"));
+}
+
+absl::StatusOr<LentEnvironment> EnvironmentOf(
+    const google::protobuf::Map<std::string, std::string>& variables) {
+  if (variables.empty()) return nullptr;
+  size_t size = 0;
+  for (const auto& [name, value] : variables)
+    size += name.size() + value.size();
+  if (size > kMaxEnvironment) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("environment has ", size,
+                     " bytes; send only the variables "
+                     "that hub.proto names, at most ",
+                     kMaxEnvironment, " bytes of them"));
+  }
+  return std::make_shared<const CallerEnvironment>(variables.begin(),
+                                                   variables.end());
 }
 
 // Under a lock, what it says takes the place of what the ref means. `commit`:
@@ -124,6 +143,8 @@ absl::StatusOr<TreeRequest> FromProto(const v1::TreeSelector& selector) {
   request.refresh = selector.refresh();
   request.skip_validation = selector.skip_validation();
   request.offline = selector.offline();
+  HUBD_ASSIGN_OR_RETURN(request.environment,
+                        EnvironmentOf(selector.environment()));
   const std::string& commit = selector.commit();
   if (!commit.empty() && !IsCommit(commit)) {
     return absl::InvalidArgumentError(

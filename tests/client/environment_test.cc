@@ -54,6 +54,23 @@ TEST(EnvironmentTest, TimeoutIsInfiniteUnlessSet) {
             "500ms");
 }
 
+TEST(EnvironmentTest, LendsWhatIsNamedAndSet) {
+  EnvironmentScope scope;
+  scope.Set("SSH_AUTH_SOCK", "/run/\xff");
+  scope.Set("GITHUB_TOKEN", "secret");
+  scope.Set("AWS_SECRET_ACCESS_KEY", "other");
+  scope.Set("NETRC", std::string(16 << 10, 'x').c_str());
+  scope.Unset("GH_TOKEN");
+  std::map<std::string, std::string> lent = LentVariables();
+  EXPECT_EQ(lent["SSH_AUTH_SOCK"], "/run/\xff");
+  EXPECT_EQ(lent["GITHUB_TOKEN"], "secret");
+  EXPECT_EQ(lent.count("NETRC"), 1u);
+  EXPECT_EQ(lent.count("GH_TOKEN"), 0u);
+  EXPECT_EQ(lent.count("AWS_SECRET_ACCESS_KEY"), 0u);
+  scope.Set("NETRC", std::string((16 << 10) + 1, 'x').c_str());
+  EXPECT_EQ(LentVariables().count("NETRC"), 0u);
+}
+
 TEST(EnvironmentTest, HomeComesFromTheUserDatabaseWhereHomeIsUnset) {
   EnvironmentScope scope;
   scope.Set("HOME", "/somewhere");

@@ -99,7 +99,7 @@ void Check(absl::string_view input) {
   http.Serve(absl::StrCat(kUrl, "/info/refs?service=git-upload-pack"), body,
              {{"content-type", kMediaType}});
   const absl::StatusOr<Advertisement> advertisement =
-      CreateGitRemote(http, {})->ListRefs(kUrl, std::stop_token());
+      CreateGitRemote(http, {})->ListRefs({kUrl}, std::stop_token());
   if (!advertisement.ok()) {
     HUBD_CHECK(ReasonOf(advertisement.status()) ==
                Reason::kUpstreamUnavailable);

@@ -106,6 +106,20 @@ def test_lock_and_commit_reach_the_requests(daemon, tmp_path):
     assert [request.HasField("lock") for request in fetches] == [True, False]
 
 
+def test_what_reaches_private_repos_is_lent(daemon, monkeypatch):
+    monkeypatch.setenv("GITHUB_TOKEN", "secret")
+    monkeypatch.setenv("SSH_AUTH_SOCK", os.fsdecode(b"/run/\xff"))
+    monkeypatch.setenv("NETRC", "x" * ((16 << 10) + 1))
+    monkeypatch.setenv("OTHER_SECRET", "x")
+    monkeypatch.delenv("GH_TOKEN", raising=False)
+    daemon.add_repo("own/repo", _FILES)
+    hubd.Client().load("own/repo")
+    environment = daemon.named("Load")[0].tree.environment
+    assert environment["GITHUB_TOKEN"] == b"secret"
+    assert environment["SSH_AUTH_SOCK"] == b"/run/\xff"
+    assert not {"NETRC", "GH_TOKEN", "OTHER_SECRET"} & set(environment)
+
+
 def test_what_is_not_locked_is_refused(daemon):
     refusal = grpc.StatusCode.FAILED_PRECONDITION
     daemon.fail("Load", Failure(refusal, "NOT_LOCKED", "not in the lock", {}))

@@ -36,24 +36,24 @@ class FakeGitFetcher final : public GitFetcher {
     return asked_;
   }
 
-  absl::StatusOr<std::string> FindCommit(const std::string& url,
+  absl::StatusOr<std::string> FindCommit(const GitSource& source,
                                          const std::string& prefix,
                                          const std::string&,
                                          std::stop_token) override {
     MutexLock lock(mutex_);
-    asked_.push_back(url + " " + prefix);
+    asked_.push_back(source.url + " " + prefix);
     return commit_;
   }
 
   absl::Status FetchFiles(
-      const std::string& url, const std::string& commit, const std::string&,
+      const GitSource& source, const std::string& commit, const std::string&,
       const std::function<void(int64_t)>& received,
       const std::function<absl::Status(absl::string_view)>& sink,
       std::stop_token) override {
     absl::StatusOr<std::string> archive;
     {
       MutexLock lock(mutex_);
-      asked_.push_back(url + " " + commit);
+      asked_.push_back(source.url + " " + commit);
       archive = archive_;
     }
     if (!archive.ok()) return archive.status();

@@ -26,7 +26,7 @@ class FakeGitRemote final : public GitRemote {
     return calls_;
   }
 
-  absl::StatusOr<Advertisement> ListRefs(const std::string&,
+  absl::StatusOr<Advertisement> ListRefs(const GitSource&,
                                          std::stop_token) override {
     MutexLock lock(mutex_);
     ++calls_;

@@ -271,9 +271,17 @@ class Tree(_message.Message):
     def __init__(self, repo: _Optional[str] = ..., ref: _Optional[str] = ..., commit: _Optional[str] = ..., route: _Optional[str] = ..., path: _Optional[str] = ..., stale_for_seconds: _Optional[int] = ..., cached: bool = ..., size_bytes: _Optional[int] = ..., created_at: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ..., digest: _Optional[str] = ..., ambiguous_ref: bool = ...) -> None: ...
 
 class TreeSelector(_message.Message):
-    __slots__ = ["commit", "default_ref", "lock", "offline", "refresh", "repo", "skip_validation"]
+    __slots__ = ["commit", "default_ref", "environment", "lock", "offline", "refresh", "repo", "skip_validation"]
+    class EnvironmentEntry(_message.Message):
+        __slots__ = ["key", "value"]
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: bytes
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
     COMMIT_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_REF_FIELD_NUMBER: _ClassVar[int]
+    ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     LOCK_FIELD_NUMBER: _ClassVar[int]
     OFFLINE_FIELD_NUMBER: _ClassVar[int]
     REFRESH_FIELD_NUMBER: _ClassVar[int]
@@ -281,12 +289,13 @@ class TreeSelector(_message.Message):
     SKIP_VALIDATION_FIELD_NUMBER: _ClassVar[int]
     commit: str
     default_ref: DefaultRef
+    environment: _containers.ScalarMap[str, bytes]
     lock: str
     offline: bool
     refresh: bool
     repo: str
     skip_validation: bool
-    def __init__(self, repo: _Optional[str] = ..., default_ref: _Optional[_Union[DefaultRef, str]] = ..., refresh: bool = ..., skip_validation: bool = ..., offline: bool = ..., commit: _Optional[str] = ..., lock: _Optional[str] = ...) -> None: ...
+    def __init__(self, repo: _Optional[str] = ..., default_ref: _Optional[_Union[DefaultRef, str]] = ..., refresh: bool = ..., skip_validation: bool = ..., offline: bool = ..., commit: _Optional[str] = ..., lock: _Optional[str] = ..., environment: _Optional[_Mapping[str, bytes]] = ...) -> None: ...
 
 class DefaultRef(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []

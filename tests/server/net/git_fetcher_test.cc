@@ -23,8 +23,8 @@ class GitFetcherTest : public testing::Test {
  protected:
   absl::StatusOr<std::string> FindCommit(const std::string& prefix,
                                          const std::string& path = "/git/o/r") {
-    return fetcher()->FindCommit(server_.Url(path), prefix, MakeTempDirectory(),
-                                 stop_.get_token());
+    return fetcher()->FindCommit({server_.Url(path)}, prefix,
+                                 MakeTempDirectory(), stop_.get_token());
   }
 
   // Unpacks the files of a commit; the folder that they are in.
@@ -33,7 +33,7 @@ class GitFetcherTest : public testing::Test {
     const std::string directory = MakeTempDirectory();
     std::string archive;
     HUBD_RETURN_IF_ERROR(fetcher()->FetchFiles(
-        server_.Url(path), commit, MakeTempDirectory(),
+        {server_.Url(path)}, commit, MakeTempDirectory(),
         [this](int64_t bytes) { received_ = bytes; },
         [&](absl::string_view bytes) {
           absl::StrAppend(&archive, bytes);

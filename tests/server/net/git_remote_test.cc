@@ -28,7 +28,7 @@ class GitRemoteTest : public testing::Test {
   absl::StatusOr<Advertisement> ListRefs(const std::string& path,
                                          GitRemoteOptions options = {}) {
     return CreateGitRemote(*http_, options)
-        ->ListRefs(server_.Url(path), std::stop_token());
+        ->ListRefs({server_.Url(path)}, std::stop_token());
   }
 
   const std::string root_ = MakeTempDirectory();
@@ -118,7 +118,7 @@ TEST_F(GitRemoteTest, StopsWhenAsked) {
   std::stop_source stop;
   stop.request_stop();
   EXPECT_EQ(CreateGitRemote(*http_, {})
-                ->ListRefs(server_.Url("/git/o/r"), stop.get_token())
+                ->ListRefs({server_.Url("/git/o/r")}, stop.get_token())
                 .status()
                 .code(),
             absl::StatusCode::kCancelled);

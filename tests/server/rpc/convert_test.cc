@@ -28,6 +28,18 @@ TEST(ConvertTest, ASelectorBecomesATreeRequest) {
   EXPECT_TRUE(request->refresh && request->skip_validation && request->offline);
 }
 
+TEST(ConvertTest, TheCallersEnvironmentIsLentAndBounded) {
+  v1::TreeSelector selector;
+  selector.set_repo("o/r");
+  EXPECT_EQ(FromProto(selector)->environment, nullptr);
+  (*selector.mutable_environment())["HOME"] = "/h\xff";
+  EXPECT_EQ(VariableOf(FromProto(selector)->environment, "HOME"), "/h\xff");
+  EXPECT_EQ(VariableOf(FromProto(selector)->environment, "PATH"), "");
+  (*selector.mutable_environment())["PATH"] = std::string(256 << 10, 'x');
+  EXPECT_EQ(FromProto(selector).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST(ConvertTest, WhatIsVerifiedIsNamedByRepoAndCommit) {
   v1::VerifyRequest request;
   EXPECT_FALSE(FromProto(request)->repo.has_value());
