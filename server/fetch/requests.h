@@ -42,6 +42,9 @@ struct TreeRequest {
   // the disk; called on the disk pool. Empty: every one is taken.
   std::function<absl::Status(const RepoId& moved_to)> admit_moved = {};
   LentEnvironment environment = nullptr;
+
+  // Whether what it names is thereby shown to be the repo's own, and no fork's.
+  bool proves_commit() const { return !skip_validation || !IsCommit(spec.ref); }
 };
 
 struct TreeResult {

@@ -145,7 +145,8 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
 
 absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
                                        const TreeKey& key,
-                                       FlightTable::Context& flight) {
+                                       FlightTable::Context& flight,
+                                       bool unproven) {
   Store& store = context.parts.store;
   HUBD_ASSIGN_OR_RETURN(std::optional<TreeObject> known, store.FindTree(key));
   if (known) {
@@ -161,6 +162,7 @@ absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
   tree.size_bytes = unpacked.size_bytes;
   tree.entry_count = unpacked.entry_count;
   tree.warnings = std::move(unpacked.warnings);
+  tree.unproven = unproven;
   HUBD_ASSIGN_OR_RETURN(
       tree,
       store.PublishTree(std::move(staging), std::move(tree), flight.stop()));

@@ -21,10 +21,11 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
                                   FlightTable::Context& flight);
 
 // Fetches the files of a commit by the key's route, unpacks them while they
-// come, publishes them.
+// come, publishes them. `unproven` as in TreeObject.
 absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
                                        const TreeKey& key,
-                                       FlightTable::Context& flight);
+                                       FlightTable::Context& flight,
+                                       bool unproven = false);
 
 }  // namespace hubd
 

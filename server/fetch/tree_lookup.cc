@@ -14,6 +14,9 @@
 namespace hubd {
 namespace {
 
+// As many digits as git shows of a commit at least.
+constexpr size_t kLeastBeginning = 7;
+
 // Which commit is wanted, as far as the store may say; nullopt: the origin is
 // to be asked.
 std::optional<ResolvedRef> ResolveKnown(const FetchContext& context,
@@ -38,15 +41,29 @@ std::optional<ResolvedRef> ResolveKnown(const FetchContext& context,
 }
 
 // The commit of the one tree that `ref` is the beginning of.
-std::optional<ResolvedRef> ResolveAmong(const std::vector<TreeObject>& trees,
-                                        const std::string& ref) {
+std::optional<std::string> FindAmong(const std::vector<TreeObject>& trees,
+                                     const std::string& ref) {
   if (!MayBeCommit(ref)) return std::nullopt;
   std::set<std::string> commits;
   for (const TreeObject& tree : trees) {
-    if (absl::StartsWith(tree.key.commit, ref)) commits.insert(tree.key.commit);
+    if (!tree.unproven && absl::StartsWith(tree.key.commit, ref)) {
+      commits.insert(tree.key.commit);
+    }
   }
   if (commits.size() != 1) return std::nullopt;
-  return ResolvedRef{ref, *commits.begin(), {}};
+  return *commits.begin();
+}
+
+// The trees of a repo under all its names, the newest name's first.
+absl::StatusOr<std::vector<TreeObject>> TreesOf(Catalog& catalog,
+                                                const KnownRepo& repo) {
+  std::vector<TreeObject> trees;
+  for (auto name = repo.names.rbegin(); name != repo.names.rend(); ++name) {
+    HUBD_ASSIGN_OR_RETURN(std::vector<TreeObject> more,
+                          catalog.TreesOfRepo(kSharedDomain, *name));
+    std::move(more.begin(), more.end(), std::back_inserter(trees));
+  }
+  return trees;
 }
 
 std::vector<OtherTree> Describe(const std::vector<TreeObject>& trees,
@@ -59,7 +76,7 @@ std::vector<OtherTree> Describe(const std::vector<TreeObject>& trees,
   }
   std::vector<OtherTree> others;
   for (const TreeObject& tree : trees) {
-    others.push_back({tree.key.commit, names[tree.key.commit]});
+    others.push_back({tree.key.commit, tree.unproven, names[tree.key.commit]});
   }
   return others;
 }
@@ -73,6 +90,18 @@ absl::StatusOr<std::optional<TreeObject>> FindTreeOf(
     if (tree) return tree;
   }
   return std::nullopt;
+}
+
+// The same of a commit that the request's ref was found to mean.
+absl::StatusOr<std::optional<TreeObject>> FindResolved(
+    Store& store, const TreeRequest& request, const std::vector<RepoId>& names,
+    const std::string& commit) {
+  HUBD_ASSIGN_OR_RETURN(std::optional<TreeObject> tree,
+                        FindTreeOf(store, names, commit));
+  if (tree && tree->unproven && request.proves_commit()) {
+    HUBD_ASSIGN_OR_RETURN(tree, store.RecordProven(*std::move(tree)));
+  }
+  return tree;
 }
 
 // Whether the request takes what `repo` says.
@@ -91,18 +120,14 @@ absl::Status LookUpOffline(const FetchContext& context,
                            const TreeRequest& request, const KnownRepo& repo,
                            KnownTree& known, std::optional<TreeObject>& tree) {
   Store& store = context.parts.store;
-  std::vector<TreeObject> trees;
-  for (auto name = repo.names.rbegin(); name != repo.names.rend(); ++name) {
-    HUBD_ASSIGN_OR_RETURN(std::vector<TreeObject> more,
-                          store.catalog().TreesOfRepo(kSharedDomain, *name));
-    std::move(more.begin(), more.end(), std::back_inserter(trees));
-  }
-  if (!known.resolved) {
-    known.resolved = ResolveAmong(trees, request.spec.ref);
-    if (known.resolved) {
-      HUBD_ASSIGN_OR_RETURN(
-          tree, FindTreeOf(store, repo.names, known.resolved->commit));
-    }
+  HUBD_ASSIGN_OR_RETURN(const std::vector<TreeObject> trees,
+                        TreesOf(store.catalog(), repo));
+  const std::string& ref = request.spec.ref;
+  const std::optional<std::string> commit =
+      known.resolved ? std::nullopt : FindAmong(trees, ref);
+  if (commit) {
+    known.resolved = ResolvedRef{ref, *commit, {}};
+    HUBD_ASSIGN_OR_RETURN(tree, FindTreeOf(store, repo.names, *commit));
   }
   if (!tree) known.others = Describe(trees, repo.refs.get());
   return absl::OkStatus();
@@ -121,13 +146,14 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
   std::optional<TreeObject> tree;
   if (IsCommit(spec.ref)) {
     HUBD_ASSIGN_OR_RETURN(tree, FindTreeOf(store, repo.names, spec.ref));
+    if (tree && tree->unproven && request.proves_commit()) tree.reset();
     if (tree) known.resolved = ResolvedRef{spec.ref, spec.ref, {}};
   }
   if (!tree) {
     known.resolved = ResolveKnown(context, request, repo, now);
     if (known.resolved) {
-      HUBD_ASSIGN_OR_RETURN(
-          tree, FindTreeOf(store, repo.names, known.resolved->commit));
+      HUBD_ASSIGN_OR_RETURN(tree, FindResolved(store, request, repo.names,
+                                               known.resolved->commit));
     }
   }
   if (!tree && request.offline) {
@@ -158,9 +184,20 @@ absl::StatusOr<std::optional<TreeObject>> LookUpCommit(
   HUBD_ASSIGN_OR_RETURN(KnownRepo known,
                         LookUpRepo(store.catalog(), request.spec.id));
   HUBD_ASSIGN_OR_RETURN(std::optional<TreeObject> tree,
-                        FindTreeOf(store, known.names, commit));
+                        FindResolved(store, request, known.names, commit));
   HUBD_RETURN_IF_ERROR(AdmitMoved(request, repo));
   return tree;
+}
+
+absl::StatusOr<std::optional<std::string>> LookUpBeginning(
+    const FetchContext& context, const TreeRequest& request) {
+  if (request.spec.ref.size() < kLeastBeginning) return std::nullopt;
+  Catalog& catalog = context.parts.store.catalog();
+  HUBD_ASSIGN_OR_RETURN(const KnownRepo known,
+                        LookUpRepo(catalog, request.spec.id));
+  HUBD_ASSIGN_OR_RETURN(const std::vector<TreeObject> trees,
+                        TreesOf(catalog, known));
+  return FindAmong(trees, request.spec.ref);
 }
 
 void SetTree(TreeObject tree, TreeResult& result) {

@@ -18,6 +18,8 @@ namespace hubd {
 // A tree that is there, where another one is wanted.
 struct OtherTree {
   std::string commit;
+  // As in TreeObject.
+  bool unproven = false;
   // A branch or tag of that commit, as far as is known; else empty.
   std::string ref;
 };
@@ -34,7 +36,8 @@ struct KnownTree {
 };
 
 // Looks at the store only:
-//   - a full commit whose tree is there needs no answer about refs;
+//   - a full commit whose tree is there, and that was shown to be the repo's
+//     or need not be, needs no answer about refs;
 //   - else the known refs say the commit, if they are young enough at `now`, or
 //     no more are to be had (offline);
 //   - offline, the beginning of a commit that no ref names any more means the
@@ -51,6 +54,12 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
 absl::StatusOr<std::optional<TreeObject>> LookUpCommit(
     const FetchContext& context, const TreeRequest& request, const RepoId& repo,
     const std::string& commit);
+
+// The commit that the request names by its beginning, of 7 digits or more: that
+// of the one stored tree which it fits and whose commit was shown to be the
+// repo's. May wait for the disk. Thread-safe.
+absl::StatusOr<std::optional<std::string>> LookUpBeginning(
+    const FetchContext& context, const TreeRequest& request);
 
 // Puts the tree, and what is to be said of it, into the result.
 void SetTree(TreeObject tree, TreeResult& result);

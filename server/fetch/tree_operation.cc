@@ -132,6 +132,17 @@ void TreeOperation::Resolve(const RefsObject& refs) {
 }
 
 void TreeOperation::FindCommit(const RepoId& repo) {
+  using Found = absl::StatusOr<std::optional<std::string>>;
+  LookUp<Found>([this] { return LookUpBeginning(context(), request_); },
+                [this, repo](Found found) {
+                  if (!found.ok()) return Finish(found.status());
+                  if (!*found) return FetchCommitOf(repo);
+                  result_.ref = request_.spec.ref;
+                  FindTree(repo, **found);
+                });
+}
+
+void TreeOperation::FetchCommitOf(const RepoId& repo) {
   const std::string& prefix = request_.spec.ref;
   Join(
       {kSharedDomain, absl::StrCat("commit ", repo.ToString(), " ", prefix)},
@@ -173,8 +184,9 @@ void TreeOperation::FetchTree(const TreeKey& key) {
   Join(
       {kSharedDomain,
        absl::StrCat("tree ", key.repo.ToString(), " ", key.commit)},
-      [context = context(), key](FlightTable::Context& flight) {
-        return FetchTreeFiles(context, key, flight);
+      [context = context(), key,
+       unproven = !request_.proves_commit()](FlightTable::Context& flight) {
+        return FetchTreeFiles(context, key, flight, unproven);
       },
       nullptr,
       [this](const absl::StatusOr<Fetched>& fetched) {
@@ -199,6 +211,9 @@ absl::Status TreeOperation::OfflineMiss(
     shown.push_back(other.ref.empty()
                         ? commits.back()
                         : absl::StrCat(other.ref, " (", commits.back(), ")"));
+    if (other.unproven) {
+      absl::StrAppend(&shown.back(), ", not shown to be the repo's own");
+    }
   }
   if (shown.size() > kMaxShownTrees) {
     shown.resize(kMaxShownTrees);

@@ -22,8 +22,9 @@ namespace hubd {
 //      of the commit that they name, if it is there; but no question whose
 //      answer was lately that there is no such repo or ref, unless the caller
 //      wants a refresh;
-//   3. where it is no ref but looks like a commit, a flight that looks for it
-//      among all commits before the refs;
+//   3. where it is no ref but looks like a commit, the tree that it is the
+//      beginning of, else a flight that looks for it among all commits before
+//      the refs;
 //   4. where there is no tree, a flight that downloads it.
 // Confined to the io thread. `negatives` must outlive it.
 class TreeOperation final : public Operation<TreeResult> {
@@ -42,6 +43,7 @@ class TreeOperation final : public Operation<TreeResult> {
   std::string RefQuestion() const;
   absl::Status LookUpNegative() const;
   void FindCommit(const RepoId& repo);
+  void FetchCommitOf(const RepoId& repo);
   void FinishWithout(const absl::Status& not_found);
   void FindTree(const RepoId& repo, const std::string& commit);
   void FetchTree(const TreeKey& key);

@@ -23,7 +23,7 @@ constexpr int kMaxTreesOfRepo = 100;
 
 constexpr char kSelectTree[] =
     "SELECT id, domain, host, owner, name, commit_id, route, size_bytes,"
-    " entry_count, created_at, warnings, digest FROM tree";
+    " entry_count, created_at, warnings, digest, unproven FROM tree";
 constexpr char kSelectCheckpoint[] =
     "SELECT id, domain, url, sha256, size_bytes, etag, last_modified,"
     " content_type, created_at FROM checkpoint";
@@ -79,6 +79,7 @@ TreeObject TreeFromRow(const SqlRows& row, const Layout& layout) {
   tree.created_at = absl::FromUnixMicros(row.Int(9));
   tree.warnings = DecodeLines(row.Text(10));
   tree.digest = row.Text(11);
+  tree.unproven = row.Int(12) != 0;
   return tree;
 }
 
@@ -140,14 +141,14 @@ class SqliteCatalog final : public Catalog {
   absl::Status PutTree(const TreeObject& tree) override {
     return Write(
         "INSERT INTO tree (domain, host, owner, name, commit_id, route,"
-        " size_bytes, entry_count, created_at, warnings, digest)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+        " size_bytes, entry_count, created_at, warnings, digest, unproven)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
         " ON CONFLICT DO UPDATE SET size_bytes = ?7, entry_count = ?8,"
-        " created_at = ?9, warnings = ?10, digest = ?11",
+        " created_at = ?9, warnings = ?10, digest = ?11, unproven = ?12",
         {tree.key.domain, tree.key.repo.host, tree.key.repo.owner,
          tree.key.repo.name, tree.key.commit, tree.key.route, tree.size_bytes,
          tree.entry_count, Micros(tree.created_at), EncodeLines(tree.warnings),
-         tree.digest});
+         tree.digest, int64_t{tree.unproven}});
   }
 
   absl::Status RemoveTree(const TreeKey& key) override {

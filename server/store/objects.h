@@ -39,6 +39,9 @@ struct TreeObject {
   // TreeDigest of its files (tree_digest.h); empty where it is not known: an
   // older hubd published it.
   std::string digest;
+  // Nobody has shown that the commit is on a branch or tag of the repo, or
+  // before one: it may be a fork's.
+  bool unproven = false;
 
   bool operator==(const TreeObject&) const = default;
 };

@@ -112,6 +112,7 @@ std::string EncodeRecord(const TreeObject& tree) {
     record.add_warnings(Escape(line));
   }
   record.set_digest(tree.digest);
+  record.set_unproven(tree.unproven);
   return ToJson(record);
 }
 
@@ -165,6 +166,7 @@ absl::StatusOr<TreeObject> DecodeRecord(absl::string_view content) {
   tree.created_at = ToTime(record.created_at());
   tree.warnings = ToLines(record.warnings());
   tree.digest = record.digest();
+  tree.unproven = record.unproven();
   HUBD_RETURN_IF_ERROR(CheckRepo(tree.key.repo));
   if (!IsCommit(tree.key.commit) || !IsWord(tree.key.route)) {
     return absl::DataLossError("no record: its commit is none");

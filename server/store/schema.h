@@ -115,8 +115,13 @@ inline constexpr absl::string_view kMovedRepoSchema = R"sql(
 ALTER TABLE refs ADD COLUMN moved_to TEXT NOT NULL DEFAULT '';
 )sql";
 
+inline constexpr absl::string_view kUnprovenTreeSchema = R"sql(
+ALTER TABLE tree ADD COLUMN unproven INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 inline std::vector<absl::string_view> Migrations() {
-  return {kFirstSchema, kJobResultSchema, kTreeDigestSchema, kMovedRepoSchema};
+  return {kFirstSchema, kJobResultSchema, kTreeDigestSchema, kMovedRepoSchema,
+          kUnprovenTreeSchema};
 }
 
 }  // namespace hubd

@@ -388,6 +388,11 @@ absl::StatusOr<TreeObject> Store::PublishTree(Staging staging, TreeObject tree,
   return Commit(std::move(tree));
 }
 
+absl::StatusOr<TreeObject> Store::RecordProven(TreeObject tree) {
+  tree.unproven = false;
+  return Commit(std::move(tree));
+}
+
 absl::StatusOr<UnpackedObject> Store::PublishUnpacked(Staging staging,
                                                       UnpackedObject unpacked) {
   HUBD_ASSIGN_OR_RETURN(std::optional<UnpackedObject> stored,

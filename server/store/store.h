@@ -105,6 +105,9 @@ class Store {
   // soon after the stop.
   absl::StatusOr<TreeObject> PublishTree(Staging staging, TreeObject tree,
                                          const std::stop_token& stop = {});
+  // The same for a tree that is stored, whose commit was shown to be the
+  // repo's.
+  absl::StatusOr<TreeObject> RecordProven(TreeObject tree);
   absl::StatusOr<UnpackedObject> PublishUnpacked(Staging staging,
                                                  UnpackedObject unpacked);
   // Record and row of an answer about refs.

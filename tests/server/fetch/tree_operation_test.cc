@@ -152,9 +152,10 @@ TEST_F(TreeOperationTest, ACommitBeforeTheRefsIsLookedFor) {
   EXPECT_EQ(FetchTree(Request(kOther))->tree.key.commit, kOther);
   EXPECT_EQ(FetchTree(Request("bbbbbb"))->tree.key.commit, kOther);
   EXPECT_EQ(FetchTree(Request("bbbbbb"))->ref, "bbbbbb");
-  // The whole commit needs no second look.
+  // The whole commit, or enough of it, needs no second look.
   const size_t asked = objects_.asked().size();
   EXPECT_TRUE(FetchTree(Request(kOther)).ok());
+  EXPECT_EQ(FetchTree(Request("bbbbbbb"))->tree.key.commit, kOther);
   EXPECT_EQ(objects_.asked().size(), asked);
 }
 
@@ -174,6 +175,31 @@ TEST_F(TreeOperationTest, AnUnadvertisedCommitNeedsSkipValidation) {
   TreeRequest skip = Request(kOther);
   skip.skip_validation = true;
   EXPECT_TRUE(FetchTree(skip).ok());
+}
+
+TEST_F(TreeOperationTest, WhatWasTakenUnseenIsGivenToNobodyElse) {
+  objects_.AnswerCommit(ReasonError(Reason::kRefNotFound, "a fork's"));
+  TreeRequest skip = Request(kOther);
+  skip.skip_validation = true;
+  ASSERT_TRUE(FetchTree(skip).ok());
+  EXPECT_TRUE(FetchTree(skip)->cached);
+  for (const std::string& ref : {kOther, kOther.substr(0, 7)}) {
+    EXPECT_EQ(ReasonOf(FetchTree(Request(ref)).status()), Reason::kRefNotFound);
+    TreeRequest offline = Request(ref);
+    offline.offline = true;
+    const absl::Status miss = FetchTree(offline).status();
+    EXPECT_EQ(ReasonOf(miss), Reason::kOfflineMiss);
+    EXPECT_TRUE(absl::StrContains(miss.message(), "not shown to be"));
+  }
+  // Once a branch leads there, it is as any other.
+  git_.Answer(Advertisement{"refs/heads/main", {{"refs/heads/main", kOther}}});
+  clock_.Advance(absl::Hours(2));
+  EXPECT_EQ(FetchTree(Request())->tree.key.commit, kOther);
+  git_.Answer(ReasonError(Reason::kUpstreamUnavailable, "silent"));
+  clock_.Advance(absl::Hours(2));
+  absl::StatusOr<TreeResult> shown = FetchTree(Request(kOther));
+  ASSERT_TRUE(shown.ok()) << shown.status();
+  EXPECT_TRUE(shown->cached);
 }
 
 TEST_F(TreeOperationTest, ARefPushedSinceTheLastAnswerIsFound) {

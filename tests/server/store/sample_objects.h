@@ -30,6 +30,7 @@ inline TreeObject SampleTree(const Layout& layout, int number) {
   tree.entry_count = 3;
   tree.created_at = SampleTime(number);
   tree.warnings = {"", kOddText};
+  tree.unproven = true;
   tree.digest = Sha256Hex("tree" + std::to_string(number));
   return tree;
 }
