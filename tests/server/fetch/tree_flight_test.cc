@@ -256,12 +256,12 @@ TEST_F(MirroredFlightTest, AnArchiveThatFailsIsFetchedAnewFromTheNextSource) {
       Gzip(TarFolder("n/") + TarFile("n/hubconf.py", "x = 1\n") + TarEnd());
   FakeHttpTransport::Answer cut;
   cut.response.status = 200;
-  cut.body = Gzip(TarFolder("n/") + TarFile("n/left_over", "x") + TarEnd());
+  cut.body = good;
   cut.end = kSilent;
   http_.Set("https://m/g/" + path, cut);
   http_.Serve("https://n/" + path,
               Gzip(TarExtension('g', PaxRecord("comment", kOther)) +
-                   TarFolder("n/") + TarEnd()));
+                   TarFolder("n/") + TarFile("n/left_over", "x") + TarEnd()));
   http_.Serve(url_, good);
   auto fetched = FetchTreeFiles(context(), key_, flight_);
   ASSERT_TRUE(fetched.ok()) << fetched.status();
