@@ -133,7 +133,7 @@ absl::StatusOr<Answer> AskForRefs(const FetchParts& parts,
   Answer answer;
   std::optional<Advertisement> behind;
   absl::Status origin;
-  const absl::Status asked = AskInTurn(
+  absl::Status asked = AskInTurn(
       parts.mirrors.SourcesOf(name.Url(), /*origin_first=*/request.refresh),
       [&](const Source& source) -> absl::Status {
         absl::StatusOr<Advertisement> said = parts.git.ListRefs(
