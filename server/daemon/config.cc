@@ -90,12 +90,24 @@ absl::Status Set(const toml::node& node, Config& config) {
   return absl::OkStatus();
 }
 
+// Of the [[mirror]] that is being read.
+template <auto kMember, auto kRead>
+absl::Status SetMirror(const toml::node& node, Config& config) {
+  HUBD_ASSIGN_OR_RETURN(config.mirrors.back().*kMember, kRead(node));
+  return absl::OkStatus();
+}
+
 struct Key {
   absl::string_view name;
   absl::Status (*set)(const toml::node&, Config&);
 };
 
 using C = Config;
+
+// The one name that may stand there several times.
+constexpr char kMirror[] = "mirror";
+// Each costs time where it does not answer.
+constexpr size_t kMaxMirrors = 8;
 
 // Every key there is.
 constexpr Key kKeys[] = {
@@ -117,6 +129,8 @@ constexpr Key kKeys[] = {
     {"refs.ttl", Set<&C::refs, &C::Refs::ttl, ReadDuration>},
     {"refs.negative_ttl", Set<&C::refs, &C::Refs::negative_ttl, ReadDuration>},
     {"refs.timeout", Set<&C::refs, &C::Refs::timeout, ReadDuration>},
+    {"mirror.from", SetMirror<&Mirror::from, ReadText>},
+    {"mirror.to", SetMirror<&Mirror::to, ReadTexts>},
     {"tree.max_entries", Set<&C::tree, &C::Tree::max_entries, ReadCount>},
     {"tree.max_bytes", Set<&C::tree, &C::Tree::max_bytes, ReadSize>},
     {"tree.max_ratio", Set<&C::tree, &C::Tree::max_ratio, ReadCount>},
@@ -170,11 +184,16 @@ class Reader {
   void ReadDocument(const toml::table& document) {
     for (const auto& [name, node] : document) {
       const toml::table* table = node.as_table();
+      if (name.str() == kMirror) continue;
       if (table != nullptr && !table->empty()) {
         ReadTable(name.str(), *table);
       } else {
         ReadTopLevel(name.str(), name.source().begin.line, node);
       }
+    }
+    // What they may be is said in [net].
+    if (const toml::node* mirrors = document.get(kMirror)) {
+      ReadMirrors(*mirrors);
     }
   }
 
@@ -198,6 +217,55 @@ class Reader {
         Fail(line, absl::StrCat(full, ": ", std::string(status.message())));
       }
     }
+  }
+
+  void ReadMirrors(const toml::node& node) {
+    const toml::array* array = node.as_array();
+    if (array == nullptr || !array->is_array_of_tables()) {
+      return Fail(node.source().begin.line,
+                  "mirror: expected an array of tables, [[mirror]]");
+    }
+    for (const toml::node& element : *array) {
+      config_.mirrors.emplace_back();
+      ReadTable(kMirror, *element.as_table());
+      CheckMirror(*element.as_table());
+    }
+  }
+
+  void CheckMirror(const toml::table& table) {
+    const Mirror& mirror = config_.mirrors.back();
+    if (!table.contains("from") || !table.contains("to")) {
+      return Fail(table.source().begin.line,
+                  "mirror: expected both, from = \"https://HOST/\" and to = "
+                  "[\"https://MIRROR/\"]");
+    }
+    const size_t from_line = table.get("from")->source().begin.line;
+    CheckPrefix(from_line, "mirror.from", mirror.from);
+    const size_t to_line = table.get("to")->source().begin.line;
+    for (const std::string& to : mirror.to) {
+      CheckPrefix(to_line, "mirror.to", to);
+    }
+    if (mirror.to.empty() || mirror.to.size() > kMaxMirrors) {
+      Fail(to_line, absl::StrCat("mirror.to: expected 1 to ", kMaxMirrors,
+                                 " addresses"));
+    }
+    const auto same = [&mirror](const Mirror& other) {
+      return other.from == mirror.from;
+    };
+    if (std::count_if(config_.mirrors.begin(), config_.mirrors.end(), same) >
+        1) {
+      Fail(from_line, absl::StrCat("mirror.from: ", LogQuote(mirror.from),
+                                   " stands in another [[mirror]] too; put all "
+                                   "its addresses into one `to`"));
+    }
+  }
+
+  void CheckPrefix(size_t line, absl::string_view key,
+                   const std::string& prefix) {
+    absl::Status status = CheckMirrorPrefix(prefix, config_.net.allow_http);
+    if (status.ok()) return;
+    Fail(line, absl::StrCat(key, ": ", status.message(), ", not ",
+                            LogQuote(RedactUrl(prefix))));
   }
 
   // A bare key, an array of tables, or an empty table.

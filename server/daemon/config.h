@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/net/mirrors.h"
 
 namespace hubd {
 
@@ -73,6 +74,8 @@ struct Config {
   Daemon daemon;
   Net net;
   Refs refs;
+  // One for each [[mirror]]; no two of one `from`.
+  std::vector<Mirror> mirrors;
   Tree tree;
   Sandbox sandbox;
 };

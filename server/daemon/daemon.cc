@@ -58,10 +58,20 @@ Fetcher::Options FetcherOptionsOf(const Config& config) {
   return options;
 }
 
+absl::Duration MirrorTimeout(const Config& config) {
+  return std::min(config.refs.timeout, config.net.connect_timeout);
+}
+
 GitFetcherOptions GitFetcherOptionsOf(const Config& config) {
   GitFetcherOptions options;
   options.relay.connect_timeout = config.net.connect_timeout;
   options.relay.max_bytes = config.tree.max_bytes;
+  return options;
+}
+
+GitFetcherOptions MirrorFetcherOptionsOf(const Config& config) {
+  GitFetcherOptions options = GitFetcherOptionsOf(config);
+  options.relay.connect_timeout = MirrorTimeout(config);
   return options;
 }
 
@@ -155,16 +165,22 @@ Daemon::Daemon(Options options, Opened opened)
       http_(std::move(opened.http)),
       git_(std::move(opened.git)),
       objects_(CreateGitFetcher(*http_, GitFetcherOptionsOf(options_.config))),
+      mirror_objects_(
+          CreateGitFetcher(*http_, MirrorFetcherOptionsOf(options_.config))),
+      mirrors_(options_.config.mirrors, MirrorTimeout(options_.config)),
       flights_(fetch_, io_),
-      fetcher_(FetcherOptionsOf(options_.config), {.store = *store_,
-                                                   .http = *http_,
-                                                   .git = *git_,
-                                                   .objects = *objects_,
-                                                   .policy = policy_,
-                                                   .flights = flights_,
-                                                   .io = io_,
-                                                   .disk = disk_,
-                                                   .clock = *clock_}),
+      fetcher_(FetcherOptionsOf(options_.config),
+               {.store = *store_,
+                .http = *http_,
+                .git = *git_,
+                .objects = *objects_,
+                .mirror_objects = *mirror_objects_,
+                .mirrors = mirrors_,
+                .policy = policy_,
+                .flights = flights_,
+                .io = io_,
+                .disk = disk_,
+                .clock = *clock_}),
       admission_({.system_mode = IsSystem(options_.config), .uid = ::geteuid()},
                  store_->catalog(), *clock_),
       user_hosts_({.program = "/proc/self/exe",

@@ -24,6 +24,7 @@
 #include "server/net/git_fetcher.h"
 #include "server/net/git_remote.h"
 #include "server/net/http_transport.h"
+#include "server/net/mirrors.h"
 #include "server/net/url_policy.h"
 #include "server/rpc/server.h"
 #include "server/store/store.h"
@@ -83,6 +84,8 @@ class Daemon {
   const std::unique_ptr<HttpTransport> http_;
   const std::unique_ptr<GitRemote> git_;
   const std::unique_ptr<GitFetcher> objects_;
+  const std::unique_ptr<GitFetcher> mirror_objects_;
+  const Mirrors mirrors_;
   FlightTable flights_;
   Fetcher fetcher_;
   Admission admission_;

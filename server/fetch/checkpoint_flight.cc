@@ -15,6 +15,7 @@
 #include "server/base/status.h"
 #include "server/base/unique_fd.h"
 #include "server/fetch/archive.h"
+#include "server/net/mirrors.h"
 
 namespace hubd {
 namespace {
@@ -36,10 +37,12 @@ std::string HeaderOf(const HttpResponse& response, const std::string& name) {
 // Writes a body to a file and hashes it.
 class FileHandler final : public HttpHandler {
  public:
-  // `conditional`: the server may answer that nothing changed.
-  FileHandler(std::string url, bool conditional, int fd,
+  // Of `url`, asked for at `source_url`. `conditional`: the server may answer
+  // that nothing changed.
+  FileHandler(std::string url, std::string source_url, bool conditional, int fd,
               FlightTable::Context& flight)
       : url_(std::move(url)),
+        source_url_(std::move(source_url)),
         conditional_(conditional),
         fd_(fd),
         flight_(flight) {
@@ -51,7 +54,8 @@ class FileHandler final : public HttpHandler {
     response_ = response;
     if (unchanged()) return absl::OkStatus();
     if (response.status != kHttpOk) {
-      return ErrorOfResponse(response, url_, Reason::kCheckpointNotFound);
+      return ErrorOfResponse(response, source_url_,
+                             Reason::kCheckpointNotFound);
     }
     progress_.total_bytes = std::max<int64_t>(response.content_length, 0);
     flight_.Report(progress_);
@@ -100,6 +104,7 @@ class FileHandler final : public HttpHandler {
   }
 
   const std::string url_;
+  const std::string source_url_;
   const bool conditional_;
   const int fd_;
   FlightTable::Context& flight_;
@@ -110,10 +115,13 @@ class FileHandler final : public HttpHandler {
   Hasher hasher_;
 };
 
-HttpRequest RequestFor(const std::string& url,
+// What is known of earlier bytes is the origin's word, which no mirror knows.
+HttpRequest RequestFor(const Source& source,
                        const std::optional<CheckpointObject>& known) {
   HttpRequest request;
-  request.url = url;
+  request.url = source.url;
+  request.connect_timeout = source.connect_timeout;
+  if (source.is_mirror) return request;
   if (known && !known->etag.empty()) {
     request.headers.push_back(absl::StrCat("If-None-Match: ", known->etag));
   } else if (known && !known->last_modified.empty()) {
@@ -121,6 +129,37 @@ HttpRequest RequestFor(const std::string& url,
         absl::StrCat("If-Modified-Since: ", known->last_modified));
   }
   return request;
+}
+
+// What one source gives, in the file `fd`, or the known one where that is still
+// so: `cached`. Nothing is published.
+absl::StatusOr<Fetched> FetchFrom(const FetchContext& context,
+                                  const std::string& url, const Source& source,
+                                  const std::optional<CheckpointObject>& known,
+                                  int fd, FlightTable::Context& flight) {
+  const HttpRequest request = RequestFor(source, known);
+  FileHandler handler(url, source.url, /*conditional=*/!request.headers.empty(),
+                      fd, flight);
+  HUBD_RETURN_IF_ERROR(
+      context.parts.http.Fetch(request, handler, flight.stop()));
+  if (handler.unchanged()) {
+    Fetched hit{*known};
+    hit.cached = true;
+    return hit;
+  }
+  CheckpointObject checkpoint = handler.Finish();
+  if (source.is_mirror) {
+    checkpoint.etag.clear();
+    checkpoint.last_modified.clear();
+  }
+  Fetched fetched{std::move(checkpoint)};
+  if (!handler.framed()) {
+    fetched.warnings.push_back(absl::StrCat(
+        RedactUrl(source.url),
+        ": the server marked no end of the body, so that it may be cut; give "
+        "its sha256 to be sure"));
+  }
+  return fetched;
 }
 
 }  // namespace
@@ -137,29 +176,22 @@ absl::StatusOr<Fetched> FetchUrl(const FetchContext& context,
     hit.asked = false;
     return hit;
   }
-  HUBD_ASSIGN_OR_RETURN(Store::StagedFile staged, store.StageFile());
-  const HttpRequest request = RequestFor(url, known);
-  FileHandler handler(url, /*conditional=*/!request.headers.empty(),
-                      staged.fd.get(), flight);
-  HUBD_RETURN_IF_ERROR(
-      context.parts.http.Fetch(request, handler, flight.stop()));
-  if (handler.unchanged()) {
-    Fetched hit{*std::move(known)};
-    hit.cached = true;
-    return hit;
-  }
-  Fetched fetched{handler.Finish()};
-  if (!handler.framed()) {
-    fetched.warnings.push_back(absl::StrCat(
-        RedactUrl(url),
-        ": the server marked no end of the body, so that it may be cut; give "
-        "its sha256 to be sure"));
-  }
-  HUBD_RETURN_IF_ERROR(flight.Judge(fetched));
+  std::optional<Store::StagedFile> staged;
+  Fetched fetched;
+  HUBD_RETURN_IF_ERROR(AskInTurn(
+      context.parts.mirrors.SourcesOf(url, /*origin_first=*/refresh),
+      [&](const Source& source) -> absl::Status {
+        HUBD_ASSIGN_OR_RETURN(Store::StagedFile fresh, store.StageFile());
+        staged.emplace(std::move(fresh));
+        HUBD_ASSIGN_OR_RETURN(fetched, FetchFrom(context, url, source, known,
+                                                 staged->fd.get(), flight));
+        return fetched.cached ? absl::OkStatus() : flight.Judge(fetched);
+      }));
+  if (fetched.cached) return fetched;
   HUBD_ASSIGN_OR_RETURN(
       CheckpointObject published,
       store.PublishCheckpoint(
-          std::move(staged.staging),
+          std::move(staged->staging),
           std::get<CheckpointObject>(std::move(fetched.object))));
   HUBD_LOG(kInfo) << "event=publish url=" << LogQuote(RedactUrl(url))
                   << " sha256=" << published.sha256

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
+#include "server/net/mirrors.h"
 
 namespace hubd {
 
@@ -16,17 +17,25 @@ absl::StatusOr<Fetched> FetchCommit(const FetchContext& context,
   progress.phase = Progress::Phase::kResolving;
   progress.subject = absl::StrCat(repo.ToString(), ":", prefix);
   flight.Report(progress);
-  HUBD_ASSIGN_OR_RETURN(const Staging scratch, parts.store.StageDirectory());
-  absl::StatusOr<std::string> commit = parts.objects.FindCommit(
-      {repo.Url(), context.environment}, prefix, scratch.path(), flight.stop());
-  if (commit.ok()) return Fetched{FoundCommit{*std::move(commit)}};
-  if (ReasonOf(commit.status()) == Reason::kRefNotFound) {
-    return ReasonError(Reason::kRefNotFound, commit.status().message(),
+  FoundCommit found;
+  const absl::Status asked =
+      AskInTurn(parts.mirrors.SourcesOf(repo.Url()),
+                [&](const Source& source) -> absl::Status {
+                  HUBD_ASSIGN_OR_RETURN(const Staging scratch,
+                                        parts.store.StageDirectory());
+                  HUBD_ASSIGN_OR_RETURN(
+                      found.commit, parts.ObjectsAt(source).FindCommit(
+                                        {source.url, context.environment},
+                                        prefix, scratch.path(), flight.stop()));
+                  return absl::OkStatus();
+                });
+  if (asked.ok()) return Fetched{std::move(found)};
+  if (ReasonOf(asked) == Reason::kRefNotFound) {
+    return ReasonError(Reason::kRefNotFound, asked.message(),
                        {{"repo", repo.ToString()}, {"ref", prefix}});
   }
-  return Annotate(commit.status(),
-                  absl::StrCat("cannot tell whether ", prefix,
-                               " is a commit of ", repo.ToString()));
+  return Annotate(asked, absl::StrCat("cannot tell whether ", prefix,
+                                      " is a commit of ", repo.ToString()));
 }
 
 }  // namespace hubd

@@ -12,6 +12,7 @@
 #include "server/net/git_fetcher.h"
 #include "server/net/git_remote.h"
 #include "server/net/http_transport.h"
+#include "server/net/mirrors.h"
 #include "server/net/url_policy.h"
 #include "server/store/store.h"
 
@@ -32,11 +33,18 @@ struct FetchParts {
   HttpTransport& http;
   GitRemote& git;
   GitFetcher& objects;
+  // The same for mirrors, which have less time to connect.
+  GitFetcher& mirror_objects;
+  const Mirrors& mirrors;
   const UrlPolicy& policy;
   FlightTable& flights;
   Executor& io;
   Executor& disk;
   const Clock& clock;
+
+  GitFetcher& ObjectsAt(const Source& source) const {
+    return source.is_mirror ? mirror_objects : objects;
+  }
 };
 
 struct FetchContext {

@@ -1,9 +1,11 @@
 #include "server/fetch/tree_flight.h"
 
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -13,7 +15,9 @@
 #include "server/fetch/archive.h"
 #include "server/fetch/byte_pipe.h"
 #include "server/fetch/known_repo.h"
+#include "server/fetch/ref_rules.h"
 #include "server/fetch/tree_source.h"
+#include "server/net/mirrors.h"
 
 namespace hubd {
 namespace {
@@ -22,16 +26,10 @@ constexpr size_t kPipeBytes = 512 << 10;
 constexpr char kWayOut[] =
     "; nothing of it is kept. Try again later or with another ref";
 
-// Whether an older answer may stand in for this failure.
-bool IsSilence(const absl::Status& status) {
-  return ReasonOf(status) == Reason::kUpstreamUnavailable ||
-         ReasonOf(status) == Reason::kRateLimited;
-}
-
 // Fetches and unpacks at once: the transfer on this thread, the unpacker on
 // one of its own, a bounded pipe between them.
 absl::StatusOr<UnpackedTree> FetchInto(const FetchContext& context,
-                                       const TreeKey& key,
+                                       const TreeKey& key, const Source& source,
                                        const std::string& directory,
                                        FlightTable::Context& flight) {
   BytePipe pipe(kPipeBytes);
@@ -44,8 +42,8 @@ absl::StatusOr<UnpackedTree> FetchInto(const FetchContext& context,
         pipe.CloseReader(unpacked.status());
       }));
   absl::Status fetched = FetchTreeBytes(
-      context, key, [&](absl::string_view bytes) { return pipe.Write(bytes); },
-      flight);
+      context, key, source,
+      [&](absl::string_view bytes) { return pipe.Write(bytes); }, flight);
   pipe.CloseWriter(fetched);
   unpacker.join();
   if (!unpacked.ok()) {
@@ -103,26 +101,90 @@ std::optional<RefsObject> OldAnswer(const KnownRepo& known) {
   return refs;
 }
 
+// Whether a mirror that says this can be behind no more than that what is
+// wanted points elsewhere. A whole commit may be one before the refs.
+bool HasWanted(const Advertisement& advertisement, const TreeRequest& request) {
+  return IsCommit(request.spec.ref) ||
+         ResolveRef(request.spec, request.default_ref, request.skip_validation,
+                    advertisement)
+             .ok();
+}
+
+// Whether an answer that somebody else just got is this request's too. Which
+// source gave it is not known.
+bool Serves(const Mirrors& mirrors, const RefsObject& refs,
+            const TreeRequest& request) {
+  return !mirrors.HasAny(refs.repo.Url()) ||
+         (!request.refresh && HasWanted(refs.advertisement, request));
+}
+
+// The answer of the first source that has what is wanted, and what is to be
+// said of it.
+struct Answer {
+  Advertisement advertisement;
+  std::vector<std::string> warnings;
+};
+
+absl::StatusOr<Answer> AskForRefs(const FetchParts& parts,
+                                  const TreeRequest& request,
+                                  const RepoId& name,
+                                  const std::stop_token& stop) {
+  const RepoId& repo = request.spec.id;
+  Answer answer;
+  std::optional<Advertisement> behind;
+  absl::Status origin;
+  absl::Status asked = AskInTurn(
+      parts.mirrors.SourcesOf(name.Url(), /*origin_first=*/request.refresh),
+      [&](const Source& source) -> absl::Status {
+        absl::StatusOr<Advertisement> said = parts.git.ListRefs(
+            {source.is_mirror ? source.url : repo.Url(), request.environment},
+            stop);
+        if (!source.is_mirror) origin = said.status();
+        HUBD_ASSIGN_OR_RETURN(answer.advertisement, std::move(said));
+        if (!source.is_mirror) return absl::OkStatus();
+        // Where the repo has moved is for its origin to say.
+        answer.advertisement.moved_to = name == repo ? "" : name.Url();
+        if (HasWanted(answer.advertisement, request)) return absl::OkStatus();
+        if (!behind) behind = answer.advertisement;
+        return ReasonError(Reason::kRefNotFound, "it does not have the ref");
+      });
+  // The beginning of a commit is no ref, but may be before those of a mirror.
+  if (!asked.ok() && IsSilence(asked) && behind &&
+      MayBeOlderCommit(request.spec.ref, *behind)) {
+    answer.advertisement = *std::move(behind);
+  } else if (!asked.ok()) {
+    return asked;
+  }
+  if (request.refresh && !origin.ok()) {
+    answer.warnings.push_back(absl::StrCat(
+        repo.ToString(), ": a mirror's answer about its refs is used, since ",
+        origin.message()));
+  }
+  return answer;
+}
+
 }  // namespace
 
 absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
-                                  const RepoId& repo, absl::Time since,
+                                  const TreeRequest& request, absl::Time since,
                                   FlightTable::Context& flight) {
   const FetchParts& parts = context.parts;
+  const RepoId& repo = request.spec.id;
   HUBD_ASSIGN_OR_RETURN(KnownRepo known_repo,
                         LookUpRepo(parts.store.catalog(), repo));
   std::optional<RefsObject> known = OldAnswer(known_repo);
   // An answer from the future was kept before the clock was set back.
   if (known && known->asked_at >= since &&
-      known->asked_at <= parts.clock.Now()) {
+      known->asked_at <= parts.clock.Now() &&
+      Serves(parts.mirrors, *known, request)) {
     return Fetched{*std::move(known)};
   }
   Progress progress;
   progress.phase = Progress::Phase::kResolving;
   progress.subject = repo.ToString();
   flight.Report(progress);
-  absl::StatusOr<Advertisement> answer =
-      parts.git.ListRefs({repo.Url(), context.environment}, flight.stop());
+  absl::StatusOr<Answer> answer =
+      AskForRefs(parts, request, known_repo.id(), flight.stop());
   if (!answer.ok()) {
     absl::Status failure =
         Annotate(answer.status(),
@@ -138,9 +200,12 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
         answer.status().message()));
     return stale;
   }
-  HUBD_ASSIGN_OR_RETURN(RefsObject refs,
-                        PublishAnswer(parts, repo, *std::move(answer)));
-  return Fetched{std::move(refs)};
+  HUBD_ASSIGN_OR_RETURN(
+      RefsObject refs,
+      PublishAnswer(parts, repo, std::move(answer->advertisement)));
+  Fetched fetched{std::move(refs)};
+  fetched.warnings = std::move(answer->warnings);
+  return fetched;
 }
 
 absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
@@ -154,9 +219,17 @@ absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
     hit.cached = true;
     return hit;
   }
-  HUBD_ASSIGN_OR_RETURN(Staging staging, store.StageDirectory());
-  HUBD_ASSIGN_OR_RETURN(UnpackedTree unpacked,
-                        FetchInto(context, key, staging.path(), flight));
+  std::optional<Staging> staging;
+  UnpackedTree unpacked;
+  HUBD_RETURN_IF_ERROR(AskInTurn(
+      SourcesOfTree(context.parts.mirrors, key),
+      [&](const Source& source) -> absl::Status {
+        HUBD_ASSIGN_OR_RETURN(Staging fresh, store.StageDirectory());
+        staging.emplace(std::move(fresh));
+        HUBD_ASSIGN_OR_RETURN(
+            unpacked, FetchInto(context, key, source, staging->path(), flight));
+        return absl::OkStatus();
+      }));
   TreeObject tree;
   tree.key = key;
   tree.size_bytes = unpacked.size_bytes;
@@ -165,7 +238,7 @@ absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
   tree.unproven = unproven;
   HUBD_ASSIGN_OR_RETURN(
       tree,
-      store.PublishTree(std::move(staging), std::move(tree), flight.stop()));
+      store.PublishTree(*std::move(staging), std::move(tree), flight.stop()));
   HUBD_LOG(kInfo) << "event=publish repo=" << key.repo.ToString()
                   << " commit=" << key.commit << " bytes=" << tree.size_bytes
                   << " entries=" << tree.entry_count;

@@ -51,7 +51,10 @@ void TreeOperation::Decide(absl::StatusOr<KnownTree> known) {
   if (!known.ok()) return Finish(known.status());
   if (known->result) return Finish(*std::move(known->result));
   if (request_.offline) return Finish(OfflineMiss(known->others));
-  if (!known->resolved) return AskRefs();
+  if (!known->resolved) {
+    has_mirrors_ = context().parts.mirrors.HasAny(known->repo.Url());
+    return AskRefs();
+  }
   result_.ref = std::move(known->resolved->ref);
   result_.warnings = std::move(known->resolved->warnings);
   result_.ambiguous_ref = known->resolved->ambiguous;
@@ -69,6 +72,10 @@ std::string TreeOperation::RefQuestion() const {
                       request_.skip_validation);
 }
 
+std::string TreeOperation::RefsQuestion() const {
+  return has_mirrors_ ? RefQuestion() : RepoQuestion();
+}
+
 absl::Status TreeOperation::LookUpNegative() const {
   if (request_.refresh) return absl::OkStatus();
   HUBD_RETURN_IF_ERROR(negatives_.Find(RepoQuestion(), started_at_));
@@ -79,12 +86,13 @@ void TreeOperation::AskRefs() {
   if (absl::Status negative = LookUpNegative(); !negative.ok()) {
     return Finish(negative);
   }
-  const RepoId& repo = request_.spec.id;
+  std::string what = absl::StrCat("refs ", RefsQuestion());
+  if (has_mirrors_ && request_.refresh) absl::StrAppend(&what, " refresh");
   Join(
-      {kSharedDomain, absl::StrCat("refs ", repo.ToString())},
-      [context = context(), repo,
+      {kSharedDomain, std::move(what)},
+      [context = context(), request = request_,
        since = started_at_](FlightTable::Context& flight) {
-        return FetchRefs(context, repo, since, flight);
+        return FetchRefs(context, request, since, flight);
       },
       nullptr,
       [this](const absl::StatusOr<Fetched>& fetched) { OnRefs(fetched); });
@@ -93,19 +101,19 @@ void TreeOperation::AskRefs() {
 void TreeOperation::OnRefs(const absl::StatusOr<Fetched>& fetched) {
   if (!fetched.ok()) {
     if (ReasonOf(fetched.status()) == Reason::kRepoNotFound) {
-      negatives_.Note(RepoQuestion(), fetched.status(),
+      negatives_.Note(RefsQuestion(), fetched.status(),
                       context().parts.clock.Now());
     }
     return Finish(fetched.status());
   }
   const RefsObject& refs = std::get<RefsObject>(fetched->object);
   silence_ = fetched->silence;
+  result_.warnings = fetched->warnings;
   if (silence_.ok()) {
     negatives_.Forget(RepoQuestion());
   } else {
     // A mark also where the answer is younger, or the clock was set back since.
     result_.stale_for = std::max(started_at_ - refs.asked_at, kLeastStale);
-    result_.warnings = fetched->warnings;
   }
   Resolve(refs);
 }

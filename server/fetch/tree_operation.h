@@ -41,6 +41,9 @@ class TreeOperation final : public Operation<TreeResult> {
   // What a negative answer is about: the repo, and what is wanted of it.
   std::string RepoQuestion() const;
   std::string RefQuestion() const;
+  // Which of the two a flight asks: what is wanted decides which mirrors are
+  // asked.
+  std::string RefsQuestion() const;
   absl::Status LookUpNegative() const;
   void FindCommit(const RepoId& repo);
   void FetchCommitOf(const RepoId& repo);
@@ -53,6 +56,7 @@ class TreeOperation final : public Operation<TreeResult> {
   NegativeAnswers& negatives_;
   const TreeRequest request_;
   const absl::Time started_at_;
+  bool has_mirrors_ = false;
   // Filled on the way.
   TreeResult result_;
   // Why the refs are old ones; OK where they are not.

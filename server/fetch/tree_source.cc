@@ -63,23 +63,23 @@ class ArchiveHandler final : public HttpHandler {
   FlightTable::Context& flight_;
 };
 
-absl::Status FetchArchive(const FetchContext& context, const TreeKey& key,
+absl::Status FetchArchive(const FetchContext& context, const Source& source,
                           const Progress& progress, const Sink& sink,
                           FlightTable::Context& flight) {
   HttpRequest request;
-  request.url =
-      absl::StrCat(key.repo.Url(), "/archive/", key.commit, ".tar.gz");
+  request.url = source.url;
+  request.connect_timeout = source.connect_timeout;
   ArchiveHandler handler(request.url, progress, sink, flight);
   return context.parts.http.Fetch(request, handler, flight.stop());
 }
 
 absl::Status FetchByGit(const FetchContext& context, const TreeKey& key,
-                        Progress progress, const Sink& sink,
-                        FlightTable::Context& flight) {
+                        const Source& source, Progress progress,
+                        const Sink& sink, FlightTable::Context& flight) {
   HUBD_ASSIGN_OR_RETURN(const Staging scratch,
                         context.parts.store.StageDirectory());
-  return context.parts.objects.FetchFiles(
-      {key.repo.Url(), context.environment}, key.commit, scratch.path(),
+  return context.parts.ObjectsAt(source).FetchFiles(
+      {source.url, context.environment}, key.commit, scratch.path(),
       [&](int64_t bytes) {
         progress.done_bytes = bytes;
         flight.Report(progress);
@@ -94,15 +94,24 @@ TreeKey KeyOfTree(const RepoId& repo, const std::string& commit) {
                  repo.host == kGitHub ? kArchiveRoute : kGitRoute};
 }
 
+std::vector<Source> SourcesOfTree(const Mirrors& mirrors, const TreeKey& key) {
+  std::string url = key.repo.Url();
+  if (key.route == kArchiveRoute) {
+    absl::StrAppend(&url, "/archive/", key.commit, ".tar.gz");
+  }
+  return mirrors.SourcesOf(url);
+}
+
 absl::Status FetchTreeBytes(const FetchContext& context, const TreeKey& key,
-                            const Sink& sink, FlightTable::Context& flight) {
+                            const Source& source, const Sink& sink,
+                            FlightTable::Context& flight) {
   Progress progress;
   progress.phase = Progress::Phase::kDownloading;
   progress.subject =
       absl::StrCat(key.repo.ToString(), " at ", key.commit.substr(0, 12));
   return key.route == kArchiveRoute
-             ? FetchArchive(context, key, progress, sink, flight)
-             : FetchByGit(context, key, progress, sink, flight);
+             ? FetchArchive(context, source, progress, sink, flight)
+             : FetchByGit(context, key, source, progress, sink, flight);
 }
 
 }  // namespace hubd

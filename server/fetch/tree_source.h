@@ -5,12 +5,14 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "server/base/repo.h"
 #include "server/fetch/fetch_context.h"
 #include "server/fetch/flight_table.h"
+#include "server/net/mirrors.h"
 #include "server/store/objects.h"
 
 namespace hubd {
@@ -20,12 +22,15 @@ namespace hubd {
 // an archive costs the host less.
 TreeKey KeyOfTree(const RepoId& repo, const std::string& commit);
 
-// Gives the files of `key` to `sink` as a tar.gz with one top folder, by the
-// key's route, and reports how far it is. Blocking, on the fetch pool. Errors:
-// those of HttpTransport::Fetch or GitFetcher::FetchFiles, REF_NOT_FOUND where
-// the host has no such commit; an error of `sink` as it is.
+// Where the files of `key` can be asked for, by its route and no other.
+std::vector<Source> SourcesOfTree(const Mirrors& mirrors, const TreeKey& key);
+
+// Gives the files of `key` to `sink` as a tar.gz with one top folder, from one
+// of its sources, and reports how far it is. Blocking, on the fetch pool.
+// Errors: those of HttpTransport::Fetch or GitFetcher::FetchFiles,
+// REF_NOT_FOUND where the host has no such commit; an error of `sink` as it is.
 absl::Status FetchTreeBytes(
-    const FetchContext& context, const TreeKey& key,
+    const FetchContext& context, const TreeKey& key, const Source& source,
     const std::function<absl::Status(absl::string_view)>& sink,
     FlightTable::Context& flight);
 

@@ -1,11 +1,13 @@
 // Configuration files: read or refused with the file and line, never more.
 
 #include <cstdint>
+#include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "server/base/status.h"
 #include "server/daemon/config.h"
+#include "server/net/mirrors.h"
 #include "tests/fuzz/clean_text.h"
 
 namespace hubd {
@@ -20,6 +22,14 @@ void CheckValues(const Config& config) {
   HUBD_CHECK(config.refs.ttl >= absl::ZeroDuration());
   HUBD_CHECK(config.refs.negative_ttl >= absl::ZeroDuration());
   HUBD_CHECK(config.refs.timeout >= absl::ZeroDuration());
+  for (const Mirror& mirror : config.mirrors) {
+    const bool allow_http = config.net.allow_http;
+    HUBD_CHECK(CheckMirrorPrefix(mirror.from, allow_http).ok());
+    HUBD_CHECK(!mirror.to.empty());
+    for (const std::string& to : mirror.to) {
+      HUBD_CHECK(CheckMirrorPrefix(to, allow_http).ok());
+    }
+  }
   HUBD_CHECK(config.tree.max_entries >= 0 && config.tree.max_bytes >= 0 &&
              config.tree.max_ratio >= 0);
   HUBD_CHECK(config.sandbox.time >= absl::ZeroDuration());

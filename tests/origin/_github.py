@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, quote
 from tests.origin._files import Files
 from tests.origin._git import archive, commit_of, smart_http
 from tests.origin._message import Request, Response, as_json, text
+from tests.origin._mirror import Mirrors
 from tests.origin._repos import Repos, is_branch_and_tag, refs
 
 _REPO = r"/(?P<owner>[^/]+)/(?P<name>[^/]+?)"
@@ -24,13 +25,19 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class GitHub:
-    """Routes requests: repositories first, files for all else. Thread-safe."""
+    """Routes requests: mirrors and repositories first, files for all else.
 
-    def __init__(self, repos: Repos, files: Files) -> None:
+    Thread-safe.
+    """
+
+    def __init__(self, repos: Repos, mirrors: Mirrors, files: Files) -> None:
         self._repos = repos
+        self._mirrors = mirrors
         self._files = files
 
     def serve(self, request: Request) -> Response:
+        if mirrored := self._mirrors.serve(request):
+            return mirrored
         if moved := self._moved(request):
             return moved
         # Git is spoken on every host, so that any name can play another git host.

@@ -20,6 +20,7 @@ from tests.origin._dead import DeadEnd
 from tests.origin._files import Files
 from tests.origin._github import GitHub
 from tests.origin._message import Response, whole
+from tests.origin._mirror import Mirrors
 from tests.origin._repos import Content, Repos
 from tests.origin._server import Server
 
@@ -64,7 +65,8 @@ class Origin:
         self._tls = Tls(self.directory, self.names)
         self._repos = Repos(self.directory / "repos")
         self._files = Files(self.directory / "files")
-        self._github = GitHub(self._repos, self._files)
+        self._mirrors = Mirrors(self.directory / "mirrors")
+        self._github = GitHub(self._repos, self._mirrors, self._files)
         self._rules = Rules()
         self._counters = Counters()
         self._reserved = [_reserve(wanted) for wanted in [port, 0][: 1 + plain_http]]
@@ -151,6 +153,17 @@ class Origin:
         """Gives a repository another name; the old one redirects there for ever,
         unless another repository takes it."""
         self._repos.rename(owner, name, new_owner, new_name)
+
+    def mirror_repos(self, host: str, path: str = "/") -> str:
+        """Serves all repositories as they are at this moment below `path` of a host,
+        by git and as archives; returns the URL of that place.
+
+        What is pushed later is not there until the next call. The host is none of
+        github.com's.
+        """
+        path = f"/{path.strip('/')}/".replace("//", "/")
+        self._mirrors.copy(host, path, self._repos)
+        return f"https://{host}{path}"
 
     def repo_path(self, owner: str, name: str) -> Path:
         """Where the bare repository is."""

@@ -1,9 +1,11 @@
-// Plays a git host's objects: one answer about a commit, one archive of files.
+// Plays git hosts' objects: one answer about a commit, one archive of files;
+// and a failure at chosen URLs.
 
 #ifndef HUBD_TESTS_TESTING_FAKE_GIT_FETCHER_H_
 #define HUBD_TESTS_TESTING_FAKE_GIT_FETCHER_H_
 
 #include <functional>
+#include <map>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -30,6 +32,11 @@ class FakeGitFetcher final : public GitFetcher {
     archive_ = std::move(archive);
   }
 
+  void FailAt(const std::string& url, absl::Status failure) {
+    MutexLock lock(mutex_);
+    failures_.insert_or_assign(url, std::move(failure));
+  }
+
   // "URL WHAT" of each call.
   std::vector<std::string> asked() const {
     MutexLock lock(mutex_);
@@ -42,6 +49,8 @@ class FakeGitFetcher final : public GitFetcher {
                                          std::stop_token) override {
     MutexLock lock(mutex_);
     asked_.push_back(source.url + " " + prefix);
+    auto failure = failures_.find(source.url);
+    if (failure != failures_.end()) return failure->second;
     return commit_;
   }
 
@@ -54,6 +63,8 @@ class FakeGitFetcher final : public GitFetcher {
     {
       MutexLock lock(mutex_);
       asked_.push_back(source.url + " " + commit);
+      auto failure = failures_.find(source.url);
+      if (failure != failures_.end()) return failure->second;
       archive = archive_;
     }
     if (!archive.ok()) return archive.status();
@@ -64,6 +75,7 @@ class FakeGitFetcher final : public GitFetcher {
  private:
   mutable Mutex mutex_;
   std::vector<std::string> asked_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, absl::Status> failures_ ABSL_GUARDED_BY(mutex_);
   absl::StatusOr<std::string> commit_ ABSL_GUARDED_BY(mutex_) =
       absl::NotFoundError("no commit was set");
   absl::StatusOr<std::string> archive_ ABSL_GUARDED_BY(mutex_) =

@@ -1,11 +1,14 @@
-// Plays a git host: one answer for every repository, or a failure; counts.
+// Plays git hosts: one answer for every repository, or a failure, and others
+// for those of chosen URLs; records who was asked.
 
 #ifndef HUBD_TESTS_TESTING_FAKE_GIT_REMOTE_H_
 #define HUBD_TESTS_TESTING_FAKE_GIT_REMOTE_H_
 
+#include <map>
 #include <stop_token>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/base/mutex.h"
@@ -21,21 +24,32 @@ class FakeGitRemote final : public GitRemote {
     answer_ = std::move(answer);
   }
 
-  int calls() const {
+  void AnswerAt(const std::string& url, absl::StatusOr<Advertisement> answer) {
     MutexLock lock(mutex_);
-    return calls_;
+    answers_.insert_or_assign(url, std::move(answer));
   }
 
-  absl::StatusOr<Advertisement> ListRefs(const GitSource&,
+  int calls() const { return static_cast<int>(asked().size()); }
+
+  // The URLs, in the order of asking.
+  std::vector<std::string> asked() const {
+    MutexLock lock(mutex_);
+    return asked_;
+  }
+
+  absl::StatusOr<Advertisement> ListRefs(const GitSource& source,
                                          std::stop_token) override {
     MutexLock lock(mutex_);
-    ++calls_;
-    return answer_;
+    asked_.push_back(source.url);
+    auto found = answers_.find(source.url);
+    return found == answers_.end() ? answer_ : found->second;
   }
 
  private:
   mutable Mutex mutex_;
-  int calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::string> asked_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, absl::StatusOr<Advertisement>> answers_
+      ABSL_GUARDED_BY(mutex_);
   absl::StatusOr<Advertisement> answer_ ABSL_GUARDED_BY(mutex_) =
       Advertisement{};
 };

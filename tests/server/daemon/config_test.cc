@@ -45,6 +45,12 @@ max_redirects = 3
 ttl = "0"
 negative_ttl = "8s"
 timeout = "250ms"
+[[mirror]]
+from = "https://github.com/"
+to = ["https://git.example.org/github/", "https://other.example.org/gh/"]
+[[mirror]]
+from = "https://a/"
+to = ["http://b/"]
 [tree]
 max_entries = 11
 max_bytes = "1GB"
@@ -73,6 +79,12 @@ output = "1KB"
   EXPECT_EQ(config->refs.ttl, absl::ZeroDuration());
   EXPECT_EQ(config->refs.negative_ttl, absl::Seconds(8));
   EXPECT_EQ(config->refs.timeout, absl::Milliseconds(250));
+  ASSERT_EQ(config->mirrors.size(), 2u);
+  EXPECT_EQ(config->mirrors[0].from, "https://github.com/");
+  EXPECT_THAT(config->mirrors[0].to,
+              ElementsAre("https://git.example.org/github/",
+                          "https://other.example.org/gh/"));
+  EXPECT_EQ(config->mirrors[1].from, "https://a/");
   EXPECT_EQ(config->tree.max_entries, 11);
   EXPECT_EQ(config->tree.max_bytes, 1'000'000'000);
   EXPECT_EQ(config->tree.max_ratio, 12);
@@ -98,7 +110,40 @@ TEST(ConfigTest, ErrorsNameFileLineKeyAndTheWayOut) {
       {"\n[cache]\n", "f.toml:2: ", "unknown key \"cache\""},
       {"[cache]\nmax_bytes = \"1GB\"",
        "f.toml:2: ", "unknown key \"cache.max_bytes\""},
-      {"[[mirror]]\nhost = \"x\"", "f.toml:1: ", "unknown key \"mirror\""},
+      {"[[mirror]]\nhost = \"x\"", "f.toml:1: ", "mirror: expected both, from"},
+      {"[[mirror]]\nfrom = \"https://a/\"",
+       "f.toml:1: ", "and to = [\"https://MIRROR/\"]"},
+      {"[[mirror]]", "f.toml:1: ", "mirror: expected both"},
+      {"[[mirror]]\nfrom = \"https://a/\"\nto = [\"https://b/\"]\nhost = 1",
+       "f.toml:4: ",
+       "unknown key \"mirror.host\"; the nearest known key is mirror."},
+      {"\n[mirror]\nfrom = \"https://a/\"",
+       "f.toml:2: ", "mirror: expected an array of tables, [[mirror]]"},
+      {"mirror = []", "f.toml:1: ", "mirror: expected an array of tables"},
+      {"mirror = 1", "f.toml:1: ", "mirror: expected an array of tables"},
+      {"[[net]]\nproxy = \"x\"", "f.toml:1: ", "net: expected a table, [net]"},
+      {"[[mirror]]\nfrom = 1\nto = [\"https://b/\"]",
+       "f.toml:2: ", "mirror.from: expected a string"},
+      {"[[mirror]]\nfrom = \"https://a/\"\nto = \"https://b/\"",
+       "f.toml:3: ", "mirror.to: expected an array of strings"},
+      {"[[mirror]]\nfrom = \"https://a/\"\nto = []",
+       "f.toml:3: ", "mirror.to: expected 1 to 8 addresses"},
+      {"[[mirror]]\nfrom = \"https://a/\"\nto = [\"https://1/\", "
+       "\"https://2/\", \"https://3/\", \"https://4/\", \"https://5/\", "
+       "\"https://6/\", \"https://7/\", \"https://8/\", \"https://9/\"]",
+       "f.toml:3: ", "mirror.to: expected 1 to 8 addresses"},
+      {"[[mirror]]\nfrom = \"https://a\"\nto = [\"https://b/\"]", "f.toml:2: ",
+       "mirror.from: expected the beginning of URLs up to a slash, such as "
+       "\"https://git.example.org/github/\", not \"https://a\""},
+      {"[[mirror]]\nfrom = \"https://a/\"\nto = [\"https://b/\",\n\"c/\"]",
+       "f.toml:3: ", "mirror.to: expected the beginning of URLs"},
+      {"[[mirror]]\nfrom = \"https://a/\"\nto = [\"http://b/\"]",
+       "f.toml:3: ", "mirror.to: expected https://"},
+      {"[[mirror]]\nfrom = \"https://a/\"\nto = [\"https://me:pw@b/\"]",
+       "f.toml:3: ", "not \"https://b/\""},
+      {"[[mirror]]\nfrom = \"https://a/\"\nto = [\"https://b/\"]\n"
+       "[[mirror]]\nfrom = \"https://a/\"\nto = [\"https://c/\"]",
+       "f.toml:5: ", "mirror.from: \"https://a/\" stands in another"},
       {"[net]\ntries = 5", "f.toml:2: ", "unknown key \"net.tries\""},
       {"net = 5", "f.toml:1: ", "net: expected a table, [net]"},
       {"[daemon]\nmode = \"both\"",

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/digest.h"
 #include "server/base/fs.h"
@@ -10,6 +11,10 @@
 
 namespace hubd {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr char kUrl[] = "https://models.example.org/m.bin?token=secret";
 
@@ -83,6 +88,91 @@ TEST_F(CheckpointFlightTest, NotModifiedWithoutAConditionIsNoCheckpoint) {
   EXPECT_EQ(ReasonOf(FetchUrl(context(), kUrl, false, flight).status()),
             Reason::kUpstreamUnavailable);
   EXPECT_FALSE(store_->HasBlob(Sha256Hex("")));
+}
+
+class MirroredCheckpointTest : public CheckpointFlightTest {
+ protected:
+  MirroredCheckpointTest() {
+    mirrors_ = Mirrors({{"https://models.example.org/", {"https://m/models/"}}},
+                       absl::Seconds(3));
+  }
+
+  absl::StatusOr<Fetched> Fetch(bool refresh = false) {
+    return FetchUrl(context(), kUrl, refresh, flight_);
+  }
+
+  std::vector<std::string> Asked() {
+    std::vector<std::string> urls;
+    for (const HttpRequest& request : http_.requests()) {
+      urls.push_back(request.url);
+    }
+    return urls;
+  }
+
+  const std::string mirror_ = "https://m/models/m.bin?token=secret";
+  FreeFlight flight_;
+};
+
+TEST_F(MirroredCheckpointTest, ItIsTheOriginsWhoeverGaveIt) {
+  http_.Serve(mirror_, "weights",
+              {{"etag", "\"e\""}, {"last-modified", "yesterday"}});
+  auto fetched = Fetch();
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  const auto& checkpoint = std::get<CheckpointObject>(fetched->object);
+  EXPECT_EQ(checkpoint.url, kUrl);
+  // Its validators mean nothing to the origin.
+  EXPECT_EQ(checkpoint.etag, "");
+  EXPECT_EQ(checkpoint.last_modified, "");
+  EXPECT_THAT(Asked(), ElementsAre(mirror_));
+  EXPECT_EQ(http_.requests()[0].connect_timeout, absl::Seconds(3));
+  EXPECT_EQ(flight_.reports().back().subject,
+            "https://models.example.org/m.bin");
+}
+
+TEST_F(MirroredCheckpointTest, AMirrorThatFailsOnTheWayLeavesNoBytes) {
+  FakeHttpTransport::Answer cut;
+  cut.response.status = 200;
+  cut.body = "wei";
+  cut.end = ReasonError(Reason::kUpstreamUnavailable, "cut");
+  http_.Set(mirror_, cut);
+  http_.Serve(kUrl, "weights", {{"etag", "\"e\""}});
+  auto fetched = Fetch();
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  const auto& checkpoint = std::get<CheckpointObject>(fetched->object);
+  EXPECT_EQ(checkpoint.sha256, Sha256Hex("weights"));
+  EXPECT_EQ(checkpoint.etag, "\"e\"");
+  EXPECT_TRUE(ListDirectory(store_->layout().tmp())->empty());
+}
+
+TEST_F(MirroredCheckpointTest, ARefreshIsTheOriginsWord) {
+  http_.Serve(kUrl, "weights", {{"etag", "\"e\""}});
+  ASSERT_TRUE(Fetch().ok());  // The mirror does not answer.
+  http_.Serve(mirror_, "older");
+  FakeHttpTransport::Answer unchanged;
+  unchanged.response.status = 304;
+  http_.Set(kUrl, unchanged);
+  EXPECT_TRUE(Fetch(/*refresh=*/true)->cached);
+  EXPECT_THAT(Asked(), ElementsAre(mirror_, kUrl, kUrl));
+  // It is not asked whether the origin's bytes changed.
+  FakeHttpTransport::Answer silent;
+  silent.response.status = 503;
+  http_.Set(kUrl, silent);
+  auto fetched = Fetch(/*refresh=*/true);
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_EQ(std::get<CheckpointObject>(fetched->object).sha256,
+            Sha256Hex("older"));
+  EXPECT_THAT(http_.requests().back().headers, IsEmpty());
+}
+
+TEST_F(MirroredCheckpointTest, WhatNobodyAcceptsIsAskedForAtTheOrigin) {
+  http_.Serve(mirror_, "older");
+  http_.Serve(kUrl, "weights");
+  flight_.set_judgement(ReasonError(Reason::kDigestMismatch, "another digest"));
+  const absl::Status status = Fetch().status();
+  EXPECT_EQ(ReasonOf(status), Reason::kDigestMismatch);
+  EXPECT_THAT(Asked(), ElementsAre(mirror_, kUrl));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("https://m/models/m.bin (DIGEST_MISMATCH)"));
 }
 
 TEST_F(CheckpointFlightTest, AHostileZipIsNotPublished) {

@@ -51,5 +51,34 @@ TEST_F(CommitFlightTest, SaysWhatCannotBeToldAndWhy) {
               HasSubstr("whether abcd is a commit of github.com/o/n: silent"));
 }
 
+TEST_F(CommitFlightTest, WhatAMirrorLacksIsLookedForAtTheNextSource) {
+  mirrors_ = Mirrors({{"https://github.com/", {"https://m/", "https://n/"}}},
+                     absl::Seconds(3));
+  objects_.FailAt("https://m/o/n",
+                  ReasonError(Reason::kRefNotFound, "Cannot find abcd"));
+  objects_.FailAt("https://n/o/n",
+                  ReasonError(Reason::kUpstreamUnavailable, "its pack is bad"));
+  objects_.AnswerCommit("abcd" + std::string(36, '0'));
+  ASSERT_TRUE(Fetch().ok());
+  EXPECT_THAT(objects_.asked(),
+              ElementsAre("https://m/o/n abcd", "https://n/o/n abcd",
+                          "https://github.com/o/n abcd"));
+  EXPECT_TRUE(ListDirectory(store_->layout().tmp())->empty());
+  objects_.FailAt("https://github.com/o/n",
+                  ReasonError(Reason::kRefNotFound, "Cannot find abcd"));
+  const absl::Status status = Fetch().status();
+  EXPECT_EQ(ReasonOf(status), Reason::kRefNotFound);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("https://m/o/n (REF_NOT_FOUND)"));
+}
+
+TEST_F(CommitFlightTest, AMirrorThatHasItIsTheOnlyOneAsked) {
+  mirrors_ =
+      Mirrors({{"https://github.com/", {"https://m/"}}}, absl::Seconds(3));
+  objects_.AnswerCommit("abcd" + std::string(36, '0'));
+  ASSERT_TRUE(Fetch().ok());
+  EXPECT_THAT(objects_.asked(), ElementsAre("https://m/o/n abcd"));
+}
+
 }  // namespace
 }  // namespace hubd

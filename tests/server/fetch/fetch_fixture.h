@@ -28,8 +28,7 @@ class FetchFixture : public testing::Test {
   FetchFixture()
       : store_(*Store::Open({temp_.path() + "/root", ""}, clock_)),
         policy_(*UrlPolicy::Create({})),
-        fetcher_({}, {*store_, http_, git_, objects_, policy_, flights_, io_,
-                      disk_, clock_}) {}
+        fetcher_({}, parts()) {}
 
   ~FetchFixture() override {
     http_.Release();
@@ -37,10 +36,11 @@ class FetchFixture : public testing::Test {
     OnIo([this] { operations_.clear(); });
   }
 
-  FetchContext context() {
-    return {{},
-            {*store_, http_, git_, objects_, policy_, flights_, io_, disk_,
-             clock_}};
+  FetchContext context() { return {{}, parts()}; }
+
+  FetchParts parts() {
+    return {*store_, http_,    git_, objects_, objects_, mirrors_,
+            policy_, flights_, io_,  disk_,    clock_};
   }
 
   // Runs `work` on the io thread and waits for it.
@@ -96,6 +96,8 @@ class FetchFixture : public testing::Test {
   FakeGitFetcher objects_;
   std::unique_ptr<Store> store_;
   UrlPolicy policy_;
+  // None, until a test sets some.
+  Mirrors mirrors_;
   IoThread io_;
   ThreadPool disk_{"disk", 2};
   ThreadPool runners_{"fetch", kRunners};

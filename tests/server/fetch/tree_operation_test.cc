@@ -120,6 +120,36 @@ TEST_F(TreeOperationTest, ARepoThatIsGoneIsNotAnsweredFromTheStore) {
   EXPECT_EQ(ReasonOf(FetchTree(Request()).status()), Reason::kRepoNotFound);
 }
 
+TEST_F(TreeOperationTest, WithMirrorsWhatARepoLacksIsNotSaidOfAllOfIt) {
+  mirrors_ =
+      Mirrors({{"https://github.com/", {"https://m/"}}}, absl::Seconds(3));
+  git_.AnswerAt("https://m/o/n", Advertisement{"refs/heads/main",
+                                               {{"refs/heads/main", kCommit}}});
+  git_.AnswerAt("https://github.com/o/n",
+                ReasonError(Reason::kRepoNotFound, "gone"));
+  EXPECT_EQ(ReasonOf(FetchTree(Request("v2")).status()), Reason::kRepoNotFound);
+  absl::StatusOr<TreeResult> main = FetchTree(Request("main"));
+  ASSERT_TRUE(main.ok()) << main.status();
+  EXPECT_EQ(git_.calls(), 3);
+  // It is remembered of what was asked for.
+  EXPECT_EQ(ReasonOf(FetchTree(Request("v2")).status()), Reason::kRepoNotFound);
+  EXPECT_EQ(git_.calls(), 3);
+}
+
+TEST_F(TreeOperationTest, ARefreshWithASilentOriginTellsThatAMirrorAnswered) {
+  mirrors_ =
+      Mirrors({{"https://github.com/", {"https://m/"}}}, absl::Seconds(3));
+  git_.AnswerAt("https://github.com/o/n",
+                ReasonError(Reason::kUpstreamUnavailable, "silent"));
+  TreeRequest refresh = Request();
+  refresh.refresh = true;
+  absl::StatusOr<TreeResult> result = FetchTree(refresh);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->stale_for, absl::ZeroDuration());
+  ASSERT_EQ(result->warnings.size(), 1u);
+  EXPECT_TRUE(absl::StrContains(result->warnings[0], "a mirror's answer"));
+}
+
 TEST_F(TreeOperationTest, OfflineServesWhatIsThereAndNamesItOtherwise) {
   TreeRequest offline = Request();
   offline.offline = true;

@@ -20,8 +20,9 @@ const std::string kCommit(40, 'a');
 class TreeSourceTest : public FetchFixture {
  protected:
   absl::Status Fetch(const std::string& host) {
+    const TreeKey key = KeyOfTree({host, "o", "n"}, kCommit);
     return FetchTreeBytes(
-        context(), KeyOfTree({host, "o", "n"}, kCommit),
+        context(), key, SourcesOfTree(mirrors_, key).front(),
         [this](absl::string_view bytes) {
           bytes_.append(bytes.data(), bytes.size());
           return sink_status_;
@@ -41,6 +42,31 @@ TEST_F(TreeSourceTest, GitHubGivesArchives) {
   EXPECT_EQ(bytes_, "files");
   EXPECT_EQ(flight_.reports().back().done_bytes, 5);
   EXPECT_TRUE(objects_.asked().empty());
+}
+
+TEST_F(TreeSourceTest, AMirrorServesWhatItsOriginServes) {
+  const Mirrors mirrors({{"https://github.com/", {"https://m/g/"}},
+                         {"https://git.example.org/", {"https://m/e/"}}},
+                        absl::Seconds(3));
+  const auto sources = [&](const std::string& host) {
+    return SourcesOfTree(mirrors, KeyOfTree({host, "o", "n"}, kCommit));
+  };
+  const std::string path = "o/n/archive/" + kCommit + ".tar.gz";
+  EXPECT_EQ(sources("github.com")[0].url, "https://m/g/" + path);
+  EXPECT_EQ(sources("github.com")[1].url, "https://github.com/" + path);
+  EXPECT_EQ(sources("git.example.org")[0].url, "https://m/e/o/n");
+  EXPECT_EQ(sources("git.example.org")[1].url, "https://git.example.org/o/n");
+  EXPECT_EQ(sources("other.example.org").size(), 1u);
+}
+
+TEST_F(TreeSourceTest, AnArchiveOfAMirrorHasLittleTimeToConnect) {
+  mirrors_ =
+      Mirrors({{"https://github.com/", {"https://m/"}}}, absl::Seconds(3));
+  const std::string url = "https://m/o/n/archive/" + kCommit + ".tar.gz";
+  http_.Serve(url, "files");
+  ASSERT_EQ(Fetch("github.com"), absl::OkStatus());
+  EXPECT_EQ(http_.requests().front().url, url);
+  EXPECT_EQ(http_.requests().front().connect_timeout, absl::Seconds(3));
 }
 
 TEST_F(TreeSourceTest, OtherHostsAreAskedByGit) {
