@@ -101,6 +101,20 @@ std::optional<RefsObject> OldAnswer(const KnownRepo& known) {
   return refs;
 }
 
+// The older answer about `repo` in place of one that did not come.
+Fetched StandIn(const RepoId& repo, RefsObject known, absl::Status silence,
+                absl::string_view why) {
+  HUBD_LOG(kWarning) << "event=refs_stale repo=" << repo.ToString()
+                     << " why=" << LogQuote(why);
+  Fetched stale{std::move(known)};
+  stale.silence = std::move(silence);
+  stale.cached = true;
+  stale.warnings.push_back(
+      absl::StrCat(repo.ToString(),
+                   ": the cached answer about its refs is used, since ", why));
+  return stale;
+}
+
 // Whether a mirror that says this can be behind no more than that what is
 // wanted points elsewhere. A whole commit may be one before the refs.
 bool HasWanted(const Advertisement& advertisement, const TreeRequest& request) {
@@ -190,15 +204,8 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
         Annotate(answer.status(),
                  absl::StrCat("cannot ask for the refs of ", repo.ToString()));
     if (!known || !IsSilence(failure)) return failure;
-    HUBD_LOG(kWarning) << "event=refs_stale repo=" << repo.ToString()
-                       << " why=" << LogQuote(answer.status().message());
-    Fetched stale{*std::move(known)};
-    stale.silence = std::move(failure);
-    stale.cached = true;
-    stale.warnings.push_back(absl::StrCat(
-        repo.ToString(), ": the cached answer about its refs is used, since ",
-        answer.status().message()));
-    return stale;
+    return StandIn(repo, *std::move(known), std::move(failure),
+                   answer.status().message());
   }
   HUBD_ASSIGN_OR_RETURN(
       RefsObject refs,

@@ -173,6 +173,16 @@ def test_files_that_a_mirror_fails_to_give_come_from_the_origin(
     assert not list(machine.store("tmp").iterdir())
 
 
+def test_an_unsound_pack_of_a_mirror_is_passed_over(
+    machine: Machine, origin: Origin
+) -> None:
+    kind = {"Content-Type": "application/x-git-upload-pack-result"}
+    junk = b"000dpackfile\n" + b"0009\x01junk" * 100 + b"0000"
+    origin.respond(MIRROR, "/hub/o/r/git-upload-pack", 200, kind, junk)
+    assert load(machine, f"{GIT}/o/r")["route"] == "git"
+    assert asked(origin) == [MIRROR, GIT]
+
+
 @pytest.mark.parametrize("host", [GITHUB, GIT])
 def test_a_mirror_that_is_behind(machine: Machine, origin: Origin, host: str) -> None:
     between = origin.add_repo("o", "r", {**NEW, "more": ""})
