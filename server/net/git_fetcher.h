@@ -8,12 +8,14 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/net/git_relay.h"
+#include "server/net/git_submodules.h"
 #include "server/net/http_transport.h"
 
 namespace hubd {
@@ -46,6 +48,14 @@ class GitFetcher {
       const std::string& directory,
       const std::function<void(int64_t)>& received,
       const std::function<absl::Status(absl::string_view)>& sink,
+      std::stop_token stop) = 0;
+
+  // The submodules of a commit, whose .gitmodules has the text `modules`; git
+  // reads it. Receives the commit without its files, where the host can leave
+  // them out. BAD_ARCHIVE where git cannot read the text, or the commit.
+  virtual absl::StatusOr<std::vector<GitSubmodule>> ListSubmodules(
+      const std::string& url, const std::string& commit,
+      const std::string& modules, const std::string& directory,
       std::stop_token stop) = 0;
 };
 

@@ -4,6 +4,7 @@
 #define HUBD_TESTS_TESTING_FAKE_GIT_FETCHER_H_
 
 #include <functional>
+#include <map>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -28,6 +29,13 @@ class FakeGitFetcher final : public GitFetcher {
   void AnswerFiles(absl::StatusOr<std::string> archive) {
     MutexLock lock(mutex_);
     archive_ = std::move(archive);
+  }
+
+  // For the commit `commit` of any repository.
+  void AnswerSubmodules(const std::string& commit,
+                        absl::StatusOr<std::vector<GitSubmodule>> submodules) {
+    MutexLock lock(mutex_);
+    submodules_[commit] = std::move(submodules);
   }
 
   // "URL WHAT" of each call.
@@ -61,6 +69,16 @@ class FakeGitFetcher final : public GitFetcher {
     return sink(*archive);
   }
 
+  absl::StatusOr<std::vector<GitSubmodule>> ListSubmodules(
+      const std::string& url, const std::string& commit, const std::string&,
+      const std::string&, std::stop_token) override {
+    MutexLock lock(mutex_);
+    asked_.push_back(url + " " + commit + " submodules");
+    auto found = submodules_.find(commit);
+    if (found == submodules_.end()) return std::vector<GitSubmodule>();
+    return found->second;
+  }
+
  private:
   mutable Mutex mutex_;
   std::vector<std::string> asked_ ABSL_GUARDED_BY(mutex_);
@@ -68,6 +86,8 @@ class FakeGitFetcher final : public GitFetcher {
       absl::NotFoundError("no commit was set");
   absl::StatusOr<std::string> archive_ ABSL_GUARDED_BY(mutex_) =
       absl::NotFoundError("no archive was set");
+  std::map<std::string, absl::StatusOr<std::vector<GitSubmodule>>> submodules_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace hubd
