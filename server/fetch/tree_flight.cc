@@ -14,6 +14,8 @@
 #include "server/fetch/byte_pipe.h"
 #include "server/fetch/known_repo.h"
 #include "server/fetch/tree_source.h"
+#include "server/fetch/unpack_meter.h"
+#include "server/fetch/whole_tree.h"
 
 namespace hubd {
 namespace {
@@ -33,14 +35,15 @@ bool IsSilence(const absl::Status& status) {
 absl::StatusOr<UnpackedTree> FetchInto(const FetchContext& context,
                                        const TreeKey& key,
                                        const std::string& directory,
+                                       UnpackMeter& meter,
                                        FlightTable::Context& flight) {
   BytePipe pipe(kPipeBytes);
   absl::StatusOr<UnpackedTree> unpacked = absl::UnknownError("not unpacked");
   HUBD_ASSIGN_OR_RETURN(
-      std::jthread unpacker, StartThread([&, stop = flight.stop()] {
+      std::jthread unpacker, StartThread([&] {
         unpacked = UnpackTree(
             [&](char* buffer, size_t size) { return pipe.Read(buffer, size); },
-            directory, context.options.tree_limits, stop);
+            directory, meter);
         pipe.CloseReader(unpacked.status());
       }));
   absl::Status fetched = FetchTreeBytes(
@@ -154,8 +157,13 @@ absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
     return hit;
   }
   HUBD_ASSIGN_OR_RETURN(Staging staging, store.StageDirectory());
-  HUBD_ASSIGN_OR_RETURN(UnpackedTree unpacked,
-                        FetchInto(context, key, staging.path(), flight));
+  UnpackMeter meter(context.options.tree_limits, flight.stop());
+  const auto unpack = [&](const TreeKey& which, const std::string& directory) {
+    return FetchInto(context, which, directory, meter, flight);
+  };
+  HUBD_ASSIGN_OR_RETURN(
+      UnpackedTree unpacked,
+      FetchWholeTree(context, key, staging.path(), unpack, meter, flight));
   TreeObject tree;
   tree.key = key;
   tree.size_bytes = unpacked.size_bytes;

@@ -21,7 +21,7 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
                                   FlightTable::Context& flight);
 
 // Fetches the files of a commit by the key's route, unpacks them while they
-// come, publishes them.
+// come, adds what they only point at (whole_tree.h), publishes them.
 absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
                                        const TreeKey& key,
                                        FlightTable::Context& flight);
