@@ -185,7 +185,7 @@ absl::StatusOr<std::vector<absl::StatusOr<HttpRequest>>> AskLfsBatch(
 
 absl::Status ErrorOfLfsResponse(const HttpResponse& response,
                                 absl::string_view url) {
-  const absl::Status status =
+  absl::Status status =
       ErrorOfResponse(response, url, Reason::kCheckpointNotFound);
   const int code = response.status;
   const bool for_good =

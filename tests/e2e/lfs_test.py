@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.machine import TIMEOUT, Machine
 from tests.e2e.processes import wait_until
 from tests.e2e.rows import MODES, fails, start_machine
-from tests.origin import Executable, Origin, lfs_pointer
+from tests.origin import Content, Executable, Origin, lfs_pointer
 
 HOST = "git.example.org"
 ROUTES = ["github.com", HOST]
@@ -215,7 +215,7 @@ def test_content_counts_against_the_limit(machine: Machine, origin: Origin) -> N
 def test_the_digest_is_of_the_content(machine: Machine, origin: Origin) -> None:
     add_repo(origin)
     first = load(machine)
-    plain = {"hubconf.py": HUBCONF, "w/model.pth": WEIGHTS}
+    plain: dict[str, Content] = {"hubconf.py": HUBCONF, "w/model.pth": WEIGHTS}
     origin.add_repo("o", "plain", plain)
     second = machine.json("load", f"{HOST}/o/plain", "one")["tree"]
     assert first["digest"] == second["digest"]

@@ -9,12 +9,12 @@ import pytest
 
 from tests.e2e.machine import Machine
 from tests.e2e.rows import MODES, fails, start_machine
-from tests.origin import Executable, Gitlink, Origin, SymlinkTo
-from tests.origin._repos import Content
+from tests.origin import Content, Executable, Gitlink, Origin, SymlinkTo
 
 HOST = "git.example.org"
 ROUTES = ["github.com", HOST]
 HUBCONF = "import sys\nfrom lib.code import one\n"
+Files = dict[str, Content]
 CODE = 'def one():\n    """One."""\n    return 1\n'
 
 
@@ -35,7 +35,7 @@ def modules(**urls: str) -> str:
 def add_repo(origin: Origin, url: str, more: Mapping[str, Content] = {}) -> str:
     """o/r with the submodule "lib", which is at a commit of o/lib."""
     lib = origin.add_repo("o", "lib", {"code.py": CODE, "run": Executable("#!")})
-    link = {"lib": Gitlink(lib), ".gitmodules": modules(lib=url)}
+    link: Files = {"lib": Gitlink(lib), ".gitmodules": modules(lib=url)}
     return origin.add_repo("o", "r", {"hubconf.py": HUBCONF, **link, **more})
 
 
@@ -107,11 +107,11 @@ def test_submodules_of_submodules_and_their_lfs(
     weights = b"weights" * 1000
     pointer = origin.add_lfs("o", "inner", weights)
     inner = origin.add_repo("o", "inner", {"w.pth": pointer})
-    middle = {"deep/inner": Gitlink(inner), "f": "0"}
+    middle: Files = {"deep/inner": Gitlink(inner), "f": "0"}
     middle_at = origin.add_repo(
         "o", "middle", {**middle, ".gitmodules": modules(deep__inner="../inner")}
     )
-    link = {
+    link: Files = {
         "a/middle": Gitlink(middle_at),
         ".gitmodules": modules(a__middle="../middle"),
     }
@@ -125,8 +125,8 @@ def test_a_chain_without_an_end(machine: Machine, origin: Origin) -> None:
     """Each commit of the repo has the one before as its submodule."""
     commit = origin.add_repo("o", "r", {"hubconf.py": CODE, "depth": "0"})
     for depth in range(1, 12):
-        link = {"me": Gitlink(commit), ".gitmodules": modules(me="../r")}
-        files = {"hubconf.py": CODE, "depth": str(depth), **link}
+        link: Files = {"me": Gitlink(commit), ".gitmodules": modules(me="../r")}
+        files: Files = {"hubconf.py": CODE, "depth": str(depth), **link}
         commit = origin.add_repo("o", "r", files)
     path, said = load(machine)
     assert "nested more than 8 deep" in said
@@ -174,7 +174,7 @@ def test_a_repo_that_is_not_there(machine: Machine, origin: Origin) -> None:
 
 def test_a_commit_that_is_not_there(machine: Machine, origin: Origin) -> None:
     origin.add_repo("o", "lib", {"f": "0"})
-    link = {"lib": Gitlink("7" * 40), ".gitmodules": modules(lib="../lib")}
+    link: Files = {"lib": Gitlink("7" * 40), ".gitmodules": modules(lib="../lib")}
     origin.add_repo("o", "r", {"hubconf.py": CODE, **link})
     left_out(machine, origin, "no such commit")
 
@@ -219,7 +219,7 @@ def test_a_path_that_is_no_submodules(
 ) -> None:
     lib = origin.add_repo("o", "lib", {"evil": "0"})
     hostile = f'[submodule "lib"]\n\tpath = {path}\n\turl = ../lib\n'
-    files = {"real/f": "0", "link": SymlinkTo("real"), "lib": Gitlink(lib)}
+    files: Files = {"real/f": "0", "link": SymlinkTo("real"), "lib": Gitlink(lib)}
     origin.add_repo("o", "r", {"hubconf.py": CODE, ".gitmodules": hostile, **files})
     top, said = load(machine, host)
     assert 'the submodule "lib" ("") is not in the tree: .gitmodules has no URL' in said
@@ -229,7 +229,7 @@ def test_a_path_that_is_no_submodules(
 
 def test_gitmodules_that_git_cannot_read(machine: Machine, origin: Origin) -> None:
     lib = origin.add_repo("o", "lib", {"f": "0"})
-    bad = {".gitmodules": "[submodule\n", "lib": Gitlink(lib)}
+    bad: Files = {".gitmodules": "[submodule\n", "lib": Gitlink(lib)}
     origin.add_repo("o", "r", {"hubconf.py": CODE, **bad})
     assert ".gitmodules cannot be read" in load(machine)[1]
 
@@ -241,7 +241,7 @@ def test_gitmodules_without_submodules(machine: Machine, origin: Origin) -> None
 
 def test_the_limits_are_those_of_the_whole(machine: Machine, origin: Origin) -> None:
     lib = origin.add_repo("o", "lib", {f"f{i}": "0" for i in range(20)})
-    link = {"lib": Gitlink(lib), ".gitmodules": modules(lib="../lib")}
+    link: Files = {"lib": Gitlink(lib), ".gitmodules": modules(lib="../lib")}
     origin.add_repo("o", "r", {"hubconf.py": CODE, **link})
     machine.configure("[tree]\nmax_entries = 22\n")
     machine.daemon_pid()
