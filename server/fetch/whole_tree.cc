@@ -160,9 +160,6 @@ absl::StatusOr<UnpackedTree> WholeTree::FetchSubmodule(
     return ReasonError(Reason::kInvalidRepo,
                        ".gitmodules has no URL for its path");
   }
-  if (!CheckedMemberPath(submodule.path).ok() || IsGitMember(submodule.path)) {
-    return ReasonError(Reason::kRefNotFound, "no tree can have such a path");
-  }
   HUBD_ASSIGN_OR_RETURN(const RepoId repo,
                         RepoOfSubmodule(key.repo, submodule.url));
   HUBD_RETURN_IF_ERROR(context_.parts.policy.CheckUrl(repo.Url()));
@@ -171,12 +168,15 @@ absl::StatusOr<UnpackedTree> WholeTree::FetchSubmodule(
         Reason::kRefNotFound,
         absl::StrCat("submodules are nested more than ", kMaxDepth, " deep"));
   }
+  // Nothing is written over; and the unpacker makes no folder in a ".git".
   const UniqueFd folder = OpenBeneath(root, submodule.path, kOpenFolder);
   if (!folder.valid() || !IsEmpty(folder)) {
     return ReasonError(Reason::kRefNotFound,
                        "the files of the commit have no empty folder for it");
   }
-  return Fetch(KeyOfTree(repo, submodule.commit), PathOf(folder), depth + 1);
+  TreeKey its = KeyOfTree(repo, submodule.commit);
+  its.domain = key.domain;
+  return Fetch(its, PathOf(folder), depth + 1);
 }
 
 }  // namespace

@@ -235,10 +235,12 @@ TEST_F(LfsContentTest, GoesThroughNoLink) {
   AddPointer("w/a", "evil");
   HUBD_CHECK(RemoveAll(tree_ + "/w").ok());
   HUBD_CHECK(symlink("../out", (tree_ + "/w").c_str()) == 0);
+  const std::string theirs = temp_.path() + "/out/a";
+  HUBD_CHECK(WriteFileDurably(theirs, "theirs", 0644).ok());
   ServeBatch({"evil"});
   http_.Serve(Url("evil"), "evil");
   EXPECT_FALSE(Run().ok());
-  EXPECT_TRUE(ListDirectory(temp_.path() + "/out")->empty());
+  EXPECT_EQ(*ReadFile(theirs), "theirs");
 }
 
 // Is stopped by Stop.
