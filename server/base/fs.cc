@@ -157,6 +157,15 @@ absl::Status RemoveAll(const std::string& path) {
   return RemoveAt(AT_FDCWD, path.c_str(), path);
 }
 
+absl::Status RemoveContents(const std::string& directory) {
+  HUBD_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                        ListDirectory(directory));
+  for (const std::string& name : names) {
+    HUBD_RETURN_IF_ERROR(RemoveAll(absl::StrCat(directory, "/", name)));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<std::string>> ListDirectory(
     const std::string& path) {
   std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()),

@@ -45,6 +45,9 @@ bool IsThere(const std::string& path);
 // too; follows no link. No error where there is none.
 absl::Status RemoveAll(const std::string& path);
 
+// Removes all that is in a directory, and leaves it.
+absl::Status RemoveContents(const std::string& directory);
+
 // The names in a directory, sorted, without "." and "..".
 absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path);
 

@@ -17,7 +17,6 @@
 #include "server/fetch/archive_reader.h"
 #include "server/fetch/gzip_reader.h"
 #include "server/fetch/member_path.h"
-#include "server/fetch/missing_content.h"
 #include "server/fetch/tar_scanner.h"
 #include "server/fetch/tree_writer.h"
 
@@ -125,9 +124,7 @@ absl::StatusOr<bool> AddMember(const ArchiveMember& member,
 
 absl::StatusOr<UnpackedTree> UnpackTree(const ByteSource& source,
                                         const std::string& dir,
-                                        const ArchiveLimits& limits,
-                                        std::stop_token stop) {
-  UnpackMeter meter(limits, std::move(stop));
+                                        UnpackMeter& meter) {
   GzipReader gzip([&](char* buffer, size_t size) -> absl::StatusOr<size_t> {
     HUBD_RETURN_IF_ERROR(meter.CountCompressed(0));
     HUBD_ASSIGN_OR_RETURN(const size_t count, source(buffer, size));
@@ -158,9 +155,10 @@ absl::StatusOr<UnpackedTree> UnpackTree(const ByteSource& source,
   }
   UnpackedTree tree;
   HUBD_ASSIGN_OR_RETURN(tree.warnings, writer->Finish());
-  for (std::string& warning : missing.Warnings()) {
-    tree.warnings.push_back(std::move(warning));
-  }
+  missing.End();
+  tree.lfs_files = missing.lfs_files();
+  tree.has_submodules = missing.has_submodules();
+  tree.detours = writer->detours();
   tree.size_bytes = writer->size_bytes();
   tree.entry_count = writer->entry_count();
   tree.commit = scanner.commit();

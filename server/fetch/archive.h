@@ -27,6 +27,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/fetch/byte_source.h"
+#include "server/fetch/missing_content.h"
 #include "server/fetch/unpack_meter.h"
 
 namespace hubd {
@@ -37,18 +38,23 @@ struct UnpackedTree {
   int64_t entry_count = 0;
   // The commit that the archive says it is of, as git writes it; else empty.
   std::string commit;
-  // A sentence each, about links that were not kept and content that is only
-  // pointed at.
+  // A sentence each, about links that were not kept.
   std::vector<std::string> warnings;
+  // What the tree only points at: files of Git LFS, and submodules, of which a
+  // .gitmodules at the top tells.
+  std::vector<LfsFile> lfs_files;
+  bool has_submodules = false;
+  // The links of which only the whole tree tells whether they stay inside. They
+  // do, as long as nothing is added.
+  std::vector<std::string> detours;
 };
 
 // Unpacks a tar.gz stream of exactly one top folder, which is stripped, into
 // the existing, empty directory `dir`. Reads `source` to its end; an error of
-// it is returned as it is.
+// it is returned as it is. `meter` counts all that one tree is made of.
 absl::StatusOr<UnpackedTree> UnpackTree(const ByteSource& source,
                                         const std::string& dir,
-                                        const ArchiveLimits& limits,
-                                        std::stop_token stop);
+                                        UnpackMeter& meter);
 
 struct UnpackedZip {
   // As the archive names them, in its order, without dropped ones; folders end

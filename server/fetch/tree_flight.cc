@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/base/thread.h"
@@ -17,6 +18,8 @@
 #include "server/fetch/known_repo.h"
 #include "server/fetch/ref_rules.h"
 #include "server/fetch/tree_source.h"
+#include "server/fetch/unpack_meter.h"
+#include "server/fetch/whole_tree.h"
 #include "server/net/mirrors.h"
 
 namespace hubd {
@@ -31,14 +34,15 @@ constexpr char kWayOut[] =
 absl::StatusOr<UnpackedTree> FetchInto(const FetchContext& context,
                                        const TreeKey& key, const Source& source,
                                        const std::string& directory,
+                                       UnpackMeter& meter,
                                        FlightTable::Context& flight) {
   BytePipe pipe(kPipeBytes);
   absl::StatusOr<UnpackedTree> unpacked = absl::UnknownError("not unpacked");
   HUBD_ASSIGN_OR_RETURN(
-      std::jthread unpacker, StartThread([&, stop = flight.stop()] {
+      std::jthread unpacker, StartThread([&] {
         unpacked = UnpackTree(
             [&](char* buffer, size_t size) { return pipe.Read(buffer, size); },
-            directory, context.options.tree_limits, stop);
+            directory, meter);
         pipe.CloseReader(unpacked.status());
       }));
   absl::Status fetched = FetchTreeBytes(
@@ -91,6 +95,25 @@ absl::StatusOr<RefsObject> PublishAnswer(const FetchParts& parts,
     HUBD_RETURN_IF_ERROR(parts.store.PublishRefs(moved));
   }
   return refs;
+}
+
+// From the first source that has them. What came of one that failed on the way
+// is removed, but counts.
+absl::StatusOr<UnpackedTree> FetchFromAny(const FetchContext& context,
+                                          const TreeKey& key,
+                                          const std::string& directory,
+                                          UnpackMeter& meter,
+                                          FlightTable::Context& flight) {
+  UnpackedTree unpacked;
+  HUBD_RETURN_IF_ERROR(AskInTurn(
+      SourcesOfTree(context.parts.mirrors, key),
+      [&](const Source& source) -> absl::Status {
+        HUBD_RETURN_IF_ERROR(RemoveContents(directory));
+        HUBD_ASSIGN_OR_RETURN(unpacked, FetchInto(context, key, source,
+                                                  directory, meter, flight));
+        return absl::OkStatus();
+      }));
+  return unpacked;
 }
 
 // What is known, as if it had been said when all of it was last so.
@@ -226,17 +249,14 @@ absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
     hit.cached = true;
     return hit;
   }
-  std::optional<Staging> staging;
-  UnpackedTree unpacked;
-  HUBD_RETURN_IF_ERROR(AskInTurn(
-      SourcesOfTree(context.parts.mirrors, key),
-      [&](const Source& source) -> absl::Status {
-        HUBD_ASSIGN_OR_RETURN(Staging fresh, store.StageDirectory());
-        staging.emplace(std::move(fresh));
-        HUBD_ASSIGN_OR_RETURN(
-            unpacked, FetchInto(context, key, source, staging->path(), flight));
-        return absl::OkStatus();
-      }));
+  HUBD_ASSIGN_OR_RETURN(Staging staging, store.StageDirectory());
+  UnpackMeter meter(context.options.tree_limits, flight.stop());
+  const auto unpack = [&](const TreeKey& which, const std::string& directory) {
+    return FetchFromAny(context, which, directory, meter, flight);
+  };
+  HUBD_ASSIGN_OR_RETURN(
+      UnpackedTree unpacked,
+      FetchWholeTree(context, key, staging.path(), unpack, meter, flight));
   TreeObject tree;
   tree.key = key;
   tree.size_bytes = unpacked.size_bytes;
@@ -245,7 +265,7 @@ absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
   tree.unproven = unproven;
   HUBD_ASSIGN_OR_RETURN(
       tree,
-      store.PublishTree(*std::move(staging), std::move(tree), flight.stop()));
+      store.PublishTree(std::move(staging), std::move(tree), flight.stop()));
   HUBD_LOG(kInfo) << "event=publish repo=" << key.repo.ToString()
                   << " commit=" << key.commit << " bytes=" << tree.size_bytes
                   << " entries=" << tree.entry_count;

@@ -26,8 +26,9 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
                                   FlightTable::Context& flight);
 
 // Fetches the files of a commit by the key's route from the first of its
-// sources that has them, unpacks them while they come, publishes them. Where
-// one fails on the way, the next begins anew. `unproven` as in TreeObject.
+// sources that has them, unpacks them while they come, adds what they only
+// point at (whole_tree.h), publishes them. Where a source fails on the way, the
+// next begins anew. `unproven` as in TreeObject.
 absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
                                        const TreeKey& key,
                                        FlightTable::Context& flight,

@@ -1,9 +1,7 @@
 #include "server/fetch/tree_writer.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
+#include "server/fetch/beneath.h"
 #include "server/fetch/member_path.h"
 
 namespace hubd {
@@ -23,28 +22,6 @@ constexpr size_t kMaxWarnings = 20;
 // Bounds the memory that a hostile archive can take.
 constexpr size_t kMaxDetours = 10000;
 constexpr size_t kMaxTarget = 4095;
-constexpr int kMaxTries = 1000;
-
-constexpr uint64_t kFolder = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-constexpr uint64_t kNoLinks = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-
-// Opens `path` beneath a directory; invalid, with errno, where that fails.
-UniqueFd OpenBeneath(int folder, const std::string& path, uint64_t flags,
-                     uint64_t resolve = kNoLinks, mode_t mode = 0) {
-  open_how how = {};
-  how.flags = flags;
-  how.mode = mode;
-  how.resolve = resolve;
-  // The kernel says EAGAIN when anything on the machine was renamed while it
-  // went through a "..".
-  for (int tries = 0; tries < kMaxTries; ++tries) {
-    const int64_t fd =
-        syscall(SYS_openat2, folder, path.c_str(), &how, sizeof(how));
-    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-    if (errno != EAGAIN && errno != EINTR) break;
-  }
-  return UniqueFd();
-}
 
 absl::Status MemberError(absl::string_view path, int error_number) {
   switch (error_number) {
@@ -71,7 +48,7 @@ TreeWriter::TreeWriter(UniqueFd root, UnpackMeter* meter)
 
 absl::StatusOr<std::unique_ptr<TreeWriter>> TreeWriter::Open(
     const std::string& dir, UnpackMeter* meter) {
-  UniqueFd root(open(dir.c_str(), static_cast<int>(kFolder)));
+  UniqueFd root(open(dir.c_str(), static_cast<int>(kOpenFolder)));
   if (!root.valid()) {
     return ErrnoError(errno, absl::StrCat("cannot open ", dir));
   }
@@ -81,7 +58,7 @@ absl::StatusOr<std::unique_ptr<TreeWriter>> TreeWriter::Open(
 absl::StatusOr<int> TreeWriter::OpenFolder(absl::string_view folder) {
   if (folder.empty()) return root_.get();
   if (folder_.valid() && folder == folder_path_) return folder_.get();
-  folder_ = OpenBeneath(root_.get(), std::string(folder), kFolder);
+  folder_ = OpenBeneath(root_.get(), std::string(folder), kOpenFolder);
   if (!folder_.valid()) {
     if (errno != ENOENT) return MemberError(folder, errno);
     HUBD_ASSIGN_OR_RETURN(folder_, MakeFolders(folder));
@@ -91,13 +68,13 @@ absl::StatusOr<int> TreeWriter::OpenFolder(absl::string_view folder) {
 }
 
 absl::StatusOr<UniqueFd> TreeWriter::MakeFolders(absl::string_view folder) {
-  UniqueFd at = OpenBeneath(root_.get(), ".", kFolder);
+  UniqueFd at = OpenBeneath(root_.get(), ".", kOpenFolder);
   if (!at.valid()) return MemberError(folder, errno);
   for (const absl::string_view part : absl::StrSplit(folder, '/')) {
     const std::string name(part);
     const bool made = mkdirat(at.get(), name.c_str(), 0755) == 0;
     if (!made && errno != EEXIST) return MemberError(folder, errno);
-    at = OpenBeneath(at.get(), name, kFolder);
+    at = OpenBeneath(at.get(), name, kOpenFolder);
     if (!at.valid()) return MemberError(folder, errno);
     if (!made) continue;
     HUBD_RETURN_IF_ERROR(meter_->CountEntry());
@@ -113,7 +90,7 @@ absl::Status TreeWriter::AddFolder(const std::string& path) {
   const std::string name(LastPart(path));
   const bool made = mkdirat(parent, name.c_str(), 0755) == 0;
   if (!made && errno != EEXIST) return MemberError(path, errno);
-  const UniqueFd folder = OpenBeneath(parent, name, kFolder);
+  const UniqueFd folder = OpenBeneath(parent, name, kOpenFolder);
   if (!folder.valid()) {
     // What is there already is no folder.
     return MemberError(path,
@@ -208,11 +185,12 @@ absl::Status TreeWriter::AddCopy(const std::string& path,
 
 absl::StatusOr<std::vector<std::string>> TreeWriter::Finish() {
   // Each link is followed by the kernel, which says EXDEV at the first step out
-  // of the tree. One that ends at a missing name stays: nothing is added later.
-  for (const std::string& path : detours_) {
-    const UniqueFd end =
-        OpenBeneath(root_.get(), path, O_PATH | O_CLOEXEC, RESOLVE_BENEATH);
-    if (end.valid() || (errno != EXDEV && errno != EAGAIN)) continue;
+  // of the tree. One that ends at a missing name stays.
+  for (std::string& path : std::exchange(detours_, {})) {
+    if (!LeadsOut(root_.get(), path)) {
+      detours_.push_back(std::move(path));
+      continue;
+    }
     HUBD_ASSIGN_OR_RETURN(const int parent, OpenFolder(FolderOf(path)));
     const std::string name(LastPart(path));
     std::string target(kMaxTarget + 1, '\0');

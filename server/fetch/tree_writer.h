@@ -51,6 +51,9 @@ class TreeWriter {
   // returns the warnings, a sentence each.
   absl::StatusOr<std::vector<std::string>> Finish();
 
+  // After Finish: the links that it judged and left.
+  const std::vector<std::string>& detours() const { return detours_; }
+
   // Files, folders and links made.
   int64_t entry_count() const { return entry_count_; }
   // Bytes in files.

@@ -309,6 +309,7 @@ bool CurlHop::OnHeader(absl::string_view line) {
 bool CurlHop::OnHeadersEnd() {
   headers_done_ = true;
   response_.effective_url = url_;
+  response_.from_public = from_public_ || IsPublic();
   auto header = [&](const char* name) {
     auto it = response_.headers.find(name);
     return it == response_.headers.end() ? "" : it->second;

@@ -82,7 +82,7 @@ class CurlHop {
   // the final one and the handler has had all of it.
   absl::StatusOr<std::optional<std::string>> Run();
 
-  // Whether the server is on the public internet. REQUIRES: Run was called.
+  // Whether the server is on the public internet. REQUIRES: it has answered.
   bool IsPublic() const;
 
   int status() const { return response_.status; }

@@ -115,7 +115,7 @@ absl::Status CurlTransport::Fetch(const HttpRequest& request,
                                     After(request.answer_timeout)};
   HttpRequest asked = request;
   std::string url = request.url;
-  bool from_public = false;
+  bool from_public = request.from_public;
   for (int hops = 0; hops <= settings_.net.max_redirects; ++hops) {
     CurlEasy easy = Acquire(from_public);
     CurlHop hop(settings_, easy.get(), asked, url, from_public, deadlines,
@@ -130,8 +130,9 @@ absl::Status CurlTransport::Fetch(const HttpRequest& request,
         !status.ok()) {
       return RefusedUrl(status, request.url);
     }
-    // As browsers do: only 307 and 308 send a body again.
-    if (hop.status() < 307 && asked.method == "POST") asked.method = "GET";
+    if (hop.status() < 307 && !request.post_again && asked.method == "POST") {
+      asked.method = "GET";
+    }
     if (!SameOrigin(url, next)) {
       std::erase_if(asked.headers, IsSecretHeader);
     }

@@ -25,6 +25,8 @@ namespace hubd {
 namespace {
 
 constexpr size_t kPiece = 64 << 10;
+// A name is printed with each of its settings.
+constexpr size_t kMaxSettings = 16 << 20;
 constexpr absl::Duration kLook = absl::Milliseconds(200);
 // Highest of all in precedence: nothing that a tree's own attributes say may
 // change what is written.
@@ -68,6 +70,10 @@ class ChildGitFetcher final : public GitFetcher {
       const std::function<void(int64_t)>& received,
       const std::function<absl::Status(absl::string_view)>& sink,
       std::stop_token stop) override;
+  absl::StatusOr<std::vector<GitSubmodule>> ListSubmodules(
+      const GitSource& source, const std::string& commit,
+      const std::string& modules, const std::string& directory,
+      std::stop_token stop) override;
 
  private:
   // Makes `directory` a bare repository and fetches into it.
@@ -101,6 +107,16 @@ absl::Status FailureOf(const absl::Status& status, const std::string& url,
         {{"url", RedactUrl(url)}, {"ref", what}});
   }
   return GitUnavailable(url, "protocol", said);
+}
+
+// What `what` of a repository is where git, which received it, ends with
+// `failure`.
+absl::Status Unreadable(absl::string_view what, const absl::Status& failure,
+                        const std::string& url) {
+  return ReasonError(
+      Reason::kBadArchive,
+      absl::StrCat(what, " cannot be read: ", std::string(failure.message())),
+      {{"url", RedactUrl(url)}});
 }
 
 // Reads the output of `program` to its end, then waits for the program's.
@@ -151,6 +167,18 @@ absl::Status ChildGitFetcher::Fetch(
                                : ended;
 }
 
+// Runs a git in the repository at `directory` and reads what it prints.
+absl::Status ReadGit(std::vector<std::string> arguments,
+                     const std::string& directory, absl::Time deadline,
+                     const std::function<absl::Status(absl::string_view)>& sink,
+                     const std::stop_token& stop) {
+  HUBD_ASSIGN_OR_RETURN(Pair pipe, MakePipe());
+  HUBD_ASSIGN_OR_RETURN(std::unique_ptr<GitProgram> program,
+                        GitProgram::Start({std::move(arguments), directory,
+                                           std::move(pipe.gits)}));
+  return ReadOutput(*program, pipe.ours, deadline, sink, stop);
+}
+
 absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
     const GitSource& source, const std::string& prefix,
     const std::string& directory, std::stop_token stop) {
@@ -167,11 +195,6 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
       !fetched.ok()) {
     return FailureOf(fetched, url, prefix);
   }
-  HUBD_ASSIGN_OR_RETURN(Pair pipe, MakePipe());
-  HUBD_ASSIGN_OR_RETURN(
-      std::unique_ptr<GitProgram> program,
-      GitProgram::Start(
-          {{"rev-list", "--all"}, directory, std::move(pipe.gits)}));
   std::set<std::string> found;
   std::string line;
   const auto collect = [&](absl::string_view bytes) {
@@ -186,7 +209,7 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
     return absl::OkStatus();
   };
   if (absl::Status read =
-          ReadOutput(*program, pipe.ours, deadline, collect, stop);
+          ReadGit({"rev-list", "--all"}, directory, deadline, collect, stop);
       !read.ok()) {
     return FailureOf(read, url, prefix);
   }
@@ -221,18 +244,55 @@ absl::Status ChildGitFetcher::FetchFiles(
   HUBD_RETURN_IF_ERROR(MakeDirectories(info, 0700));
   HUBD_RETURN_IF_ERROR(
       WriteFileDurably(absl::StrCat(info, "/attributes"), kAttributes, 0600));
-  HUBD_ASSIGN_OR_RETURN(Pair pipe, MakePipe());
-  HUBD_ASSIGN_OR_RETURN(std::unique_ptr<GitProgram> program,
-                        GitProgram::Start({{"archive", "--format=tar.gz", "-0",
-                                            "--prefix=tree/", commit},
-                                           directory,
-                                           std::move(pipe.gits)}));
-  absl::Status read = ReadOutput(*program, pipe.ours, deadline, sink, stop);
-  if (!absl::IsAborted(read)) return FailureOf(read, url, commit);
-  return ReasonError(
-      Reason::kBadArchive,
-      absl::StrCat("the commit cannot be read: ", std::string(read.message())),
-      {{"url", RedactUrl(url)}});
+  const absl::Status read =
+      ReadGit({"archive", "--format=tar.gz", "-0", "--prefix=tree/", commit},
+              directory, deadline, sink, stop);
+  return absl::IsAborted(read) ? Unreadable("the commit", read, url)
+                               : FailureOf(read, url, commit);
+}
+
+absl::StatusOr<std::vector<GitSubmodule>> ChildGitFetcher::ListSubmodules(
+    const GitSource& source, const std::string& commit,
+    const std::string& modules, const std::string& directory,
+    std::stop_token stop) {
+  const std::string& url = source.url;
+  const absl::Time deadline = absl::Now() + options_.timeout;
+  // A host that cannot leave the files out sends them too.
+  if (absl::Status fetched = Fetch(
+          url, directory,
+          {"--depth=1", "--filter=blob:none",
+           absl::StrCat("fd::", kGitRemoteFd), commit},
+          deadline, options_.relay, [](int64_t) {}, stop);
+      !fetched.ok()) {
+    return FailureOf(fetched, url, commit);
+  }
+  GitlinkReader links;
+  if (absl::Status read = ReadGit(
+          {"ls-tree", "-r", "-z", "--full-tree", commit}, directory, deadline,
+          [&](absl::string_view bytes) { return links.Read(bytes); }, stop);
+      !read.ok()) {
+    return absl::IsAborted(read) ? Unreadable("the commit", read, url)
+                                 : FailureOf(read, url, commit);
+  }
+  const std::string file = absl::StrCat(directory, "/gitmodules");
+  HUBD_RETURN_IF_ERROR(WriteFileDurably(file, modules, 0600));
+  std::string settings;
+  if (absl::Status read = ReadGit(
+          {"config", "--no-includes", "--file", file, "--list", "-z"},
+          directory, deadline,
+          [&](absl::string_view bytes) {
+            absl::StrAppend(&settings, bytes);
+            return settings.size() <= kMaxSettings
+                       ? absl::OkStatus()
+                       : ReasonError(Reason::kBadArchive,
+                                     ".gitmodules says too much");
+          },
+          stop);
+      !read.ok()) {
+    return absl::IsAborted(read) ? Unreadable(".gitmodules", read, url)
+                                 : FailureOf(read, url, commit);
+  }
+  return WithUrls(links.links(), settings);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -15,6 +16,7 @@
 #include "absl/time/time.h"
 #include "server/net/git_relay.h"
 #include "server/net/git_source.h"
+#include "server/net/git_submodules.h"
 #include "server/net/http_transport.h"
 
 namespace hubd {
@@ -47,6 +49,14 @@ class GitFetcher {
       const std::string& directory,
       const std::function<void(int64_t)>& received,
       const std::function<absl::Status(absl::string_view)>& sink,
+      std::stop_token stop) = 0;
+
+  // The submodules of a commit, whose .gitmodules has the text `modules`; git
+  // reads it. Receives the commit without its files, where the host can leave
+  // them out. BAD_ARCHIVE where git cannot read the text, or the commit.
+  virtual absl::StatusOr<std::vector<GitSubmodule>> ListSubmodules(
+      const GitSource& source, const std::string& commit,
+      const std::string& modules, const std::string& directory,
       std::stop_token stop) = 0;
 };
 

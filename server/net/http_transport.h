@@ -28,6 +28,12 @@ struct HttpRequest {
   std::vector<std::string> headers;
   // Body of a POST.
   std::string body;
+  // A redirect of a POST leads to a POST again. Otherwise only one with 307 or
+  // 308 does, as in browsers.
+  bool post_again = false;
+  // Whether a public host named the URL: then it is judged like one to which
+  // that host redirects.
+  bool from_public = false;
   // Give up when the whole request takes longer; infinite: never.
   absl::Duration timeout = absl::InfiniteDuration();
   // Shorter than the transport's own where set.
@@ -46,6 +52,8 @@ struct HttpResponse {
   std::string effective_url;
   // Content-Length; -1 where the server gave none or the body is encoded.
   int64_t content_length = -1;
+  // Whether this host or one that redirected to it is on the public internet.
+  bool from_public = false;
   // Whether the end of the body is marked by the protocol: a length, chunks, or
   // HTTP/2. Without it, a body that is cut looks whole.
   bool framed = true;

@@ -62,20 +62,6 @@ def test_the_files_of_the_commit_come_by_git(machine: Machine, origin: Origin) -
     assert load(machine, f"{HOST}/o/r:{tree['commit']}")["cached"]
 
 
-@pytest.mark.parametrize("host", ["github.com", HOST])
-def test_what_is_only_pointed_at_is_said(
-    machine: Machine, origin: Origin, host: str
-) -> None:
-    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
-    modules = '[submodule "lib"]\n\tpath = lib\n\turl = https://github.com/o/lib\n'
-    more = {"model.pth": pointer, ".gitmodules": modules}
-    origin.add_repo("o", "r", {"hubconf.py": HUBCONF, **more})
-    done = machine.hubctl("load", f"{host}/o/r", "one")
-    assert "of 1 file the tree has the pointers of Git LFS only" in done.stderr
-    assert "model.pth" in done.stderr
-    assert "has submodules" in done.stderr
-
-
 def test_a_commit_is_asked_for_without_its_history(
     machine: Machine, origin: Origin
 ) -> None:

@@ -93,9 +93,9 @@ void UnpackAsTar(const std::vector<Member>& members) {
   std::string tar;
   for (const Member& member : members) tar += TarMember(member);
   const UnpackedCheck check;
+  UnpackMeter meter(kFuzzLimits, std::stop_token());
   const absl::StatusOr<UnpackedTree> tree =
-      UnpackTree(SourceOf(Gzip(tar + TarEnd())), check.dir(), kFuzzLimits,
-                 std::stop_token());
+      UnpackTree(SourceOf(Gzip(tar + TarEnd())), check.dir(), meter);
   if (tree.ok()) {
     check.CheckUnpacked(tree->entry_count, tree->size_bytes);
   } else {

@@ -39,9 +39,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string tar =
       WithChecksums({reinterpret_cast<const char*>(data), size});
   const hubd::UnpackedCheck check;
+  hubd::UnpackMeter meter(hubd::kFuzzLimits, std::stop_token());
   const absl::StatusOr<hubd::UnpackedTree> tree =
-      hubd::UnpackTree(hubd::SourceOf(hubd::Gzip(tar)), check.dir(),
-                       hubd::kFuzzLimits, std::stop_token());
+      hubd::UnpackTree(hubd::SourceOf(hubd::Gzip(tar)), check.dir(), meter);
   if (tree.ok()) {
     check.CheckUnpacked(tree->entry_count, tree->size_bytes);
   } else {

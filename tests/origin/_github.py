@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, quote
 
 from tests.origin._files import Files
 from tests.origin._git import archive, commit_of, smart_http
+from tests.origin._lfs import Lfs
 from tests.origin._message import Request, Response, as_json, text
 from tests.origin._mirror import Mirrors
 from tests.origin._repos import Repos, is_branch_and_tag, refs
@@ -30,10 +31,11 @@ class GitHub:
     Thread-safe.
     """
 
-    def __init__(self, repos: Repos, mirrors: Mirrors, files: Files) -> None:
+    def __init__(self, repos: Repos, mirrors: Mirrors, files: Files, lfs: Lfs) -> None:
         self._repos = repos
         self._mirrors = mirrors
         self._files = files
+        self._lfs = lfs
 
     def serve(self, request: Request) -> Response:
         if mirrored := self._mirrors.serve(request):
@@ -43,6 +45,8 @@ class GitHub:
         # Git is spoken on every host, so that any name can play another git host.
         if match := _SMART.fullmatch(request.path):
             return self._smart(request, match)
+        if answer := self._lfs.serve(request):
+            return answer
         route = {
             "github.com": self._github,
             "codeload.github.com": self._codeload,

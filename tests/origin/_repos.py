@@ -28,7 +28,14 @@ class Executable:
     data: bytes | str
 
 
-Content = bytes | str | SymlinkTo | Executable
+@dataclass(frozen=True)
+class Gitlink:
+    """The commit that a submodule is at; its folder is empty."""
+
+    commit: str
+
+
+Content = bytes | str | SymlinkTo | Executable | Gitlink
 
 
 class Repos:
@@ -137,8 +144,12 @@ def _write_tree(repo: Path, files: Mapping[str, Content]) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch, "work")
         work.mkdir()
+        links: list[str | Path] = []
         for name, content in files.items():
-            _write(work / name, content)
+            if isinstance(content, Gitlink):
+                links += ["--cacheinfo", f"160000,{content.commit},{name}"]
+            else:
+                _write(work / name, content)
         place = {
             "GIT_DIR": str(repo),
             "GIT_WORK_TREE": str(work),
@@ -146,10 +157,12 @@ def _write_tree(repo: Path, files: Mapping[str, Content]) -> str:
         }
         every: Iterable[str] = ("add", "-f", "-A", ".")
         git("-C", work, *every, more=place)
+        if links:
+            git("-C", work, "update-index", "--add", *links, more=place)
         return git("write-tree", more=place)
 
 
-def _write(path: Path, content: Content) -> None:
+def _write(path: Path, content: bytes | str | SymlinkTo | Executable) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, SymlinkTo):
         path.symlink_to(content.target)

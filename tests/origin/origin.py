@@ -19,6 +19,7 @@ from tests.origin._counters import Counters, Seen
 from tests.origin._dead import DeadEnd
 from tests.origin._files import Files
 from tests.origin._github import GitHub
+from tests.origin._lfs import Lfs, lfs_pointer
 from tests.origin._message import Response, whole
 from tests.origin._mirror import Mirrors
 from tests.origin._repos import Content, Repos
@@ -66,7 +67,8 @@ class Origin:
         self._repos = Repos(self.directory / "repos")
         self._files = Files(self.directory / "files")
         self._mirrors = Mirrors(self.directory / "mirrors")
-        self._github = GitHub(self._repos, self._mirrors, self._files)
+        self._lfs = Lfs()
+        self._github = GitHub(self._repos, self._mirrors, self._files, self._lfs)
         self._rules = Rules()
         self._counters = Counters()
         self._reserved = [_reserve(wanted) for wanted in [port, 0][: 1 + plain_http]]
@@ -196,6 +198,25 @@ class Origin:
         """Serves `data` (in place of what was there); returns its URL."""
         self._files.add(host, path, data)
         return f"https://{host}/{path.lstrip('/')}"
+
+    def add_lfs(
+        self,
+        owner: str,
+        name: str,
+        data: bytes,
+        *,
+        served: bytes | None = None,
+        error: int | None = None,
+        stale: int = 0,
+    ) -> str:
+        """Has the repository's LFS server know `data`; returns the pointer to it.
+
+        Without any such object a repository has no LFS server. `served` comes in
+        place of the data; `error` is said of it in place of a download; so many
+        answers as `stale` name a download that has expired.
+        """
+        self._lfs.add(owner, name, data, served=served, error=error, stale=stale)
+        return lfs_pointer(data)
 
     # What was asked for.
 

@@ -37,6 +37,13 @@ class FakeGitFetcher final : public GitFetcher {
     failures_.insert_or_assign(url, std::move(failure));
   }
 
+  // For the commit `commit` of any repository.
+  void AnswerSubmodules(const std::string& commit,
+                        absl::StatusOr<std::vector<GitSubmodule>> submodules) {
+    MutexLock lock(mutex_);
+    submodules_[commit] = std::move(submodules);
+  }
+
   // "URL WHAT" of each call.
   std::vector<std::string> asked() const {
     MutexLock lock(mutex_);
@@ -72,6 +79,16 @@ class FakeGitFetcher final : public GitFetcher {
     return sink(*archive);
   }
 
+  absl::StatusOr<std::vector<GitSubmodule>> ListSubmodules(
+      const GitSource& source, const std::string& commit, const std::string&,
+      const std::string&, std::stop_token) override {
+    MutexLock lock(mutex_);
+    asked_.push_back(source.url + " " + commit + " submodules");
+    auto found = submodules_.find(commit);
+    if (found == submodules_.end()) return std::vector<GitSubmodule>();
+    return found->second;
+  }
+
  private:
   mutable Mutex mutex_;
   std::vector<std::string> asked_ ABSL_GUARDED_BY(mutex_);
@@ -80,6 +97,8 @@ class FakeGitFetcher final : public GitFetcher {
       absl::NotFoundError("no commit was set");
   absl::StatusOr<std::string> archive_ ABSL_GUARDED_BY(mutex_) =
       absl::NotFoundError("no archive was set");
+  std::map<std::string, absl::StatusOr<std::vector<GitSubmodule>>> submodules_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace hubd

@@ -76,6 +76,15 @@ TEST(FsTest, RemoveAllTakesReadOnlyTreesAndFollowsNoLink) {
   EXPECT_TRUE(RemoveAll(dir.Below("tree")).ok());
 }
 
+TEST(FsTest, RemoveContentsLeavesTheDirectory) {
+  TempDir dir;
+  ASSERT_TRUE(MakeDirectories(dir.Below("tree/a/b"), 0755).ok());
+  ASSERT_TRUE(WriteFileDurably(dir.Below("tree/f"), "x", 0444).ok());
+  ASSERT_TRUE(RemoveContents(dir.Below("tree")).ok());
+  EXPECT_TRUE(ListDirectory(dir.Below("tree"))->empty());
+  EXPECT_TRUE(absl::IsNotFound(RemoveContents(dir.Below("missing"))));
+}
+
 TEST(FsTest, OnlyWhatTheKernelCallsAbsentIsNotThere) {
   TempDir dir;
   ASSERT_TRUE(WriteFileDurably(dir.Below("f"), "", 0600).ok());

@@ -43,7 +43,8 @@ class ArchiveTest : public ::testing::Test {
   absl::StatusOr<UnpackedTree> Unpack(const std::string& tar,
                                       const ArchiveLimits& limits = {}) {
     HUBD_CHECK(RemoveAll(dir_).ok() && MakeDirectories(dir_, 0755).ok());
-    return UnpackTree(SourceOf(Gzip(tar + TarEnd())), dir_, limits, {});
+    UnpackMeter meter(limits, {});
+    return UnpackTree(SourceOf(Gzip(tar + TarEnd())), dir_, meter);
   }
   absl::StatusOr<UnpackedZip> UnpackZipBytes(const std::string& bytes,
                                              const ArchiveLimits& limits = {}) {
@@ -104,8 +105,9 @@ TEST_F(ArchiveTest, UnpacksWhatGitArchives) {
       "commit -qm m;"
       "git archive --format=tar.gz --prefix=r-1/ -o ../r.tar.gz HEAD");
   ASSERT_EQ(RunProgram({"sh", "-c", script}).value_or(-1), 0);
+  UnpackMeter meter({}, {});
   const auto tree =
-      UnpackTree(SourceOf(*ReadFile(repo + "/r.tar.gz")), dir_, {}, {});
+      UnpackTree(SourceOf(*ReadFile(repo + "/r.tar.gz")), dir_, meter);
   ASSERT_TRUE(tree.ok()) << tree.status();
   EXPECT_THAT(*ListDirectory(dir_),
               ElementsAre("gr\xc3\xbcn", "hubconf.py", "link", "out", "run",
@@ -117,6 +119,30 @@ TEST_F(ArchiveTest, UnpacksWhatGitArchives) {
   EXPECT_THAT(tree->warnings, SizeIs(1));
   EXPECT_EQ(Content("src/" + std::string(120, 'd') + "/long"), "l");
   EXPECT_TRUE(RemoveAll(repo).ok());
+}
+
+TEST_F(ArchiveTest, TellsWhatATreeOnlyPointsAt) {
+  const std::string pointer =
+      absl::StrCat("version https://git-lfs.github.com/spec/v1\noid sha256:",
+                   std::string(64, 'a'), "\nsize 7\n");
+  const auto tree =
+      Unpack(TarFile("t/w/model.pth", pointer) + TarFile("t/.git/x", pointer) +
+             TarFile("t/.gitmodules", "[submodule]\n") +
+             TarLink("t/l", "w/../w") + TarFile("t/code.py", "version\n"));
+  ASSERT_TRUE(tree.ok()) << tree.status();
+  EXPECT_THAT(
+      tree->lfs_files,
+      ElementsAre(LfsFile{"w/model.pth", LfsObject{std::string(64, 'a'), 7}}));
+  EXPECT_TRUE(tree->has_submodules);
+  EXPECT_THAT(tree->detours, ElementsAre("l"));
+}
+
+TEST_F(ArchiveTest, CountsAllThatOneTreeIsMadeOf) {
+  UnpackMeter meter({.max_entries = 3}, {});
+  const std::string one = Gzip(TarFolder("t/") + TarFile("t/a", "") + TarEnd());
+  ASSERT_TRUE(UnpackTree(SourceOf(one), dir_, meter).ok());
+  HUBD_CHECK(RemoveAll(dir_).ok() && MakeDirectories(dir_, 0755).ok());
+  ExpectBad(UnpackTree(SourceOf(one), dir_, meter).status(), "max_entries");
 }
 
 TEST_F(ArchiveTest, KeepsNamesAsBytesInTheCLocale) {
@@ -205,17 +231,19 @@ TEST_F(ArchiveTest, RefusesDamagedTrees) {
        {std::string(), good.substr(0, good.size() / 2),
         good.substr(0, good.size() - 1), flipped, good + "x",
         std::string("<html></html>"), Gzip("<html></html>")}) {
+    UnpackMeter meter({}, {});
     const absl::Status status =
-        UnpackTree(SourceOf(bytes), dir_, {}, {}).status();
+        UnpackTree(SourceOf(bytes), dir_, meter).status();
     EXPECT_EQ(ReasonOf(status), Reason::kBadArchive) << status;
     ASSERT_TRUE(RemoveAll(dir_).ok() && MakeDirectories(dir_, 0755).ok());
   }
 }
 
 TEST_F(ArchiveTest, EndsWithTheSourcesErrorOrWhenStopped) {
+  UnpackMeter free({}, {});
   const absl::Status broken =
       UnpackTree([](char*, size_t) { return absl::AbortedError("cut"); }, dir_,
-                 {}, {})
+                 free)
           .status();
   EXPECT_EQ(broken, absl::AbortedError("cut"));
   std::stop_source stop;
@@ -224,8 +252,8 @@ TEST_F(ArchiveTest, EndsWithTheSourcesErrorOrWhenStopped) {
     stop.request_stop();
     return inner(buffer, size);
   };
-  EXPECT_TRUE(absl::IsCancelled(
-      UnpackTree(stopping, dir_, {}, stop.get_token()).status()));
+  UnpackMeter meter({}, stop.get_token());
+  EXPECT_TRUE(absl::IsCancelled(UnpackTree(stopping, dir_, meter).status()));
 }
 
 TEST_F(ArchiveTest, UnpacksAZippedCheckpoint) {

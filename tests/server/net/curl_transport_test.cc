@@ -166,6 +166,35 @@ TEST_F(CurlTransportTest, SendsABodyAgainOnlyWhereTheRedirectSaysSo) {
               AllOf(HasSubstr("method: POST"), HasSubstr("body: payload")));
 }
 
+TEST_F(CurlTransportTest, SendsABodyAgainWhereTheRequestSaysSo) {
+  HttpRequest request;
+  request.method = "POST";
+  request.body = "payload";
+  request.post_again = true;
+  request.url = server_->Url("/redirect?status=301&to=/echo");
+  ASSERT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
+  EXPECT_THAT(handler_.body,
+              AllOf(HasSubstr("method: POST"), HasSubstr("body: payload")));
+}
+
+TEST_F(CurlTransportTest, JudgesWhatAPublicHostNamedAsARedirectOfIts) {
+  HttpRequest request;
+  request.url = server_->Url("/ok");
+  ASSERT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
+  EXPECT_FALSE(handler_.response.from_public);
+  request.from_public = true;
+  const absl::Status refused = transport_->Fetch(request, handler_, {});
+  EXPECT_EQ(ReasonOf(refused), Reason::kUrlNotAllowed) << refused;
+
+  NetOptions options;
+  options.proxy = server_->Url("");
+  transport_ = MakeTransport(options);
+  ASSERT_EQ(Get("http://93.184.216.34/ok"), absl::OkStatus());
+  EXPECT_TRUE(handler_.response.from_public);
+  ASSERT_EQ(Get("http://10.0.0.1/ok"), absl::OkStatus());
+  EXPECT_FALSE(handler_.response.from_public);
+}
+
 TEST_F(CurlTransportTest, KeepsSecretsFromOtherHosts) {
   HttpRequest request;
   request.headers = {"Authorization: Bearer secret", "Accept: x"};

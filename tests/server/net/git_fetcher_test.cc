@@ -3,6 +3,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -17,6 +18,7 @@
 namespace hubd {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class GitFetcherTest : public testing::Test {
@@ -158,6 +160,76 @@ TEST_F(GitFetcherTest, RefusesObjectsWhoseBytesAreOthers) {
   HUBD_CHECK(RunProgram({"cp", "-f", path(theirs), path(blob)}).value() == 0);
   const absl::Status status = FetchFiles(commit).status();
   EXPECT_FALSE(status.ok());
+}
+
+class SubmodulesTest : public GitFetcherTest {
+ protected:
+  // A commit with a file and a link to `kLinked` at "deep/lib".
+  std::string CommitLink() {
+    repository_.Commit("main", "a", "one");
+    repository_.Git({"update-index", "--add", "--cacheinfo", "160000", kLinked,
+                     "deep/lib"});
+    const std::string commit = repository_.Git(
+        {"commit-tree", repository_.Git({"write-tree"}), "-m", "link"});
+    repository_.Git({"update-ref", "refs/heads/main", commit});
+    return commit;
+  }
+  absl::StatusOr<std::vector<GitSubmodule>> List(const std::string& commit,
+                                                 const std::string& modules) {
+    return fetcher()->ListSubmodules({server_.Url("/git/o/r")}, commit, modules,
+                                     directory_, stop_.get_token());
+  }
+
+  const std::string kLinked = std::string(40, '7');
+  const std::string directory_ = MakeTempDirectory();
+};
+
+TEST_F(SubmodulesTest, ListsTheLinksOfACommitWithTheirUrls) {
+  const auto found = List(CommitLink(),
+                          "[submodule \"x\"] # y\n\tpath = \"deep/lib\"\n"
+                          "\turl = ../lib.git\n[include]\n\tpath = other\n");
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_THAT(*found,
+              ElementsAre(GitSubmodule{"deep/lib", kLinked, "../lib.git"}));
+}
+
+TEST_F(SubmodulesTest, ReceivesNoFiles) {
+  repository_.Git({"config", "uploadpack.allowFilter", "true"});
+  const std::string commit = CommitLink();
+  ASSERT_TRUE(List(commit, "").ok());
+  EXPECT_EQ(
+      RunProgram({"git", "-C", directory_, "cat-file", "-e", commit}).value(),
+      0);
+  // Not asked for behind git's back either.
+  EXPECT_NE(RunProgram({"git", "-C", directory_, "-c", "protocol.allow=never",
+                        "cat-file", "-e", commit + ":a"})
+                .value(),
+            0);
+}
+
+TEST_F(SubmodulesTest, SaysWhenGitCannotReadGitmodules) {
+  const absl::Status status = List(CommitLink(), "[submodule\n").status();
+  EXPECT_EQ(ReasonOf(status), Reason::kBadArchive) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr(".gitmodules"));
+}
+
+TEST_F(SubmodulesTest, IncludesNoOtherFile) {
+  const std::string other = MakeTempDirectory() + "/other";
+  ASSERT_TRUE(WriteFileDurably(other,
+                               "[submodule \"x\"]\npath = deep/lib\n"
+                               "url = https://evil/o/r\n",
+                               0644)
+                  .ok());
+  const auto found =
+      List(CommitLink(), absl::StrCat("[include]\n\tpath = ", other, "\n"));
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->front().url, "");
+}
+
+TEST_F(SubmodulesTest, ReportsACommitThatTheHostDoesNotHave) {
+  CommitLink();
+  EXPECT_EQ(ReasonOf(List(std::string(40, '1'), "").status()),
+            Reason::kRefNotFound);
 }
 
 TEST_F(GitFetcherTest, PassesOnTheErrorOfTheSink) {
