@@ -23,7 +23,8 @@ constexpr int kMaxTreesOfRepo = 100;
 
 constexpr char kSelectTree[] =
     "SELECT id, domain, host, owner, name, commit_id, route, size_bytes,"
-    " entry_count, created_at, warnings, digest FROM tree";
+    " entry_count, created_at, warnings, digest, imported_ref, imported_as_of"
+    " FROM tree";
 constexpr char kSelectCheckpoint[] =
     "SELECT id, domain, url, sha256, size_bytes, etag, last_modified,"
     " content_type, created_at FROM checkpoint";
@@ -79,6 +80,9 @@ TreeObject TreeFromRow(const SqlRows& row, const Layout& layout) {
   tree.created_at = absl::FromUnixMicros(row.Int(9));
   tree.warnings = DecodeLines(row.Text(10));
   tree.digest = row.Text(11);
+  if (std::string ref = row.Text(12); !ref.empty()) {
+    tree.imported = {std::move(ref), absl::FromUnixMicros(row.Int(13))};
+  }
   return tree;
 }
 
@@ -138,16 +142,19 @@ class SqliteCatalog final : public Catalog {
   }
 
   absl::Status PutTree(const TreeObject& tree) override {
+    const ImportedAs imported = tree.imported.value_or(ImportedAs());
     return Write(
         "INSERT INTO tree (domain, host, owner, name, commit_id, route,"
-        " size_bytes, entry_count, created_at, warnings, digest)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+        " size_bytes, entry_count, created_at, warnings, digest, imported_ref,"
+        " imported_as_of)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
         " ON CONFLICT DO UPDATE SET size_bytes = ?7, entry_count = ?8,"
-        " created_at = ?9, warnings = ?10, digest = ?11",
+        " created_at = ?9, warnings = ?10, digest = ?11, imported_ref = ?12,"
+        " imported_as_of = ?13",
         {tree.key.domain, tree.key.repo.host, tree.key.repo.owner,
          tree.key.repo.name, tree.key.commit, tree.key.route, tree.size_bytes,
          tree.entry_count, Micros(tree.created_at), EncodeLines(tree.warnings),
-         tree.digest});
+         tree.digest, imported.ref, Micros(imported.as_of)});
   }
 
   absl::Status RemoveTree(const TreeKey& key) override {

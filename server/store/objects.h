@@ -18,14 +18,29 @@ namespace hubd {
 // one user's. Part of every key.
 inline constexpr char kSharedDomain[] = "shared";
 
+// The route of a tree that the cache of an original hub had. Nobody knows its
+// commit: in its place stand hex digits that the tree itself gives.
+inline constexpr char kImportRoute[] = "import";
+
 // The files of one commit.
 struct TreeKey {
   std::string domain = kSharedDomain;
   RepoId repo;
   std::string commit;  // 40 hex digits
-  std::string route;   // "archive" or "git": the way the files came
+  // The way the files came: "archive", "git", or kImportRoute.
+  std::string route;
 
   auto operator<=>(const TreeKey&) const = default;
+};
+
+// What a tree was in the cache of an original hub.
+struct ImportedAs {
+  // As its directory was named: "_" for "/".
+  std::string ref;
+  // When that hub had made it.
+  absl::Time as_of;
+
+  bool operator==(const ImportedAs&) const = default;
 };
 
 struct TreeObject {
@@ -39,6 +54,8 @@ struct TreeObject {
   // TreeDigest of its files (tree_digest.h); empty where it is not known: an
   // older hubd published it.
   std::string digest;
+  // Of trees of kImportRoute only.
+  std::optional<ImportedAs> imported = {};
 
   bool operator==(const TreeObject&) const = default;
 };

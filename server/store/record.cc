@@ -112,6 +112,11 @@ std::string EncodeRecord(const TreeObject& tree) {
     record.add_warnings(Escape(line));
   }
   record.set_digest(tree.digest);
+  if (tree.imported) {
+    record.mutable_imported()->set_ref(Escape(tree.imported->ref));
+    *record.mutable_imported()->mutable_as_of() =
+        FromTime(tree.imported->as_of);
+  }
   return ToJson(record);
 }
 
@@ -165,6 +170,10 @@ absl::StatusOr<TreeObject> DecodeRecord(absl::string_view content) {
   tree.created_at = ToTime(record.created_at());
   tree.warnings = ToLines(record.warnings());
   tree.digest = record.digest();
+  if (record.has_imported()) {
+    tree.imported = {Unescape(record.imported().ref()),
+                     ToTime(record.imported().as_of())};
+  }
   HUBD_RETURN_IF_ERROR(CheckRepo(tree.key.repo));
   if (!IsCommit(tree.key.commit) || !IsWord(tree.key.route)) {
     return absl::DataLossError("no record: its commit is none");

@@ -115,8 +115,15 @@ inline constexpr absl::string_view kMovedRepoSchema = R"sql(
 ALTER TABLE refs ADD COLUMN moved_to TEXT NOT NULL DEFAULT '';
 )sql";
 
+// Of a tree that an original hub's cache had: the ref and the time; else empty.
+inline constexpr absl::string_view kImportedTreeSchema = R"sql(
+ALTER TABLE tree ADD COLUMN imported_ref TEXT NOT NULL DEFAULT '';
+ALTER TABLE tree ADD COLUMN imported_as_of INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 inline std::vector<absl::string_view> Migrations() {
-  return {kFirstSchema, kJobResultSchema, kTreeDigestSchema, kMovedRepoSchema};
+  return {kFirstSchema, kJobResultSchema, kTreeDigestSchema, kMovedRepoSchema,
+          kImportedTreeSchema};
 }
 
 }  // namespace hubd

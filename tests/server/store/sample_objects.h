@@ -31,6 +31,7 @@ inline TreeObject SampleTree(const Layout& layout, int number) {
   tree.created_at = SampleTime(number);
   tree.warnings = {"", kOddText};
   tree.digest = Sha256Hex("tree" + std::to_string(number));
+  tree.imported = {kOddText, SampleTime(number - 1)};
   return tree;
 }
 
