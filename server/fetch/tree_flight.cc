@@ -22,12 +22,6 @@ constexpr size_t kPipeBytes = 512 << 10;
 constexpr char kWayOut[] =
     "; nothing of it is kept. Try again later or with another ref";
 
-// Whether an older answer may stand in for this failure.
-bool IsSilence(const absl::Status& status) {
-  return ReasonOf(status) == Reason::kUpstreamUnavailable ||
-         ReasonOf(status) == Reason::kRateLimited;
-}
-
 // Fetches and unpacks at once: the transfer on this thread, the unpacker on
 // one of its own, a bounded pipe between them.
 absl::StatusOr<UnpackedTree> FetchInto(const FetchContext& context,

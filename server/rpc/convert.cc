@@ -217,7 +217,8 @@ v1::Progress ToProto(const Progress& progress) {
 v1::Tree ToProto(const TreeObject& tree) {
   v1::Tree proto;
   proto.set_repo(tree.key.repo.ToString());
-  proto.set_ref(tree.key.commit);
+  proto.set_ref(tree.imported ? CleanText(tree.imported->ref)
+                              : tree.key.commit);
   proto.set_commit(tree.key.commit);
   proto.set_route(tree.key.route);
   proto.set_path(tree.path);

@@ -40,7 +40,7 @@ absl::StatusOr<int> PageSizeOf(int32_t asked);
 
 v1::Progress ToProto(const Progress& progress);
 v1::Tree ToProto(const TreeResult& result);
-// As a listing shows it: the ref is the commit.
+// As a listing shows it: the ref is the commit, of an import its directory's.
 v1::Tree ToProto(const TreeObject& tree);
 v1::Checkpoint ToProto(const CheckpointResult& result);
 v1::Checkpoint ToProto(const CheckpointObject& checkpoint);

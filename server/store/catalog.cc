@@ -279,16 +279,18 @@ class SqliteCatalog final : public Catalog {
   }
 
   absl::StatusOr<std::vector<TreeObject>> TreesOfRepo(
-      const std::string& domain, const RepoId& repo) override {
+      const std::string& domain, const RepoId& repo,
+      const std::string& route) override {
     static const std::string kSql =
         absl::StrCat(kSelectTree,
                      " WHERE domain = ?1 AND host = ?2 AND owner = ?3"
-                     " AND name = ?4 ORDER BY created_at DESC, id DESC"
-                     " LIMIT ?5");
+                     " AND name = ?4 AND (?5 = '' OR route = ?5)"
+                     " ORDER BY created_at DESC, id DESC LIMIT ?6");
     HUBD_ASSIGN_OR_RETURN(
         Page<TreeObject> page,
         OnePage<TreeObject>(
-            kSql, {domain, repo.host, repo.owner, repo.name, kMaxTreesOfRepo},
+            kSql,
+            {domain, repo.host, repo.owner, repo.name, route, kMaxTreesOfRepo},
             kMaxTreesOfRepo, TreeFromRow));
     return page.objects;
   }
