@@ -1,9 +1,7 @@
 #include "server/fetch/tree_writer.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/base/beneath.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
 #include "server/fetch/member_path.h"
@@ -23,28 +22,8 @@ constexpr size_t kMaxWarnings = 20;
 // Bounds the memory that a hostile archive can take.
 constexpr size_t kMaxDetours = 10000;
 constexpr size_t kMaxTarget = 4095;
-constexpr int kMaxTries = 1000;
 
 constexpr uint64_t kFolder = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-constexpr uint64_t kNoLinks = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-
-// Opens `path` beneath a directory; invalid, with errno, where that fails.
-UniqueFd OpenBeneath(int folder, const std::string& path, uint64_t flags,
-                     uint64_t resolve = kNoLinks, mode_t mode = 0) {
-  open_how how = {};
-  how.flags = flags;
-  how.mode = mode;
-  how.resolve = resolve;
-  // The kernel says EAGAIN when anything on the machine was renamed while it
-  // went through a "..".
-  for (int tries = 0; tries < kMaxTries; ++tries) {
-    const int64_t fd =
-        syscall(SYS_openat2, folder, path.c_str(), &how, sizeof(how));
-    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-    if (errno != EAGAIN && errno != EINTR) break;
-  }
-  return UniqueFd();
-}
 
 absl::Status MemberError(absl::string_view path, int error_number) {
   switch (error_number) {

@@ -149,6 +149,36 @@ struct VerifyReport {
   bool complete = true;
 };
 
+// What became of one thing in the cache of an original hub.
+struct ImportEntry {
+  enum class Kind { kTree, kCheckpoint, kTrust, kOther };
+
+  Kind kind = Kind::kOther;
+  // Below the directory.
+  std::string path = {};
+  // What it is here: "host/owner/name:ref", a file's name, a repo; empty where
+  // that is not known.
+  std::string name = {};
+  int64_t size_bytes = 0;
+  // How it was taken: "reflink", "link", "copy", "added" (trust), or "known":
+  // it was there. Empty: it was not.
+  std::string how = {};
+  // Why not, a sentence.
+  std::string problem = {};
+};
+
+struct ImportReport {
+  int64_t trees = 0;
+  int64_t checkpoints = 0;
+  int64_t trusted = 0;
+  int64_t skipped = 0;
+  // Of the trees and checkpoints.
+  int64_t size_bytes = 0;
+  // In the order of reading; false: there were too many to tell all.
+  std::vector<ImportEntry> entries = {};
+  bool complete = true;
+};
+
 }  // namespace hubd
 
 #endif  // HUBD_SERVER_STORE_OBJECTS_H_
