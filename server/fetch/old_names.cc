@@ -77,7 +77,8 @@ absl::StatusOr<RepoSpec> CutInOneWay(const std::string& directory) {
   }
   absl::StatusOr<RepoSpec> spec =
       words.size() == 3
-          ? ParseRepoSpec(absl::StrCat(words[0], "/", words[1], ":", words[2]))
+          ? ParseRepoSpec(absl::StrCat(kGitHub, "/", words[0], "/", words[1],
+                                       ":", words[2]))
           : absl::FailedPreconditionError("");
   if (spec.ok() && !spec->ref.empty()) return spec;
   return absl::FailedPreconditionError("its name is not OWNER_NAME_REF");
@@ -130,7 +131,7 @@ absl::StatusOr<RepoId> ReadTrustLine(absl::string_view line) {
   const std::vector<std::string> words = absl::StrSplit(line, '_');
   if (words.size() == 2) {
     absl::StatusOr<RepoSpec> spec =
-        ParseRepoSpec(absl::StrCat(words[0], "/", words[1]));
+        ParseRepoSpec(absl::StrCat(kGitHub, "/", words[0], "/", words[1]));
     if (spec.ok() && spec->ref.empty()) return spec->id;
   }
   return absl::FailedPreconditionError(absl::StrCat(
