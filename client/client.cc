@@ -190,6 +190,18 @@ absl::StatusOr<v1::VerifyResult> Client::Verify(const std::string& repo,
   });
 }
 
+absl::StatusOr<v1::ImportResult> Client::Import(
+    const std::string& directory, const std::vector<std::string>& repos,
+    const CallOptions& call) {
+  v1::ImportRequest request;
+  request.set_directory(directory);
+  request.mutable_repos()->Add(repos.begin(), repos.end());
+  return Run(call, [&](const CallTarget& target) {
+    return CallStream<v1::ImportResult>(target, &v1::Cache::Stub::Import,
+                                        request, call.progress);
+  });
+}
+
 absl::StatusOr<std::vector<v1::TrustEntry>> Client::ListTrust(
     const std::string& hub_dir, const CallOptions& call) {
   v1::ListTrustRequest first;

@@ -142,6 +142,12 @@ class Client {
   absl::StatusOr<v1::VerifyResult> Verify(const std::string& repo = "",
                                           const CallOptions& call = {});
 
+  // Takes in the cache of torch.hub, oneflow.hub or megengine.hub at an
+  // absolute path; `repos` as in ImportRequest.
+  absl::StatusOr<v1::ImportResult> Import(
+      const std::string& directory, const std::vector<std::string>& repos = {},
+      const CallOptions& call = {});
+
   // The caller's decisions, by repo; an empty `hub_dir` means all of them in
   // ListTrust, and the one that holds everywhere in the others.
   absl::StatusOr<std::vector<v1::TrustEntry>> ListTrust(

@@ -125,6 +125,24 @@ void AddLock(CLI::App& app, Arguments& arguments) {
                    "The file to write; hubd.lock where left out");
 }
 
+void AddImport(CLI::App& app, Arguments& arguments) {
+  CLI::App* import =
+      AddCommand(app, "import",
+                 "Take in the cache of torch.hub, oneflow.hub or megengine.hub",
+                 arguments, Command::kImport);
+  import
+      ->add_option("DIR", arguments.directory,
+                   "Its get_dir(), or the home above it")
+      ->required();
+  import
+      ->add_option("--repo", arguments.repos,
+                   "owner/name[:ref] that has a directory there whose name "
+                   "does not say so: MegEngine's, or one with more than two "
+                   "\"_\"; may be given again")
+      ->type_size(1)
+      ->allow_extra_args(false);
+}
+
 void AddDaemonCommands(CLI::App& app, Arguments& arguments) {
   AddCommand(app, "get-dir", "Print the root", arguments, Command::kGetDir);
   AddCommand(app, "status", "Show which daemon answers, and how it does",
@@ -241,6 +259,7 @@ std::variant<Arguments, EarlyExit> Parse(int argc, const char* const* argv) {
   AddRepoCommands(app, arguments, raw);
   AddFetch(app, arguments, raw);
   AddLock(app, arguments);
+  AddImport(app, arguments);
   AddDaemonCommands(app, arguments);
   AddTrustCommands(app, arguments);
   AddRun(app, arguments);

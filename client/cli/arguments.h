@@ -18,6 +18,7 @@ enum class Command {
   kLoad,
   kFetch,
   kLock,
+  kImport,
   kGetDir,
   kStatus,
   kWhoami,
@@ -55,6 +56,10 @@ struct Arguments {
   std::string lock_file = {};
   // Of lock: repos and URLs.
   std::vector<std::string> things = {};
+
+  // Of import. As typed; and repos that have a directory there.
+  std::string directory = {};
+  std::vector<std::string> repos = {};
 
   // Of fetch.
   std::string url = {};

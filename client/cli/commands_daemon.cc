@@ -35,7 +35,10 @@ std::string TreeTable(const std::vector<v1::Tree>& trees, int width) {
   Table table({"REPO", "COMMIT", "SIZE", "MADE"});
   table.AlignRight({2});
   for (const v1::Tree& tree : trees) {
-    table.Add({tree.repo(), tree.commit().substr(0, kShownHash),
+    // Of an import no commit is known.
+    table.Add({tree.repo(),
+               tree.route() == "import" ? absl::StrCat("import:", tree.ref())
+                                        : tree.commit().substr(0, kShownHash),
                HumanSize(tree.size_bytes()), AgeOf(tree.created_at())});
   }
   return table.Format(width);

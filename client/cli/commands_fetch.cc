@@ -5,9 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/copy_out.h"
-#include "client/cli/expected_hash.h"
 #include "client/cli/human.h"
 #include "client/cli/json.h"
+#include "server/base/expected_hash.h"
 #include "server/base/status.h"
 #include "server/base/text.h"
 #include "server/store/lease.h"

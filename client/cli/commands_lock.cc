@@ -8,8 +8,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "client/cli/expected_hash.h"
 #include "client/cli/json.h"
+#include "server/base/expected_hash.h"
 #include "server/base/fs.h"
 #include "server/base/repo.h"
 #include "server/base/status.h"
@@ -69,6 +69,12 @@ absl::StatusOr<LockedRepo> FetchRepo(Session& session, const RepoId& repo,
     return absl::UnavailableError(absl::StrCat(
         "cannot lock ", options.repo,
         ": its host does not say where it points now; try again later"));
+  }
+  if (tree.route() == "import") {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot lock ", options.repo,
+        ": it comes from an imported cache, and others could not fetch it; "
+        "name a branch, a tag or a commit of its host"));
   }
   if (tree.digest().empty()) {
     return absl::FailedPreconditionError(

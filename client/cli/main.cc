@@ -13,6 +13,7 @@
 #include "client/cli/arguments.h"
 #include "client/cli/commands_daemon.h"
 #include "client/cli/commands_fetch.h"
+#include "client/cli/commands_import.h"
 #include "client/cli/commands_lock.h"
 #include "client/cli/commands_repo.h"
 #include "client/cli/commands_trust.h"
@@ -54,6 +55,7 @@ absl::Status RunPlain(Session& session) {
     case Command::kTrustRm:
       return RunTrustRm(session);
     case Command::kCacheVerify:
+    case Command::kImport:
     case Command::kTrustCheck:
     case Command::kRun:
       break;
@@ -69,6 +71,10 @@ absl::StatusOr<ExitCode> RunCommand(Session& session) {
   if (session.arguments().command == Command::kCacheVerify) {
     HUBD_ASSIGN_OR_RETURN(const bool sound, RunCacheVerify(session));
     return sound ? kExitDone : kExitIntegrity;
+  }
+  if (session.arguments().command == Command::kImport) {
+    HUBD_ASSIGN_OR_RETURN(const bool taken, RunImport(session));
+    return taken ? kExitDone : kExitFailed;
   }
   HUBD_RETURN_IF_ERROR(RunPlain(session));
   return kExitDone;

@@ -30,6 +30,8 @@ const char* PhaseName(v1::Progress::Phase phase) {
       return "running";
     case v1::Progress::VERIFYING:
       return "verifying";
+    case v1::Progress::IMPORTING:
+      return "importing";
     default:
       return "working";
   }

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import os
 import typing
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Iterable,
+    Iterator,
+    Optional,
+    Tuple,
+    Union,
+)
 
 from hubd import _daemon, _interpreter, _lease, _options
 from hubd._errors import HubdError
@@ -14,6 +23,8 @@ from hubd._types import (
     Damage,
     Documentation,
     Entrypoint,
+    Import,
+    ImportEntry,
     Listing,
     ProgressCallback,
     Status,
@@ -304,6 +315,47 @@ class Cache:
                     removed=one.removed,
                 )
                 for one in result.damages
+            ),
+            complete=result.complete,
+        )
+
+    def import_directory(
+        self,
+        directory: Union[str, os.PathLike[str]],
+        repos: Iterable[str] = (),
+        *,
+        progress: Optional[ProgressCallback] = None,
+    ) -> Import:
+        """Takes in the cache of torch.hub, oneflow.hub or megengine.hub.
+
+        directory: its get_dir(), or the home above it. repos: "owner/name[:ref]" that
+        have a tree there whose directory's name alone does not say so. Refused of a
+        system daemon; NotFound where there is no such directory.
+        """
+        from hubd.v1 import cache_pb2
+
+        request = cache_pb2.ImportRequest(
+            directory=os.path.abspath(os.fspath(directory)), repos=repos
+        )
+        result = self._client._stream(
+            lambda stubs, left: stubs.cache.Import(request, timeout=left), progress
+        )
+        return Import(
+            trees=result.trees,
+            checkpoints=result.checkpoints,
+            trusted=result.trusted,
+            skipped=result.skipped,
+            size_bytes=result.size_bytes,
+            entries=tuple(
+                ImportEntry(
+                    path=one.path,
+                    kind=one.kind,
+                    name=one.name,
+                    size_bytes=one.size_bytes,
+                    how=one.how,
+                    problem=one.problem,
+                )
+                for one in result.entries
             ),
             complete=result.complete,
         )

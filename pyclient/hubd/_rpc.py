@@ -53,6 +53,7 @@ _PHASES = {
     hub_pb2.Progress.UNPACKING: "unpacking",
     hub_pb2.Progress.RUNNING: "running",
     hub_pb2.Progress.VERIFYING: "verifying",
+    hub_pb2.Progress.IMPORTING: "importing",
 }
 
 T = TypeVar("T")

@@ -12,7 +12,8 @@ from hubd._lease import Lease
 class Progress:
     """How far a call has come; a later one replaces all earlier ones."""
 
-    # "queued", "resolving", "downloading", "unpacking", "running", "verifying".
+    # "queued", "resolving", "downloading", "unpacking", "running", "verifying",
+    # "importing".
     phase: str
     subject: str
     done_bytes: int
@@ -161,6 +162,40 @@ class Verification:
     bytes: int
     damages: Tuple[Damage, ...]
     # False where there were too many damages to go on.
+    complete: bool
+
+
+@dataclass(frozen=True)
+class ImportEntry:
+    """What became of one thing in the cache of an original hub."""
+
+    # Below the directory.
+    path: str
+    # "tree", "checkpoint", "trust", or "other": nothing that a hub keeps.
+    kind: str
+    # "host/owner/name:ref", the file's name, or "host/owner/name"; empty where it is
+    # not known.
+    name: str
+    size_bytes: int
+    # "copy", "reflink", "link", "added" (trust), or "known": it was there. Empty: it
+    # was not taken.
+    how: str
+    # Why not, a sentence.
+    problem: str
+
+
+@dataclass(frozen=True)
+class Import:
+    """What was taken out of such a cache, or known from before."""
+
+    trees: int
+    checkpoints: int
+    trusted: int
+    skipped: int
+    # Sum of the sizes of trees and checkpoints.
+    size_bytes: int
+    entries: Tuple[ImportEntry, ...]
+    # False where there were too many to tell all.
     complete: bool
 
 

@@ -51,6 +51,16 @@ absl::Status Admission::AdmitCaller(const Caller& caller) const {
                    "; use a daemon of your own (leave HUBD_SOCKET unset)"));
 }
 
+absl::Status Admission::AdmitImport() const {
+  if (!options_.system_mode) return absl::OkStatus();
+  return ReasonError(
+      Reason::kNotYours,
+      "the system daemon's cache is for all users, and of what a directory "
+      "has nobody can say that it is what its names promise; import it into a "
+      "cache of your own: run hubd --dir DIR, and name its socket with "
+      "--socket");
+}
+
 absl::StatusOr<Admission::Trust> Admission::CheckTrust(
     const Caller& caller, const RepoId& repo,
     const std::string& hub_dir) const {

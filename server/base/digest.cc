@@ -48,6 +48,15 @@ std::string Sha256Hex(absl::string_view bytes) {
   return hasher.Finish();
 }
 
+std::string Sha1Hex(absl::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned int size = 0;
+  HUBD_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size,
+                        EVP_sha1(), nullptr) == 1);
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(digest.data()), size));
+}
+
 absl::StatusOr<std::string> Sha256OfFile(int fd, const std::stop_token& stop) {
   Hasher hasher;
   // Not filled first: a tree has thousands of small files.

@@ -38,6 +38,10 @@ class Hasher {
 // The SHA-256 of `bytes`, 64 lower-case hex digits.
 std::string Sha256Hex(absl::string_view bytes);
 
+// The SHA-1 of `bytes`, 40 lower-case hex digits: for the names that others
+// made of it.
+std::string Sha1Hex(absl::string_view bytes);
+
 // The SHA-256 of everything that can be read from `fd` from its start.
 // CANCELLED soon after the stop.
 absl::StatusOr<std::string> Sha256OfFile(int fd,

@@ -18,6 +18,7 @@ struct Progress {
     kUnpacking,
     kRunning,
     kVerifying,
+    kImporting,
   };
 
   Phase phase = Phase::kQueued;

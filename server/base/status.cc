@@ -119,6 +119,12 @@ Metadata MetadataOf(const absl::Status& status) {
   return metadata;
 }
 
+bool IsSilence(const absl::Status& status) {
+  const std::optional<Reason> reason = ReasonOf(status);
+  return reason == Reason::kUpstreamUnavailable ||
+         reason == Reason::kRateLimited;
+}
+
 absl::Status Annotate(const absl::Status& status, absl::string_view prefix) {
   if (status.ok()) return status;
   absl::Status longer(status.code(),

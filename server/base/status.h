@@ -72,6 +72,9 @@ std::optional<Reason> ReasonOf(const absl::Status& status);
 // The metadata of a status; empty where it carries none.
 Metadata MetadataOf(const absl::Status& status);
 
+// Whether an origin does not answer, or not now: what it has is not known.
+bool IsSilence(const absl::Status& status);
+
 // The same status with a longer message: "prefix: message". Keeps the payload.
 absl::Status Annotate(const absl::Status& status, absl::string_view prefix);
 

@@ -14,6 +14,7 @@
 #include "server/base/unique_fd.h"
 #include "server/fetch/archive.h"
 #include "server/fetch/checkpoint_flight.h"
+#include "server/fetch/imported_checkpoint.h"
 
 namespace hubd {
 namespace {
@@ -88,27 +89,55 @@ absl::Status OfflineMiss(const std::string& asked) {
       {{"url", url}});
 }
 
+// What the store has for the request: what the URL gave; else what an imported
+// cache had under its name, where that is known to be it or, offline, nothing
+// else is to be had. Who does not take that one is not told of it.
+absl::StatusOr<std::optional<Fetched>> LookUpStored(
+    const FetchContext& context, const CheckpointRequest& request) {
+  Store& store = context.parts.store;
+  HUBD_ASSIGN_OR_RETURN(std::optional<CheckpointObject> known,
+                        store.FindCheckpoint(kSharedDomain, request.url));
+  Fetched hit;
+  hit.cached = true;
+  if (known) {
+    hit.object = *std::move(known);
+    return hit;
+  }
+  HUBD_ASSIGN_OR_RETURN(std::optional<ImportedCheckpoint> import,
+                        LookUpImportedCheckpoint(store, request));
+  if (!import || !(import->proven || request.offline) ||
+      !JudgeCheckpoint(request.sha256_prefix, request.reject_pages,
+                       import->checkpoint)
+           .ok()) {
+    return std::nullopt;
+  }
+  hit.object = std::move(import->checkpoint);
+  if (!import->proven) hit.warnings.push_back(std::move(import->warning));
+  return hit;
+}
+
 }  // namespace
 
 std::optional<CheckpointResult> LookUpCheckpoint(
     const FetchContext& context, const CheckpointRequest& request) {
   if (request.refresh && !request.offline) return std::nullopt;
   if (!context.parts.policy.CheckUrl(request.url).ok()) return std::nullopt;
-  absl::StatusOr<std::optional<CheckpointObject>> found =
-      context.parts.store.FindCheckpoint(kSharedDomain, request.url);
-  if (!found.ok() || !*found ||
-      !JudgeCheckpoint(request.sha256_prefix, request.reject_pages, **found)
+  absl::StatusOr<std::optional<Fetched>> found = LookUpStored(context, request);
+  if (!found.ok() || !*found) return std::nullopt;
+  const auto& checkpoint = std::get<CheckpointObject>((*found)->object);
+  if (!JudgeCheckpoint(request.sha256_prefix, request.reject_pages, checkpoint)
            .ok()) {
     return std::nullopt;
   }
   // Bytes that are still to be compared with a digest take the long way.
   if (!request.sha256_prefix.empty() &&
-      !context.parts.store.IsVerified(**found)) {
+      !context.parts.store.IsVerified(checkpoint)) {
     return std::nullopt;
   }
   CheckpointResult result;
-  result.checkpoint = **std::move(found);
+  result.checkpoint = checkpoint;
   result.cached = true;
+  if (request.sha256_prefix.empty()) result.warnings = (*found)->warnings;
   if (!request.unpack) return result;
   absl::StatusOr<Contents> contents =
       LookUpContents(context, result.checkpoint);
@@ -136,21 +165,15 @@ void CheckpointOperation::Start() {
       !allowed.ok()) {
     return FinishLater(allowed);
   }
-  using Known = absl::StatusOr<std::optional<CheckpointObject>>;
-  LookUp<Known>(
-      [this] {
-        return context().parts.store.FindCheckpoint(kSharedDomain,
-                                                    request_.url);
-      },
-      [this](Known known) { Decide(std::move(known)); });
+  using Known = absl::StatusOr<std::optional<Fetched>>;
+  LookUp<Known>([this] { return LookUpStored(context(), request_); },
+                [this](Known known) { Decide(std::move(known)); });
 }
 
-void CheckpointOperation::Decide(
-    absl::StatusOr<std::optional<CheckpointObject>> known) {
+void CheckpointOperation::Decide(absl::StatusOr<std::optional<Fetched>> known) {
   if (!known.ok()) return Finish(known.status());
   if (*known && (!request_.refresh || request_.offline)) {
-    Fetched hit{**std::move(known)};
-    hit.cached = true;
+    const Fetched& hit = **known;
     absl::Status accepted = accept_(hit);
     if (accepted.ok()) return Accept(hit);
     // A page that someone else wanted may have become a checkpoint; bytes of
@@ -173,10 +196,30 @@ void CheckpointOperation::Fetch() {
       },
       accept_,
       [this](const absl::StatusOr<Fetched>& fetched) {
-        if (!fetched.ok()) return Finish(fetched.status());
+        if (!fetched.ok()) return FinishFailed(fetched.status());
         // The flight was someone's who took what was there.
         if (ask_ && !fetched->asked) return Fetch();
         Accept(*fetched);
+      });
+}
+
+// A silent origin cannot say that an imported file is another one.
+void CheckpointOperation::FinishFailed(const absl::Status& failure) {
+  if (!IsSilence(failure) || request_.refresh) return Finish(failure);
+  using Found = absl::StatusOr<std::optional<ImportedCheckpoint>>;
+  LookUp<Found>(
+      [this] {
+        return LookUpImportedCheckpoint(context().parts.store, request_);
+      },
+      [this, failure](Found found) {
+        if (!found.ok() || !*found) return Finish(failure);
+        Fetched hit;
+        hit.cached = true;
+        hit.warnings = {absl::StrCat((*found)->warning, "; it is used since ",
+                                     failure.message())};
+        hit.object = std::move((*found)->checkpoint);
+        if (!accept_(hit).ok()) return Finish(failure);
+        Accept(hit);
       });
 }
 

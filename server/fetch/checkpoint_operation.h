@@ -18,8 +18,10 @@ std::optional<CheckpointResult> LookUpCheckpoint(
     const FetchContext& context, const CheckpointRequest& request);
 
 // The steps:
-//   1. what the store has of the URL, unless the origin is to be asked;
-//   2. else the flight that downloads it;
+//   1. what the store has of the URL, unless the origin is to be asked; a file
+//      of an imported cache that is known to have its bytes is as good;
+//   2. else the flight that downloads it; where the origin is silent, what an
+//      imported cache had under that name;
 //   3. if asked for and it is a zip archive: the unpacked directory, or the
 //      flight that makes it.
 // Confined to the io thread.
@@ -30,8 +32,9 @@ class CheckpointOperation final : public Operation<CheckpointResult> {
 
  private:
   void Start() override;
-  void Decide(absl::StatusOr<std::optional<CheckpointObject>> known);
+  void Decide(absl::StatusOr<std::optional<Fetched>> known);
   void Fetch();
+  void FinishFailed(const absl::Status& failure);
   void Accept(const Fetched& fetched);
   void Verify();
   void ReadAndVerify();

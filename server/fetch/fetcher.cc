@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/fetch/checkpoint_operation.h"
+#include "server/fetch/import_operation.h"
 #include "server/fetch/tree_lookup.h"
 #include "server/fetch/tree_operation.h"
 #include "server/fetch/tree_pin.h"
@@ -52,6 +53,13 @@ std::unique_ptr<FetchOperation> Fetcher::Verify(
     VerifyRequest request, ProgressFn progress,
     std::function<void(absl::StatusOr<VerifyReport>)> done) {
   return VerifyOperation::Begin(std::make_shared<VerifyOperation>(
+      context_, std::move(request), std::move(progress), std::move(done)));
+}
+
+std::unique_ptr<FetchOperation> Fetcher::Import(
+    ImportRequest request, ProgressFn progress,
+    std::function<void(absl::StatusOr<ImportReport>)> done) {
+  return ImportOperation::Begin(std::make_shared<ImportOperation>(
       context_, std::move(request), std::move(progress), std::move(done)));
 }
 

@@ -57,6 +57,12 @@ class Fetcher {
       VerifyRequest request, ProgressFn progress,
       std::function<void(absl::StatusOr<VerifyReport>)> done);
 
+  // Takes in the cache of an original hub (import_operation.h). Errors:
+  // NOT_FOUND, FAILED_PRECONDITION, DISK_FULL.
+  [[nodiscard]] std::unique_ptr<FetchOperation> Import(
+      ImportRequest request, ProgressFn progress,
+      std::function<void(absl::StatusOr<ImportReport>)> done);
+
  private:
   const FetchContext context_;
   // What hosts lately said that they do not have.

@@ -43,7 +43,7 @@ struct FoundCommit {
 // What a flight gives, and whether it was there before the flight began.
 struct Fetched {
   std::variant<RefsObject, TreeObject, CheckpointObject, UnpackedObject,
-               VerifyReport, FoundCommit>
+               VerifyReport, FoundCommit, ImportReport>
       object;
   bool cached = false;
   // Whether the origin was asked.
@@ -56,7 +56,7 @@ struct Fetched {
 
 // Names a flight: what, for whose domain. Different kinds of things have
 // different `what`: "refs ...", "commit ...", "tree ...", "url ...", "unpacked
-// ...", "verify ...".
+// ...", "verify ...", "import ...".
 struct FlightKey {
   std::string domain;
   std::string what;

@@ -3,6 +3,7 @@
 #ifndef HUBD_SERVER_FETCH_REQUESTS_H_
 #define HUBD_SERVER_FETCH_REQUESTS_H_
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "absl/time/time.h"
 #include "server/base/caller_environment.h"
 #include "server/base/repo.h"
+#include "server/fetch/old_names.h"
 #include "server/fetch/ref_rules.h"
 #include "server/store/objects.h"
 
@@ -82,6 +84,21 @@ struct CheckpointResult {
   UnpackedObject unpacked;
   bool cached = false;
   std::vector<std::string> warnings;
+};
+
+// Which original hub's cache is taken in.
+struct ImportRequest {
+  // An absolute path.
+  std::string directory;
+  // Repos that have a tree there whose directory's name does not tell so.
+  std::vector<NamedRepo> repos = {};
+  // For whom; part of what makes two requests one.
+  uint32_t uid = 0;
+  // Records that the user trusts a repo in a get_dir(); false: it was so
+  // before. May wait for the disk; called on the fetch pool.
+  std::function<absl::StatusOr<bool>(const RepoId& repo,
+                                     const std::string& hub_dir)>
+      add_trust;
 };
 
 // Which stored things are read and compared.

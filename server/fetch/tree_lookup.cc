@@ -1,5 +1,6 @@
 #include "server/fetch/tree_lookup.h"
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <set>
@@ -7,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "server/base/status.h"
 #include "server/fetch/known_repo.h"
 #include "server/fetch/tree_source.h"
@@ -60,7 +62,7 @@ absl::StatusOr<std::vector<TreeObject>> TreesOf(Catalog& catalog,
   std::vector<TreeObject> trees;
   for (auto name = repo.names.rbegin(); name != repo.names.rend(); ++name) {
     HUBD_ASSIGN_OR_RETURN(std::vector<TreeObject> more,
-                          catalog.TreesOfRepo(kSharedDomain, *name));
+                          catalog.TreesOfRepo(kSharedDomain, *name, ""));
     std::move(more.begin(), more.end(), std::back_inserter(trees));
   }
   return trees;
@@ -76,7 +78,9 @@ std::vector<OtherTree> Describe(const std::vector<TreeObject>& trees,
   }
   std::vector<OtherTree> others;
   for (const TreeObject& tree : trees) {
-    others.push_back({tree.key.commit, tree.unproven, names[tree.key.commit]});
+    others.push_back(
+        {tree.key.commit, tree.unproven,
+         tree.imported ? tree.imported->ref : names[tree.key.commit]});
   }
   return others;
 }
@@ -85,9 +89,13 @@ std::vector<OtherTree> Describe(const std::vector<TreeObject>& trees,
 absl::StatusOr<std::optional<TreeObject>> FindTreeOf(
     Store& store, const std::vector<RepoId>& names, const std::string& commit) {
   for (auto name = names.rbegin(); name != names.rend(); ++name) {
-    HUBD_ASSIGN_OR_RETURN(std::optional<TreeObject> tree,
-                          store.FindTree(KeyOfTree(*name, commit)));
-    if (tree) return tree;
+    for (const TreeKey& key :
+         {KeyOfTree(*name, commit),
+          TreeKey{kSharedDomain, *name, commit, kImportRoute}}) {
+      HUBD_ASSIGN_OR_RETURN(std::optional<TreeObject> tree,
+                            store.FindTree(key));
+      if (tree) return tree;
+    }
   }
   return std::nullopt;
 }
@@ -133,6 +141,56 @@ absl::Status LookUpOffline(const FetchContext& context,
   return absl::OkStatus();
 }
 
+// The trees that original hubs' caches had of a repo, by the name of the ref;
+// of one ref the youngest.
+absl::StatusOr<std::map<std::string, TreeObject>> ImportsOf(
+    Store& store, const std::vector<RepoId>& names) {
+  std::map<std::string, TreeObject> imports;
+  for (const RepoId& name : names) {
+    HUBD_ASSIGN_OR_RETURN(
+        std::vector<TreeObject> trees,
+        store.catalog().TreesOfRepo(kSharedDomain, name, kImportRoute));
+    for (TreeObject& tree : trees) {
+      if (!tree.imported) continue;
+      auto [found, added] = imports.try_emplace(tree.imported->ref, tree);
+      if (!added && found->second.imported->as_of < tree.imported->as_of) {
+        found->second = std::move(tree);
+      }
+    }
+  }
+  return imports;
+}
+
+// As the originals name a directory for a ref.
+std::string AsDirectory(const std::string& ref) {
+  return absl::StrReplaceAll(ref, {{"/", "_"}});
+}
+
+// Which of the imports is meant, by the rules for a remote that has just these
+// branches; null: none.
+const TreeObject* ResolveAmongImports(
+    const TreeRequest& request,
+    const std::map<std::string, TreeObject>& imports) {
+  constexpr absl::string_view kHeads = "refs/heads/";
+  Advertisement refs;
+  for (const auto& [ref, tree] : imports) {
+    refs.refs.push_back({absl::StrCat(kHeads, ref), tree.key.commit});
+  }
+  RepoSpec spec = request.spec;
+  for (const std::string& ref : {spec.ref, ShortRefName(spec.ref)}) {
+    spec.ref = AsDirectory(ref);
+    absl::StatusOr<ResolvedRef> resolved =
+        ResolveRef(spec, request.default_ref, /*skip_validation=*/false, refs);
+    if (!resolved.ok()) continue;
+    auto found = std::find_if(
+        imports.begin(), imports.end(), [&resolved](const auto& import) {
+          return import.second.key.commit == resolved->commit;
+        });
+    return &found->second;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
@@ -158,6 +216,10 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
   }
   if (!tree && request.offline) {
     HUBD_RETURN_IF_ERROR(LookUpOffline(context, request, repo, known, tree));
+  }
+  if (!tree && request.offline) {
+    HUBD_ASSIGN_OR_RETURN(known.result, LookUpImported(context, request, now));
+    if (known.result) return known;
   }
   if (known.resolved) {
     // A ref is the word of who has the repo by now, whatever name its tree was
@@ -198,6 +260,36 @@ absl::StatusOr<std::optional<std::string>> LookUpBeginning(
   HUBD_ASSIGN_OR_RETURN(const std::vector<TreeObject> trees,
                         TreesOf(catalog, known));
   return FindAmong(trees, request.spec.ref);
+}
+
+absl::StatusOr<std::optional<TreeResult>> LookUpImported(
+    const FetchContext& context, const TreeRequest& request, absl::Time now) {
+  if (request.pin) return std::nullopt;
+  Store& store = context.parts.store;
+  HUBD_ASSIGN_OR_RETURN(KnownRepo repo,
+                        LookUpRepo(store.catalog(), request.spec.id));
+  HUBD_ASSIGN_OR_RETURN(auto imports, ImportsOf(store, repo.names));
+  const TreeObject* import = ResolveAmongImports(request, imports);
+  if (import == nullptr) return std::nullopt;
+  HUBD_ASSIGN_OR_RETURN(std::optional<TreeObject> tree,
+                        store.FindTree(import->key));
+  if (!tree) return std::nullopt;
+  // Whoever has the repo by now, the code is of those who had its name then.
+  HUBD_RETURN_IF_ERROR(AdmitMoved(request, tree->key.repo));
+  TreeResult result;
+  result.ref =
+      request.spec.ref.empty() ? import->imported->ref : request.spec.ref;
+  result.cached = true;
+  result.stale_for = std::max(now - import->imported->as_of, absl::Seconds(1));
+  result.warnings.push_back(
+      absl::StrCat(tree->key.repo.ToString(), ":", result.ref,
+                   " is as an imported cache had "
+                   "it on ",
+                   absl::FormatTime("%Y-%m-%d", import->imported->as_of,
+                                    absl::UTCTimeZone()),
+                   "; of which commit it is, nobody knows"));
+  SetTree(*std::move(tree), result);
+  return result;
 }
 
 void SetTree(TreeObject tree, TreeResult& result) {

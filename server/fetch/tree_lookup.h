@@ -41,7 +41,8 @@ struct KnownTree {
 //   - else the known refs say the commit, if they are young enough at `now`, or
 //     no more are to be had (offline);
 //   - offline, the beginning of a commit that no ref names any more means the
-//     one tree that it fits.
+//     one tree that it fits;
+//   - offline, where all of this gives no tree, LookUpImported.
 // Fails also where the request does not admit where the repo has moved. May
 // wait for the disk. Thread-safe.
 absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
@@ -60,6 +61,14 @@ absl::StatusOr<std::optional<TreeObject>> LookUpCommit(
 // repo's. May wait for the disk. Thread-safe.
 absl::StatusOr<std::optional<std::string>> LookUpBeginning(
     const FetchContext& context, const TreeRequest& request);
+
+// What the imported cache of an original hub had under the name that the
+// request would have had there, marked stale: nobody can say of which commit it
+// is. So it counts only where the origin cannot be asked and nothing else is
+// there, and never where the caller has decided on a commit. Fails as
+// LookUpTree does. May wait for the disk. Thread-safe.
+absl::StatusOr<std::optional<TreeResult>> LookUpImported(
+    const FetchContext& context, const TreeRequest& request, absl::Time now);
 
 // Puts the tree, and what is to be said of it, into the result.
 void SetTree(TreeObject tree, TreeResult& result);

@@ -104,7 +104,7 @@ void TreeOperation::OnRefs(const absl::StatusOr<Fetched>& fetched) {
       negatives_.Note(RefsQuestion(), fetched.status(),
                       context().parts.clock.Now());
     }
-    return Finish(fetched.status());
+    return FinishFailed(fetched.status());
   }
   const RefsObject& refs = std::get<RefsObject>(fetched->object);
   silence_ = fetched->silence;
@@ -124,7 +124,7 @@ void TreeOperation::Resolve(const RefsObject& refs) {
                  refs.advertisement);
   if (!resolved.ok()) {
     // That an old answer lacks the ref proves nothing.
-    if (!silence_.ok()) return Finish(silence_);
+    if (!silence_.ok()) return FinishFailed(silence_);
     if (MayBeOlderCommit(request_.spec.ref, refs.advertisement)) {
       return FindCommit(refs.repo);
     }
@@ -162,7 +162,7 @@ void TreeOperation::FetchCommitOf(const RepoId& repo) {
         if (ReasonOf(fetched.status()) == Reason::kRefNotFound) {
           return FinishWithout(fetched.status());
         }
-        if (!fetched.ok()) return Finish(fetched.status());
+        if (!fetched.ok()) return FinishFailed(fetched.status());
         negatives_.Forget(RefQuestion());
         result_.ref = request_.spec.ref;
         FindTree(repo, std::get<FoundCommit>(fetched->object).commit);
@@ -173,6 +173,20 @@ void TreeOperation::FetchCommitOf(const RepoId& repo) {
 void TreeOperation::FinishWithout(const absl::Status& not_found) {
   negatives_.Note(RefQuestion(), not_found, context().parts.clock.Now());
   Finish(not_found);
+}
+
+void TreeOperation::FinishFailed(const absl::Status& failure) {
+  if (!IsSilence(failure)) return Finish(failure);
+  using Found = absl::StatusOr<std::optional<TreeResult>>;
+  LookUp<Found>(
+      [this] { return LookUpImported(context(), request_, started_at_); },
+      [this, failure](Found found) {
+        if (!found.ok()) return Finish(found.status());
+        if (!*found) return Finish(failure);
+        (*found)->warnings.push_back(
+            absl::StrCat("it is used since ", failure.message()));
+        Finish(**std::move(found));
+      });
 }
 
 void TreeOperation::FindTree(const RepoId& repo, const std::string& commit) {
@@ -198,7 +212,7 @@ void TreeOperation::FetchTree(const TreeKey& key) {
       },
       nullptr,
       [this](const absl::StatusOr<Fetched>& fetched) {
-        if (!fetched.ok()) return Finish(fetched.status());
+        if (!fetched.ok()) return FinishFailed(fetched.status());
         Deliver(std::get<TreeObject>(fetched->object), fetched->cached);
       });
 }

@@ -25,7 +25,9 @@ namespace hubd {
 //   3. where it is no ref but looks like a commit, the tree that it is the
 //      beginning of, else a flight that looks for it among all commits before
 //      the refs;
-//   4. where there is no tree, a flight that downloads it.
+//   4. where there is no tree, a flight that downloads it;
+//   5. where the host is silent at one of these steps and the store has no
+//      answer of its, what an imported cache had (LookUpImported).
 // Confined to the io thread. `negatives` must outlive it.
 class TreeOperation final : public Operation<TreeResult> {
  public:
@@ -48,6 +50,7 @@ class TreeOperation final : public Operation<TreeResult> {
   void FindCommit(const RepoId& repo);
   void FetchCommitOf(const RepoId& repo);
   void FinishWithout(const absl::Status& not_found);
+  void FinishFailed(const absl::Status& failure);
   void FindTree(const RepoId& repo, const std::string& commit);
   void FetchTree(const TreeKey& key);
   void Deliver(TreeObject tree, bool cached);

@@ -9,9 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/base/beneath.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
-#include "server/fetch/beneath.h"
 #include "server/fetch/member_path.h"
 
 namespace hubd {

@@ -11,10 +11,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/base/beneath.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
 #include "server/base/text.h"
-#include "server/fetch/beneath.h"
 #include "server/fetch/lfs_content.h"
 #include "server/fetch/member_path.h"
 #include "server/fetch/submodule_repo.h"

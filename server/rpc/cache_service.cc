@@ -70,4 +70,36 @@ grpc::ServerWriteReactor<v1::VerifyResponse>* CacheService::Verify(
   return call.get();
 }
 
+grpc::ServerWriteReactor<v1::ImportResponse>* CacheService::Import(
+    grpc::CallbackServerContext* context, const v1::ImportRequest* request) {
+  CallInfo info = DescribeCall(*context, "Import",
+                               LogSubject("directory", request->directory()));
+  auto call = OpenStream<v1::ImportResponse>(parts_, info);
+  const absl::Status admitted = parts_.admission.AdmitImport();
+  absl::StatusOr<ImportRequest> import =
+      admitted.ok() ? FromProto(*request) : admitted;
+  if (!import.ok()) {
+    call->Fail(import.status());
+    return call.get();
+  }
+  import->uid = info.caller.uid;
+  import->add_trust = [caller = info.caller, &admission = parts_.admission](
+                          const RepoId& repo,
+                          const std::string& hub_dir) -> absl::StatusOr<bool> {
+    HUBD_ASSIGN_OR_RETURN(auto added,
+                          admission.AddTrust(caller, repo, hub_dir));
+    return added.second;
+  };
+  call->Run([import = *std::move(import), progress = ProgressTo(call),
+             done = ResultTo<v1::ImportResponse, ImportReport>(
+                 call,
+                 [](ImportReport& report, v1::ImportResponse& response) {
+                   *response.mutable_result() = ToProto(report);
+                 }),
+             &fetcher = fetcher_]() -> std::shared_ptr<void> {
+    return fetcher.Import(import, progress, done);
+  });
+  return call.get();
+}
+
 }  // namespace hubd

@@ -27,6 +27,9 @@ class CacheService final : public v1::Cache::CallbackService {
   grpc::ServerWriteReactor<v1::VerifyResponse>* Verify(
       grpc::CallbackServerContext* context,
       const v1::VerifyRequest* request) override;
+  grpc::ServerWriteReactor<v1::ImportResponse>* Import(
+      grpc::CallbackServerContext* context,
+      const v1::ImportRequest* request) override;
 
  private:
   const ServiceParts parts_;

@@ -21,6 +21,7 @@ namespace {
 constexpr int kMaxPageSize = 500;
 constexpr int kMaxSites = 64;
 constexpr size_t kMaxEnvironment = 256 << 10;
+constexpr int kMaxNamedRepos = 1000;
 constexpr size_t kMinCommit = 4;
 constexpr size_t kMaxCommit = 40;
 // What is shown of an origin's validator: pages of many must stay small.
@@ -42,8 +43,24 @@ v1::Progress::Phase PhaseOf(Progress::Phase phase) {
       return v1::Progress::RUNNING;
     case Progress::Phase::kVerifying:
       return v1::Progress::VERIFYING;
+    case Progress::Phase::kImporting:
+      return v1::Progress::IMPORTING;
   }
   return v1::Progress::PHASE_UNSPECIFIED;
+}
+
+const char* KindName(ImportEntry::Kind kind) {
+  switch (kind) {
+    case ImportEntry::Kind::kTree:
+      return "tree";
+    case ImportEntry::Kind::kCheckpoint:
+      return "checkpoint";
+    case ImportEntry::Kind::kTrust:
+      return "trust";
+    case ImportEntry::Kind::kOther:
+      break;
+  }
+  return "other";
 }
 
 absl::StatusOr<DefaultRef> DefaultRefOf(v1::DefaultRef default_ref) {
@@ -217,6 +234,27 @@ absl::Status CheckInterpreter(const v1::Interpreter& interpreter) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<ImportRequest> FromProto(const v1::ImportRequest& request) {
+  ImportRequest import;
+  import.directory = request.directory();
+  if (!absl::StartsWith(import.directory, "/") ||
+      absl::StrContains(import.directory, '\0')) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("directory \"", absl::CHexEscape(import.directory),
+                     "\" is not an absolute path"));
+  }
+  if (request.repos_size() > kMaxNamedRepos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(request.repos_size(), " repos are named; at most ",
+                     kMaxNamedRepos, " are taken"));
+  }
+  for (const std::string& repo : request.repos()) {
+    HUBD_ASSIGN_OR_RETURN(NamedRepo named, ParseNamedRepo(repo));
+    import.repos.push_back(std::move(named));
+  }
+  return import;
+}
+
 absl::StatusOr<int> PageSizeOf(int32_t asked) {
   if (asked < 0) {
     return absl::InvalidArgumentError(
@@ -238,7 +276,8 @@ v1::Progress ToProto(const Progress& progress) {
 v1::Tree ToProto(const TreeObject& tree) {
   v1::Tree proto;
   proto.set_repo(tree.key.repo.ToString());
-  proto.set_ref(tree.key.commit);
+  proto.set_ref(tree.imported ? CleanText(tree.imported->ref)
+                              : tree.key.commit);
   proto.set_commit(tree.key.commit);
   proto.set_route(tree.key.route);
   proto.set_path(tree.path);
@@ -303,6 +342,26 @@ v1::VerifyResult ToProto(const VerifyReport& report) {
     one.set_actual(damage.actual);
     one.set_problem(CleanText(damage.problem, kMaxShown));
     one.set_removed(damage.removed);
+  }
+  return proto;
+}
+
+v1::ImportResult ToProto(const ImportReport& report) {
+  v1::ImportResult proto;
+  proto.set_trees(report.trees);
+  proto.set_checkpoints(report.checkpoints);
+  proto.set_trusted(report.trusted);
+  proto.set_skipped(report.skipped);
+  proto.set_size_bytes(report.size_bytes);
+  proto.set_complete(report.complete);
+  for (const ImportEntry& entry : report.entries) {
+    v1::ImportEntry& one = *proto.add_entries();
+    one.set_path(CleanText(entry.path, kMaxShown));
+    one.set_kind(KindName(entry.kind));
+    one.set_name(CleanText(entry.name, kMaxShown));
+    one.set_size_bytes(entry.size_bytes);
+    one.set_how(entry.how);
+    one.set_problem(CleanText(entry.problem, kMaxShown));
   }
   return proto;
 }

@@ -31,6 +31,10 @@ absl::StatusOr<CheckpointRequest> FromProto(
 // INVALID_REPO; INVALID_ARGUMENT for a commit that is no beginning of one.
 absl::StatusOr<VerifyRequest> FromProto(const v1::VerifyRequest& request);
 
+// INVALID_REPO; INVALID_ARGUMENT where the directory is no absolute path, or
+// too many repos are named.
+absl::StatusOr<ImportRequest> FromProto(const v1::ImportRequest& request);
+
 // INVALID_ARGUMENT unless the interpreter names its program and its prefixes,
 // all by absolute paths.
 absl::Status CheckInterpreter(const v1::Interpreter& interpreter);
@@ -40,11 +44,12 @@ absl::StatusOr<int> PageSizeOf(int32_t asked);
 
 v1::Progress ToProto(const Progress& progress);
 v1::Tree ToProto(const TreeResult& result);
-// As a listing shows it: the ref is the commit.
+// As a listing shows it: the ref is the commit, of an import its directory's.
 v1::Tree ToProto(const TreeObject& tree);
 v1::Checkpoint ToProto(const CheckpointResult& result);
 v1::Checkpoint ToProto(const CheckpointObject& checkpoint);
 v1::VerifyResult ToProto(const VerifyReport& report);
+v1::ImportResult ToProto(const ImportReport& report);
 v1::TrustEntry ToProto(const TrustEntry& entry);
 v1::Caller ToProto(const Caller& caller);
 

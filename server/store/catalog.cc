@@ -23,7 +23,8 @@ constexpr int kMaxTreesOfRepo = 100;
 
 constexpr char kSelectTree[] =
     "SELECT id, domain, host, owner, name, commit_id, route, size_bytes,"
-    " entry_count, created_at, warnings, digest, unproven FROM tree";
+    " entry_count, created_at, warnings, digest, unproven, imported_ref,"
+    " imported_as_of FROM tree";
 constexpr char kSelectCheckpoint[] =
     "SELECT id, domain, url, sha256, size_bytes, etag, last_modified,"
     " content_type, created_at FROM checkpoint";
@@ -80,6 +81,9 @@ TreeObject TreeFromRow(const SqlRows& row, const Layout& layout) {
   tree.warnings = DecodeLines(row.Text(10));
   tree.digest = row.Text(11);
   tree.unproven = row.Int(12) != 0;
+  if (std::string ref = row.Text(13); !ref.empty()) {
+    tree.imported = {std::move(ref), absl::FromUnixMicros(row.Int(14))};
+  }
   return tree;
 }
 
@@ -139,16 +143,20 @@ class SqliteCatalog final : public Catalog {
   }
 
   absl::Status PutTree(const TreeObject& tree) override {
+    const ImportedAs imported = tree.imported.value_or(ImportedAs());
     return Write(
         "INSERT INTO tree (domain, host, owner, name, commit_id, route,"
-        " size_bytes, entry_count, created_at, warnings, digest, unproven)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+        " size_bytes, entry_count, created_at, warnings, digest, unproven,"
+        " imported_ref, imported_as_of)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
         " ON CONFLICT DO UPDATE SET size_bytes = ?7, entry_count = ?8,"
-        " created_at = ?9, warnings = ?10, digest = ?11, unproven = ?12",
+        " created_at = ?9, warnings = ?10, digest = ?11, unproven = ?12,"
+        " imported_ref = ?13, imported_as_of = ?14",
         {tree.key.domain, tree.key.repo.host, tree.key.repo.owner,
          tree.key.repo.name, tree.key.commit, tree.key.route, tree.size_bytes,
          tree.entry_count, Micros(tree.created_at), EncodeLines(tree.warnings),
-         tree.digest, int64_t{tree.unproven}});
+         tree.digest, int64_t{tree.unproven}, imported.ref,
+         Micros(imported.as_of)});
   }
 
   absl::Status RemoveTree(const TreeKey& key) override {
@@ -273,16 +281,18 @@ class SqliteCatalog final : public Catalog {
   }
 
   absl::StatusOr<std::vector<TreeObject>> TreesOfRepo(
-      const std::string& domain, const RepoId& repo) override {
+      const std::string& domain, const RepoId& repo,
+      const std::string& route) override {
     static const std::string kSql =
         absl::StrCat(kSelectTree,
                      " WHERE domain = ?1 AND host = ?2 AND owner = ?3"
-                     " AND name = ?4 ORDER BY created_at DESC, id DESC"
-                     " LIMIT ?5");
+                     " AND name = ?4 AND (?5 = '' OR route = ?5)"
+                     " ORDER BY created_at DESC, id DESC LIMIT ?6");
     HUBD_ASSIGN_OR_RETURN(
         Page<TreeObject> page,
         OnePage<TreeObject>(
-            kSql, {domain, repo.host, repo.owner, repo.name, kMaxTreesOfRepo},
+            kSql,
+            {domain, repo.host, repo.owner, repo.name, route, kMaxTreesOfRepo},
             kMaxTreesOfRepo, TreeFromRow));
     return page.objects;
   }

@@ -87,9 +87,11 @@ class Catalog {
   virtual absl::StatusOr<std::vector<std::pair<std::string, RepoId>>>
   ReposWithRefs() = 0;
 
-  // Trees of one repo, newest first, at most 100.
+  // Trees of one repo, of one route unless that is empty, newest first, at most
+  // 100.
   virtual absl::StatusOr<std::vector<TreeObject>> TreesOfRepo(
-      const std::string& domain, const RepoId& repo) = 0;
+      const std::string& domain, const RepoId& repo,
+      const std::string& route) = 0;
 
   // Sum of the sizes of all objects; a blob behind several URLs counts once.
   virtual absl::StatusOr<int64_t> UsageBytes() = 0;

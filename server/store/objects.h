@@ -18,14 +18,29 @@ namespace hubd {
 // one user's. Part of every key.
 inline constexpr char kSharedDomain[] = "shared";
 
+// The route of a tree that the cache of an original hub had. Nobody knows its
+// commit: in its place stand hex digits that the tree itself gives.
+inline constexpr char kImportRoute[] = "import";
+
 // The files of one commit.
 struct TreeKey {
   std::string domain = kSharedDomain;
   RepoId repo;
   std::string commit;  // 40 hex digits
-  std::string route;   // "archive" or "git": the way the files came
+  // The way the files came: "archive", "git", or kImportRoute.
+  std::string route;
 
   auto operator<=>(const TreeKey&) const = default;
+};
+
+// What a tree was in the cache of an original hub.
+struct ImportedAs {
+  // As its directory was named: "_" for "/".
+  std::string ref;
+  // When that hub had made it.
+  absl::Time as_of;
+
+  bool operator==(const ImportedAs&) const = default;
 };
 
 struct TreeObject {
@@ -42,6 +57,8 @@ struct TreeObject {
   // Nobody has shown that the commit is on a branch or tag of the repo, or
   // before one: it may be a fork's.
   bool unproven = false;
+  // Of trees of kImportRoute only.
+  std::optional<ImportedAs> imported = {};
 
   bool operator==(const TreeObject&) const = default;
 };
@@ -132,6 +149,36 @@ struct VerifyReport {
   int64_t bytes = 0;
   std::vector<Damage> damages;
   // False where there were too many damages to go on.
+  bool complete = true;
+};
+
+// What became of one thing in the cache of an original hub.
+struct ImportEntry {
+  enum class Kind { kTree, kCheckpoint, kTrust, kOther };
+
+  Kind kind = Kind::kOther;
+  // Below the directory.
+  std::string path = {};
+  // What it is here: "host/owner/name:ref", a file's name, a repo; empty where
+  // that is not known.
+  std::string name = {};
+  int64_t size_bytes = 0;
+  // How it was taken: "reflink", "link", "copy", "added" (trust), or "known":
+  // it was there. Empty: it was not.
+  std::string how = {};
+  // Why not, a sentence.
+  std::string problem = {};
+};
+
+struct ImportReport {
+  int64_t trees = 0;
+  int64_t checkpoints = 0;
+  int64_t trusted = 0;
+  int64_t skipped = 0;
+  // Of the trees and checkpoints.
+  int64_t size_bytes = 0;
+  // In the order of reading; false: there were too many to tell all.
+  std::vector<ImportEntry> entries = {};
   bool complete = true;
 };
 

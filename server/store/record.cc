@@ -113,6 +113,11 @@ std::string EncodeRecord(const TreeObject& tree) {
   }
   record.set_digest(tree.digest);
   record.set_unproven(tree.unproven);
+  if (tree.imported) {
+    record.mutable_imported()->set_ref(Escape(tree.imported->ref));
+    *record.mutable_imported()->mutable_as_of() =
+        FromTime(tree.imported->as_of);
+  }
   return ToJson(record);
 }
 
@@ -167,6 +172,10 @@ absl::StatusOr<TreeObject> DecodeRecord(absl::string_view content) {
   tree.warnings = ToLines(record.warnings());
   tree.digest = record.digest();
   tree.unproven = record.unproven();
+  if (record.has_imported()) {
+    tree.imported = {Unescape(record.imported().ref()),
+                     ToTime(record.imported().as_of())};
+  }
   HUBD_RETURN_IF_ERROR(CheckRepo(tree.key.repo));
   if (!IsCommit(tree.key.commit) || !IsWord(tree.key.route)) {
     return absl::DataLossError("no record: its commit is none");

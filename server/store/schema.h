@@ -119,9 +119,15 @@ inline constexpr absl::string_view kUnprovenTreeSchema = R"sql(
 ALTER TABLE tree ADD COLUMN unproven INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// Of a tree that an original hub's cache had: the ref and the time; else empty.
+inline constexpr absl::string_view kImportedTreeSchema = R"sql(
+ALTER TABLE tree ADD COLUMN imported_ref TEXT NOT NULL DEFAULT '';
+ALTER TABLE tree ADD COLUMN imported_as_of INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 inline std::vector<absl::string_view> Migrations() {
-  return {kFirstSchema, kJobResultSchema, kTreeDigestSchema, kMovedRepoSchema,
-          kUnprovenTreeSchema};
+  return {kFirstSchema,     kJobResultSchema,    kTreeDigestSchema,
+          kMovedRepoSchema, kUnprovenTreeSchema, kImportedTreeSchema};
 }
 
 }  // namespace hubd

@@ -63,7 +63,14 @@ absl::Status SealEntry(int parent, const char* name, const std::string& shown) {
 
 absl::Status SealFile(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.valid() && ::fchmod(fd.get(), 0444) == 0 && ::fsync(fd.get()) == 0) {
+  struct stat info;
+  if (!fd.valid() || ::fstat(fd.get(), &info) != 0) {
+    return ErrnoError(errno, absl::StrCat("cannot open ", path));
+  }
+  // A file that nobody can write may be somebody's own, too: who can read it
+  // stays as he chose.
+  const bool sealed = (info.st_mode & 0222) == 0;
+  if ((sealed || ::fchmod(fd.get(), 0444) == 0) && ::fsync(fd.get()) == 0) {
     return absl::OkStatus();
   }
   return ErrnoError(errno, absl::StrCat("cannot sync ", path));

@@ -9,7 +9,8 @@
 
 namespace hubd {
 
-// Makes a file 0444 and writes it to the disk.
+// Makes a file 0444, unless it has no write bit already, and writes it to the
+// disk.
 absl::Status SealFile(const std::string& path);
 
 // Takes every write bit below `path`: files 0444, or 0555 where their owner may

@@ -155,6 +155,15 @@ class FakeDaemon::CacheService final : public v1::Cache::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status Import(grpc::ServerContext*, const v1::ImportRequest* request,
+                      grpc::ServerWriter<v1::ImportResponse>* writer) override {
+    fake_.Count(*request, fake_.last_import_);
+    v1::ImportResponse response;
+    *response.mutable_result() = fake_.imported;
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+
  private:
   FakeDaemon& fake_;
 };
@@ -259,6 +268,11 @@ v1::FetchStateDictRequest FakeDaemon::last_fetch() const {
 v1::VerifyRequest FakeDaemon::last_verify() const {
   MutexLock lock(mutex_);
   return last_verify_;
+}
+
+v1::ImportRequest FakeDaemon::last_import() const {
+  MutexLock lock(mutex_);
+  return last_import_;
 }
 
 v1::RemoveTrustRequest FakeDaemon::last_remove() const {

@@ -63,6 +63,7 @@ class FakeDaemon {
   std::vector<v1::TrustEntry> entries;      // a page for each
   bool trusted = true;
   v1::VerifyResult verified;
+  v1::ImportResult imported;
 
   // In their place, where set.
   StreamHandler<v1::ListRequest, v1::ListResponse> on_list;
@@ -75,6 +76,7 @@ class FakeDaemon {
   v1::LoadRequest last_load() const;
   v1::FetchStateDictRequest last_fetch() const;
   v1::VerifyRequest last_verify() const;
+  v1::ImportRequest last_import() const;
   v1::RemoveTrustRequest last_remove() const;
 
  private:
@@ -97,6 +99,7 @@ class FakeDaemon {
   v1::LoadRequest last_load_ ABSL_GUARDED_BY(mutex_);
   v1::FetchStateDictRequest last_fetch_ ABSL_GUARDED_BY(mutex_);
   v1::VerifyRequest last_verify_ ABSL_GUARDED_BY(mutex_);
+  v1::ImportRequest last_import_ ABSL_GUARDED_BY(mutex_);
   v1::RemoveTrustRequest last_remove_ ABSL_GUARDED_BY(mutex_);
 
   std::unique_ptr<HubService> hub_service_;

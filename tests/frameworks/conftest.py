@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import os
 import signal
 import ssl
@@ -116,6 +117,20 @@ def run_installed(
     unmodified = f"import {module} as hub\nprint('named', hub.load.__module__)"
     output = bench.run(unmodified, "-m", "hubd").stdout
     assert f"named hubd.{framework}\n" in output
+
+
+IMPORT = """
+import json, hubd
+found = hubd.Client().cache.import_directory({directory!r}, {repos!r})
+for entry in found.entries:
+    print(json.dumps([entry.path, entry.kind, entry.name, entry.how]))
+"""
+
+
+def take_in(bench: Bench, directory: Path, *repos: str) -> list[list[str]]:
+    """Imports a cache; path, kind, name and how of each thing in it."""
+    program = IMPORT.format(directory=str(directory), repos=repos)
+    return [json.loads(line) for line in bench.run(program).stdout.splitlines()]
 
 
 @pytest.fixture

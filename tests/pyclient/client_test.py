@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import grpc
 import pytest
@@ -174,6 +175,22 @@ def test_verify_tells_what_is_damaged(daemon):
     assert (damage.kind, damage.problem, damage.removed) == ("tree", "gone", True)
     (request,) = daemon.named("Verify")
     assert request.repo == "own/repo"
+
+
+def test_import_tells_what_became_of_each_thing(daemon, tmp_path, monkeypatch):
+    daemon.imported.entries.add(path="o_r_main", kind="tree", how="copy")
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    found = hubd.Client().cache.import_directory(
+        Path("hub"), ["o/r_x"], progress=seen.append
+    )
+    assert [progress.phase for progress in seen] == ["importing"]
+    assert (found.trees, found.complete) == (1, True)
+    (entry,) = found.entries
+    assert (entry.path, entry.kind, entry.how) == ("o_r_main", "tree", "copy")
+    (request,) = daemon.named("Import")
+    assert request.directory == str(tmp_path / "hub")
+    assert list(request.repos) == ["o/r_x"]
 
 
 def test_trust_is_general_or_for_one_directory(daemon):

@@ -64,6 +64,7 @@ class FakeDaemon(
         self.cached_urls: dict[str, str] = {}
         self.checkpoint_warnings: list[str] = []
         self.verified = cache_pb2.VerifyResult(trees=1, complete=True)
+        self.imported = cache_pb2.ImportResult(trees=1, complete=True)
         self.trusted: dict[tuple[str, str], int] = {}
         self.requests: list[tuple[str, Any]] = []
         self.failures: list[tuple[str, Failure, bool]] = []
@@ -201,6 +202,13 @@ class FakeDaemon(
             progress=hub_pb2.Progress(phase=hub_pb2.Progress.VERIFYING)
         )
         yield cache_pb2.VerifyResponse(result=self.verified)
+
+    def Import(self, request: Any, context: Any) -> Any:
+        self._enter("Import", request, context)
+        yield cache_pb2.ImportResponse(
+            progress=hub_pb2.Progress(phase=hub_pb2.Progress.IMPORTING)
+        )
+        yield cache_pb2.ImportResponse(result=self.imported)
 
     # Trust.
 

@@ -24,6 +24,56 @@ class Damage(_message.Message):
     removed: bool
     def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., path: _Optional[str] = ..., expected: _Optional[str] = ..., actual: _Optional[str] = ..., problem: _Optional[str] = ..., removed: bool = ...) -> None: ...
 
+class ImportEntry(_message.Message):
+    __slots__ = ["how", "kind", "name", "path", "problem", "size_bytes"]
+    HOW_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    how: str
+    kind: str
+    name: str
+    path: str
+    problem: str
+    size_bytes: int
+    def __init__(self, path: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., size_bytes: _Optional[int] = ..., how: _Optional[str] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class ImportRequest(_message.Message):
+    __slots__ = ["directory", "repos"]
+    DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    REPOS_FIELD_NUMBER: _ClassVar[int]
+    directory: str
+    repos: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, directory: _Optional[str] = ..., repos: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ImportResponse(_message.Message):
+    __slots__ = ["progress", "result"]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    progress: _hub_pb2.Progress
+    result: ImportResult
+    def __init__(self, progress: _Optional[_Union[_hub_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[ImportResult, _Mapping]] = ...) -> None: ...
+
+class ImportResult(_message.Message):
+    __slots__ = ["checkpoints", "complete", "entries", "size_bytes", "skipped", "trees", "trusted"]
+    CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
+    TREES_FIELD_NUMBER: _ClassVar[int]
+    TRUSTED_FIELD_NUMBER: _ClassVar[int]
+    checkpoints: int
+    complete: bool
+    entries: _containers.RepeatedCompositeFieldContainer[ImportEntry]
+    size_bytes: int
+    skipped: int
+    trees: int
+    trusted: int
+    def __init__(self, trees: _Optional[int] = ..., checkpoints: _Optional[int] = ..., trusted: _Optional[int] = ..., skipped: _Optional[int] = ..., size_bytes: _Optional[int] = ..., entries: _Optional[_Iterable[_Union[ImportEntry, _Mapping]]] = ..., complete: bool = ...) -> None: ...
+
 class ListCheckpointsRequest(_message.Message):
     __slots__ = ["page_size", "page_token"]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]

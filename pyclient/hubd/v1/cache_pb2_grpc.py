@@ -30,6 +30,11 @@ class CacheStub(object):
                 request_serializer=hubd_dot_v1_dot_cache__pb2.VerifyRequest.SerializeToString,
                 response_deserializer=hubd_dot_v1_dot_cache__pb2.VerifyResponse.FromString,
                 )
+        self.Import = channel.unary_stream(
+                '/hubd.v1.Cache/Import',
+                request_serializer=hubd_dot_v1_dot_cache__pb2.ImportRequest.SerializeToString,
+                response_deserializer=hubd_dot_v1_dot_cache__pb2.ImportResponse.FromString,
+                )
 
 
 class CacheServicer(object):
@@ -61,6 +66,18 @@ class CacheServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Import(self, request, context):
+        """Takes in the cache of torch.hub, oneflow.hub or megengine.hub: trees,
+        checkpoints, and for the caller the lines of trusted_list. Nothing in it is
+        changed, but that files which the store shares by a hard link lose their
+        write bits. Done again, it changes nothing. Errors: NOT_YOURS, of a system
+        daemon; INVALID_REPO, DISK_FULL, DRAINING; NOT_FOUND where no such directory
+        is there. What was taken before an error stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CacheServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +95,11 @@ def add_CacheServicer_to_server(servicer, server):
                     servicer.Verify,
                     request_deserializer=hubd_dot_v1_dot_cache__pb2.VerifyRequest.FromString,
                     response_serializer=hubd_dot_v1_dot_cache__pb2.VerifyResponse.SerializeToString,
+            ),
+            'Import': grpc.unary_stream_rpc_method_handler(
+                    servicer.Import,
+                    request_deserializer=hubd_dot_v1_dot_cache__pb2.ImportRequest.FromString,
+                    response_serializer=hubd_dot_v1_dot_cache__pb2.ImportResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -138,5 +160,22 @@ class Cache(object):
         return grpc.experimental.unary_stream(request, target, '/hubd.v1.Cache/Verify',
             hubd_dot_v1_dot_cache__pb2.VerifyRequest.SerializeToString,
             hubd_dot_v1_dot_cache__pb2.VerifyResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Import(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/hubd.v1.Cache/Import',
+            hubd_dot_v1_dot_cache__pb2.ImportRequest.SerializeToString,
+            hubd_dot_v1_dot_cache__pb2.ImportResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -227,6 +227,7 @@ class Progress(_message.Message):
         __slots__ = []
     DONE_BYTES_FIELD_NUMBER: _ClassVar[int]
     DOWNLOADING: Progress.Phase
+    IMPORTING: Progress.Phase
     PHASE_FIELD_NUMBER: _ClassVar[int]
     PHASE_UNSPECIFIED: Progress.Phase
     QUEUED: Progress.Phase

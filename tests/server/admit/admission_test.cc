@@ -43,6 +43,11 @@ TEST_F(AdmissionTest, AUserDaemonServesItsUserAndRootOnly) {
   EXPECT_EQ(ReasonOf(admission.AdmitCaller(kBob)), Reason::kNotYours);
 }
 
+TEST_F(AdmissionTest, OnlyAUsersOwnDaemonImports) {
+  EXPECT_TRUE(Make(false).AdmitImport().ok());
+  EXPECT_EQ(ReasonOf(Make(true).AdmitImport()), Reason::kNotYours);
+}
+
 TEST_F(AdmissionTest, ASystemDaemonServesEveryoneWhoIsKnown) {
   Admission admission = Make(true);
   EXPECT_TRUE(admission.AdmitCaller(kBob).ok());

@@ -23,6 +23,10 @@ TEST(DigestTest, KnowsThePublishedVectors) {
   EXPECT_EQ(Sha256Hex(""), kEmpty);
 }
 
+TEST(DigestTest, KnowsSha1ForTheNamesOfOthers) {
+  EXPECT_EQ(Sha1Hex("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
+}
+
 TEST(HasherTest, PiecesGiveTheDigestOfTheWhole) {
   Hasher hasher;
   hasher.Update("a");

@@ -44,6 +44,14 @@ TEST(StatusTest, AStatusWithoutReasonHasNoneAndNoMetadata) {
   EXPECT_EQ(ReasonOf(absl::OkStatus()), std::nullopt);
 }
 
+TEST(StatusTest, SilenceIsWhereAnOriginDoesNotAnswerNow) {
+  EXPECT_TRUE(IsSilence(ReasonError(Reason::kUpstreamUnavailable, "x")));
+  EXPECT_TRUE(IsSilence(ReasonError(Reason::kRateLimited, "x")));
+  EXPECT_FALSE(IsSilence(ReasonError(Reason::kRepoNotFound, "x")));
+  EXPECT_FALSE(IsSilence(absl::UnavailableError("x")));
+  EXPECT_FALSE(IsSilence(absl::OkStatus()));
+}
+
 TEST(StatusTest, AnnotateKeepsCodeReasonAndMetadata) {
   absl::Status longer = Annotate(
       ReasonError(Reason::kRefNotFound, "no v9", {{"ref", "v9"}}), "o/r");

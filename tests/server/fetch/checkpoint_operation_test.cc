@@ -11,6 +11,7 @@
 #include "server/base/digest.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
+#include "server/fetch/imported_checkpoint.h"
 #include "tests/server/fetch/fetch_fixture.h"
 
 namespace hubd {
@@ -25,6 +26,17 @@ class CheckpointOperationTest : public FetchFixture {
     request.url = kUrl;
     request.sha256_prefix = sha256_prefix;
     return request;
+  }
+
+  // What an imported cache had; where its bytes lie.
+  std::string Import(const std::string& name, const std::string& bytes) {
+    Store::StagedFile file = *store_->StageFile();
+    HUBD_CHECK(WriteAll(file.fd.get(), bytes).ok());
+    CheckpointObject checkpoint;
+    checkpoint.url = ImportUrl(name);
+    checkpoint.sha256 = Sha256Hex(bytes);
+    checkpoint.size_bytes = static_cast<int64_t>(bytes.size());
+    return store_->PublishCheckpoint(std::move(file.staging), checkpoint)->path;
   }
 
   void Hold(const std::string& body) {
@@ -46,6 +58,55 @@ TEST_F(CheckpointOperationTest, FetchesThenServesFromTheStore) {
   auto second = FetchCheckpoint(Request(Sha256Hex("weights")));
   ASSERT_TRUE(second.ok());
   EXPECT_TRUE(second->cached);
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
+TEST_F(CheckpointOperationTest, AnImportIsAHitWhereItsBytesAreKnown) {
+  Import("m.bin", "imported");
+  const std::string sha256 = Sha256Hex("imported");
+  auto found = FetchCheckpoint(Request(sha256));
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_TRUE(found->cached);
+  EXPECT_EQ(found->checkpoint.url, kUrl);
+  EXPECT_TRUE(found->warnings.empty());
+  EXPECT_TRUE(http_.requests().empty());
+}
+
+TEST_F(CheckpointOperationTest, ElseItServesOfflineAndForASilentOriginOnly) {
+  Import("m.bin", "imported");
+  CheckpointRequest offline = Request();
+  offline.offline = true;
+  for (const CheckpointRequest& request : {offline, Request()}) {
+    auto found = FetchCheckpoint(request);
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ(*ReadFile(found->checkpoint.path), "imported");
+    EXPECT_EQ(found->warnings.size(), 1u);
+  }
+  EXPECT_EQ(http_.requests().size(), 1u);
+  CheckpointRequest refresh = Request();
+  refresh.refresh = true;
+  EXPECT_EQ(ReasonOf(FetchCheckpoint(refresh).status()),
+            Reason::kUpstreamUnavailable);
+  // Other bytes than these are wanted.
+  CheckpointRequest other = Request(Sha256Hex("weights"));
+  EXPECT_EQ(ReasonOf(FetchCheckpoint(other).status()),
+            Reason::kUpstreamUnavailable);
+  other.offline = true;
+  EXPECT_EQ(ReasonOf(FetchCheckpoint(other).status()), Reason::kOfflineMiss);
+  http_.Serve(kUrl, "weights");
+  EXPECT_EQ(FetchCheckpoint(Request())->checkpoint.sha256,
+            Sha256Hex("weights"));
+  EXPECT_EQ(FetchCheckpoint(offline)->checkpoint.sha256, Sha256Hex("weights"));
+}
+
+TEST_F(CheckpointOperationTest, AnImportThatWasDamagedIsFetched) {
+  const std::string path = Import("m.bin", "imported");
+  HUBD_CHECK(RemoveAll(path).ok());
+  HUBD_CHECK(WriteFileDurably(path, "Imported", 0444).ok());
+  http_.Serve(kUrl, "imported");
+  auto found = FetchCheckpoint(Request(Sha256Hex("imported")));
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(*ReadFile(found->checkpoint.path), "imported");
   EXPECT_EQ(http_.requests().size(), 1u);
 }
 

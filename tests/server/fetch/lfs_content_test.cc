@@ -12,10 +12,10 @@
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/base/beneath.h"
 #include "server/base/digest.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
-#include "server/fetch/beneath.h"
 #include "tests/server/fetch/fetch_fixture.h"
 
 namespace hubd {

@@ -1,6 +1,9 @@
 #include "server/fetch/tree_lookup.h"
 
+#include <optional>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "server/base/status.h"
@@ -26,6 +29,14 @@ class TreeLookupTest : public FetchFixture {
     tree.key = KeyOfTree(Request().spec.id, commit);
     tree.warnings = {"a link was cut"};
     HUBD_CHECK(store_->PublishTree(*store_->StageDirectory(), tree).ok());
+  }
+
+  TreeObject PublishImport(const std::string& ref, const std::string& commit,
+                           absl::Duration age) {
+    TreeObject tree;
+    tree.key = {kSharedDomain, Request().spec.id, commit, kImportRoute};
+    tree.imported = {ref, clock_.Now() - age};
+    return *store_->PublishTree(*store_->StageDirectory(), tree);
   }
 
   void PublishRefs() {
@@ -113,6 +124,68 @@ TEST_F(TreeLookupTest, OfflineACommitThatNoRefNamesIsFoundByItsBeginning) {
   EXPECT_FALSE(known.result || known.resolved);
   ASSERT_EQ(known.others.size(), 2u);
   EXPECT_EQ(known.others[0].ref, "");
+}
+
+TEST_F(TreeLookupTest, OfflineAnImportIsServedByTheNameOfItsDirectory) {
+  PublishImport("main", kCommit, absl::Hours(3));
+  PublishImport("ci_x", kOther, absl::Hours(9));
+  for (const auto& [ref, commit, shown] :
+       std::vector<std::tuple<std::string, std::string, std::string>>{
+           {"", kCommit, "main"},
+           {"main", kCommit, "main"},
+           {"refs/heads/main", kCommit, "refs/heads/main"},
+           {"ci/x", kOther, "ci/x"},
+           {"ci_x", kOther, "ci_x"}}) {
+    TreeRequest request = Request(ref);
+    EXPECT_FALSE(LookUp(request).result || LookUp(request).resolved) << ref;
+    request.offline = true;
+    const std::optional<TreeResult> result = LookUp(request).result;
+    ASSERT_TRUE(result.has_value()) << ref;
+    EXPECT_EQ(result->tree.key.commit, commit) << ref;
+    EXPECT_EQ(result->ref, shown);
+    EXPECT_GE(result->stale_for, absl::Hours(3));
+    EXPECT_EQ(result->warnings.size(), 1u);
+  }
+  TreeRequest other = Request("v1");
+  other.offline = true;
+  KnownTree known = LookUp(other);
+  EXPECT_FALSE(known.result.has_value());
+  ASSERT_EQ(known.others.size(), 2u);
+  EXPECT_EQ(known.others[1].ref, "main");
+}
+
+TEST_F(TreeLookupTest, WhatTheOriginGaveComesBeforeAnImport) {
+  PublishImport("main", std::string(40, 'c'), absl::Hours(3));
+  PublishRefs();
+  TreeRequest offline = Request();
+  offline.offline = true;
+  EXPECT_EQ(LookUp(offline).result->tree.key.route, kImportRoute);
+  PublishTree(kCommit);
+  EXPECT_EQ(LookUp(offline).result->tree.key.commit, kCommit);
+  EXPECT_EQ(LookUp(offline).result->stale_for, absl::ZeroDuration());
+}
+
+TEST_F(TreeLookupTest, OfTwoImportsOfARefTheYoungerOneIsMeant) {
+  PublishImport("main", kCommit, absl::Hours(3));
+  PublishImport("main", kOther, absl::Hours(9));
+  TreeRequest offline = Request();
+  offline.offline = true;
+  EXPECT_EQ(LookUp(offline).result->tree.key.commit, kCommit);
+}
+
+TEST_F(TreeLookupTest, WhoDecidedOnACommitGetsNoImportOfThatName) {
+  PublishImport(kCommit, kOther, absl::Hours(3));
+  TreeRequest offline = Request(kCommit);
+  offline.offline = true;
+  EXPECT_TRUE(LookUp(offline).result.has_value());
+  offline.pin = TreePin{.ref = "main"};
+  EXPECT_FALSE(LookUp(offline).result.has_value());
+}
+
+TEST_F(TreeLookupTest, AnImportIsThereByWhatStandsForItsCommit) {
+  const TreeObject import = PublishImport("main", kCommit, absl::Hours(3));
+  EXPECT_EQ(LookUp(Request(kCommit)).result->tree.path, import.path);
+  EXPECT_EQ(LookUp(Request(kCommit)).result->stale_for, absl::ZeroDuration());
 }
 
 TEST_F(TreeLookupTest, AFullCommitThatIsThereNeedsNoRefs) {

@@ -113,6 +113,40 @@ TEST_F(TreeOperationTest, ASilentHostIsToldWhereTheOldAnswerLacksTheRef) {
             Reason::kUpstreamUnavailable);
 }
 
+TEST_F(TreeOperationTest, AnImportAnswersForASilentHostOnly) {
+  TreeObject import;
+  import.key = {kSharedDomain, Request().spec.id, std::string(40, 'c'),
+                kImportRoute};
+  import.imported = {"main", clock_.Now() - absl::Hours(5)};
+  ASSERT_TRUE(store_->PublishTree(*store_->StageDirectory(), import).ok());
+  const auto expect_import = [&] {
+    absl::StatusOr<TreeResult> result = FetchTree(Request());
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->tree.key.route, kImportRoute);
+    EXPECT_GE(result->stale_for, absl::Hours(5));
+    EXPECT_TRUE(absl::StrContains(result->warnings.back(), "it is used"));
+  };
+  const auto answer = [&](const std::string& commit) {
+    git_.Answer(
+        Advertisement{"refs/heads/main", {{"refs/heads/main", commit}}});
+    clock_.Advance(absl::Hours(2));
+  };
+  // It does not say where refs are; then it gives no files.
+  git_.Answer(ReasonError(Reason::kUpstreamUnavailable, "silent"));
+  expect_import();
+  EXPECT_EQ(ReasonOf(FetchTree(Request("v2")).status()),
+            Reason::kUpstreamUnavailable);
+  answer(std::string(40, 'd'));
+  expect_import();
+  answer(kCommit);
+  EXPECT_EQ(FetchTree(Request())->tree.key.commit, kCommit);
+  EXPECT_EQ(FetchTree(Request())->stale_for, absl::ZeroDuration());
+  // A host that says no is not silent.
+  clock_.Advance(absl::Hours(2));
+  git_.Answer(ReasonError(Reason::kRepoNotFound, "gone"));
+  EXPECT_EQ(ReasonOf(FetchTree(Request()).status()), Reason::kRepoNotFound);
+}
+
 TEST_F(TreeOperationTest, ARepoThatIsGoneIsNotAnsweredFromTheStore) {
   ASSERT_TRUE(FetchTree(Request()).ok());
   clock_.Advance(absl::Hours(2));

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <set>
 #include <string>
 
+#include "server/base/fs.h"
 #include "tests/server/rpc/rpc_fixture.h"
 
 namespace hubd {
@@ -68,6 +70,34 @@ TEST_F(CacheServiceTest, VerifyOfARepoThatIsNoneIsRefused) {
   request.set_repo("no-slash");
   auto outcome = ReadAll(*cache_->Verify(&context, request));
   EXPECT_EQ(ReasonIn(outcome.status), "INVALID_REPO");
+}
+
+TEST_F(CacheServiceTest, ImportTakesACacheInAndTrustsForItsCaller) {
+  const std::string old = temp_.Below("old");
+  ASSERT_TRUE(MakeDirectories(old + "/o_r_main", 0755).ok());
+  ASSERT_TRUE(WriteFileDurably(old + "/o_r_main/hubconf.py", "", 0644).ok());
+  ASSERT_TRUE(WriteFileDurably(old + "/trusted_list", "o_r\n", 0644).ok());
+  v1::ImportRequest request;
+  request.set_directory(old);
+  grpc::ClientContext context;
+  auto outcome = ReadAll(*cache_->Import(&context, request));
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status.error_message();
+  const v1::ImportResult& result = outcome.result->result();
+  EXPECT_EQ(result.trees(), 1);
+  EXPECT_EQ(result.trusted(), 1);
+  ASSERT_EQ(result.entries_size(), 2);
+  EXPECT_EQ(result.entries(0).kind(), "tree");
+  EXPECT_TRUE(store_->catalog()
+                  .LookupTrust(::geteuid(), {"github.com", "o", "r"}, old)
+                  ->has_value());
+}
+
+TEST_F(CacheServiceTest, ImportOfNoAbsolutePathIsRefused) {
+  v1::ImportRequest request;
+  request.set_directory("old");
+  grpc::ClientContext context;
+  EXPECT_EQ(ReadAll(*cache_->Import(&context, request)).status.error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 TEST_F(CacheServiceTest, ANegativePageSizeIsRefused) {

@@ -76,6 +76,58 @@ TEST(ConvertTest, ADamageKeepsWhatItSays) {
   EXPECT_TRUE(proto.damages(0).removed());
 }
 
+TEST(ConvertTest, WhatIsImportedIsAnAbsolutePathAndRepos) {
+  v1::ImportRequest request;
+  request.set_directory("/old");
+  request.add_repos("O/r_x:v1");
+  const absl::StatusOr<ImportRequest> import = FromProto(request);
+  ASSERT_TRUE(import.ok()) << import.status();
+  EXPECT_EQ(import->directory, "/old");
+  ASSERT_EQ(import->repos.size(), 1u);
+  EXPECT_EQ(import->repos[0].owner, "O");
+  EXPECT_EQ(import->repos[0].spec.id.ToString(), "github.com/o/r_x");
+  for (const std::string& directory :
+       {std::string("old"), std::string(), std::string("/o\0d", 4)}) {
+    v1::ImportRequest other;
+    other.set_directory(directory);
+    EXPECT_EQ(FromProto(other).status().code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+  request.add_repos("none");
+  EXPECT_EQ(ReasonOf(FromProto(request).status()), Reason::kInvalidRepo);
+  request.clear_repos();
+  for (int i = 0; i <= 1000; ++i) request.add_repos("o/r");
+  EXPECT_FALSE(FromProto(request).ok());
+}
+
+TEST(ConvertTest, AnImportIsShownCleanAndShort) {
+  ImportReport report;
+  report.skipped = 3;
+  report.complete = false;
+  report.entries = {{.kind = ImportEntry::Kind::kCheckpoint,
+                     .path = "odd \xff",
+                     .name = "n",
+                     .size_bytes = 4,
+                     .how = "link"},
+                    {.problem = std::string(5000, 'x')}};
+  const v1::ImportResult proto = ToProto(report);
+  EXPECT_EQ(proto.skipped(), 3);
+  EXPECT_FALSE(proto.complete());
+  EXPECT_EQ(proto.entries(0).kind(), "checkpoint");
+  EXPECT_EQ(proto.entries(0).path(), "odd \uFFFD");
+  EXPECT_EQ(proto.entries(0).how(), "link");
+  EXPECT_EQ(proto.entries(1).kind(), "other");
+  EXPECT_LE(proto.entries(1).problem().size(), 1024u);
+}
+
+TEST(ConvertTest, AnImportedTreeIsListedByItsRef) {
+  TreeObject tree;
+  tree.key.commit = std::string(40, 'a');
+  EXPECT_EQ(ToProto(tree).ref(), tree.key.commit);
+  tree.imported = {"main", {}};
+  EXPECT_EQ(ToProto(tree).ref(), "main");
+}
+
 std::string SampleLock() {
   LockFile lock;
   lock.Put(LockedRepo{.repo = {"github.com", "o", "r"},

@@ -32,6 +32,7 @@ inline TreeObject SampleTree(const Layout& layout, int number) {
   tree.warnings = {"", kOddText};
   tree.unproven = true;
   tree.digest = Sha256Hex("tree" + std::to_string(number));
+  tree.imported = {kOddText, SampleTime(number - 1)};
   return tree;
 }
 

@@ -41,6 +41,13 @@ TEST(SealTest, AFileIsReadOnly) {
   EXPECT_EQ(ModeOf(dir.Below("f")), 0444u);
 }
 
+TEST(SealTest, AFileThatNobodyCanWriteKeepsItsReaders) {
+  TempDir dir;
+  ASSERT_TRUE(WriteFileDurably(dir.Below("f"), "x", 0400).ok());
+  ASSERT_TRUE(SealFile(dir.Below("f")).ok());
+  EXPECT_EQ(ModeOf(dir.Below("f")), 0400u);
+}
+
 TEST(SealTest, FollowsNoLink) {
   TempDir dir;
   ASSERT_TRUE(MakeDirectories(dir.Below("tree"), 0700).ok());

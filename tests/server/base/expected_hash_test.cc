@@ -1,4 +1,4 @@
-#include "client/cli/expected_hash.h"
+#include "server/base/expected_hash.h"
 
 #include <gtest/gtest.h>
 

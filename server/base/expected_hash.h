@@ -1,7 +1,7 @@
 // The hash that a checkpoint's name promises.
 
-#ifndef HUBD_CLIENT_CLI_EXPECTED_HASH_H_
-#define HUBD_CLIENT_CLI_EXPECTED_HASH_H_
+#ifndef HUBD_SERVER_BASE_EXPECTED_HASH_H_
+#define HUBD_SERVER_BASE_EXPECTED_HASH_H_
 
 #include <string>
 
@@ -16,4 +16,4 @@ std::string HashInName(absl::string_view url);
 
 }  // namespace hubd
 
-#endif  // HUBD_CLIENT_CLI_EXPECTED_HASH_H_
+#endif  // HUBD_SERVER_BASE_EXPECTED_HASH_H_
