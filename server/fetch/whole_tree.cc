@@ -162,7 +162,6 @@ absl::StatusOr<UnpackedTree> WholeTree::FetchSubmodule(
   }
   HUBD_ASSIGN_OR_RETURN(const RepoId repo,
                         RepoOfSubmodule(key.repo, submodule.url));
-  HUBD_RETURN_IF_ERROR(context_.parts.policy.CheckUrl(repo.Url()));
   if (depth == kMaxDepth) {
     return ReasonError(
         Reason::kRefNotFound,
