@@ -73,6 +73,13 @@ ByteSource Scanned(GzipReader& gzip, TarScanner& scanner) {
   };
 }
 
+// That of the member that the reader is at.
+ByteSource ContentOf(ArchiveReader& reader) {
+  return [&reader](char* buffer, size_t size) {
+    return reader.Read(buffer, size);
+  };
+}
+
 // Adds to the bytes that the names of a zip's members take in a reply.
 absl::Status CountName(const std::string& name, size_t& bytes) {
   bytes += CleanText(name).size() + kNameOverhead;
@@ -134,9 +141,7 @@ absl::StatusOr<UnpackedTree> UnpackTree(const ByteSource& source,
   TarScanner scanner;
   HUBD_ASSIGN_OR_RETURN(const std::unique_ptr<ArchiveReader> reader,
                         ArchiveReader::OpenTar(Scanned(gzip, scanner)));
-  const ByteSource content = [&](char* buffer, size_t size) {
-    return reader->Read(buffer, size);
-  };
+  const ByteSource content = ContentOf(*reader);
   HUBD_ASSIGN_OR_RETURN(const std::unique_ptr<TreeWriter> writer,
                         TreeWriter::Open(dir, &meter));
   TopFolder top;
@@ -176,9 +181,7 @@ absl::StatusOr<UnpackedZip> UnpackZip(int fd, const std::string& dir,
   HUBD_RETURN_IF_ERROR(meter.CountCompressed(info.st_size));
   HUBD_ASSIGN_OR_RETURN(const std::unique_ptr<ArchiveReader> reader,
                         ArchiveReader::OpenZip(fd));
-  const ByteSource content = [&](char* buffer, size_t size) {
-    return reader->Read(buffer, size);
-  };
+  const ByteSource content = ContentOf(*reader);
   HUBD_ASSIGN_OR_RETURN(const std::unique_ptr<TreeWriter> writer,
                         TreeWriter::Open(dir, &meter));
   UnpackedZip zip;

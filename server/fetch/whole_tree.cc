@@ -49,6 +49,23 @@ bool IsEmpty(const UniqueFd& directory) {
   return names.ok() && names->empty();
 }
 
+// What went wrong with `what` of a commit.
+absl::Status Failed(const TreeKey& key, const absl::Status& why,
+                    absl::string_view what) {
+  return Annotate(why, absl::StrCat("cannot load ", key.repo.ToString(), " at ",
+                                    key.commit, ": ", what));
+}
+
+// Counts a submodule, named so, into the tree that it is part of.
+void Add(const UnpackedTree& submodule, absl::string_view name,
+         UnpackedTree& tree) {
+  tree.size_bytes += submodule.size_bytes;
+  tree.entry_count += submodule.entry_count;
+  for (const std::string& warning : submodule.warnings) {
+    tree.warnings.push_back(absl::StrCat("in ", name, ": ", warning));
+  }
+}
+
 class WholeTree {
  public:
   WholeTree(const FetchContext& context, const UnpackFilesFn& unpack,
@@ -91,8 +108,6 @@ absl::StatusOr<UnpackedTree> WholeTree::Fetch(const TreeKey& key,
 absl::StatusOr<UnpackedTree> WholeTree::AddSubmodules(const TreeKey& key,
                                                       int root, int depth,
                                                       UnpackedTree tree) {
-  const std::string failed =
-      absl::StrCat("cannot load ", key.repo.ToString(), " at ", key.commit);
   const auto submodules = List(key, root);
   if (ReasonOf(submodules.status()) == Reason::kBadArchive ||
       IsRefusal(submodules.status())) {
@@ -103,35 +118,29 @@ absl::StatusOr<UnpackedTree> WholeTree::AddSubmodules(const TreeKey& key,
     return tree;
   }
   if (!submodules.ok()) {
-    return Annotate(submodules.status(),
-                    absl::StrCat(failed, ": its submodules"));
+    return Failed(key, submodules.status(), "its submodules");
   }
   for (const GitSubmodule& submodule : *submodules) {
     const std::string name =
         absl::StrCat("the submodule ", ShownName(submodule.path));
-    auto added = FetchSubmodule(key, root, depth, submodule);
-    if (IsRefusal(added.status())) {
+    const auto added = FetchSubmodule(key, root, depth, submodule);
+    if (added.ok()) {
+      Add(*added, name, tree);
+    } else if (IsRefusal(added.status())) {
       tree.warnings.push_back(
           absl::StrCat(name, " (", ShownName(WithoutUserInfo(submodule.url)),
                        ") is not in the tree: ", added.status().message()));
-      continue;
-    }
-    if (!added.ok()) {
-      return Annotate(added.status(), absl::StrCat(failed, ": ", name));
-    }
-    tree.size_bytes += added->size_bytes;
-    tree.entry_count += added->entry_count;
-    for (const std::string& warning : added->warnings) {
-      tree.warnings.push_back(absl::StrCat("in ", name, ": ", warning));
+    } else {
+      return Failed(key, added.status(), name);
     }
   }
   for (const std::string& path : tree.detours) {
     if (!LeadsOut(root, path)) continue;
-    return ReasonError(
-        Reason::kBadArchive,
-        absl::StrCat(failed, ": the link ", ShownName(path),
-                     " leads out of the tree through a submodule; nothing of "
-                     "it is kept. Try another ref"));
+    return Failed(key,
+                  ReasonError(Reason::kBadArchive,
+                              "it leads out of the tree through a submodule; "
+                              "nothing of it is kept. Try another ref"),
+                  absl::StrCat("the link ", ShownName(path)));
   }
   return tree;
 }
@@ -173,7 +182,6 @@ absl::StatusOr<UnpackedTree> WholeTree::FetchSubmodule(
   }
   HUBD_ASSIGN_OR_RETURN(const RepoId repo,
                         RepoOfSubmodule(key.repo, submodule.url));
-  HUBD_RETURN_IF_ERROR(context_.parts.policy.CheckUrl(repo.Url()));
   if (depth == kMaxDepth) {
     return ReasonError(
         Reason::kRefNotFound,

@@ -251,6 +251,28 @@ absl::Status ChildGitFetcher::FetchFiles(
                                : FailureOf(read, url, commit);
 }
 
+// What git reads in a file of its settings that has the text `modules`.
+absl::StatusOr<std::string> ReadSettings(const std::string& modules,
+                                         const std::string& directory,
+                                         absl::Time deadline,
+                                         const std::stop_token& stop) {
+  const std::string file = absl::StrCat(directory, "/gitmodules");
+  HUBD_RETURN_IF_ERROR(WriteFileDurably(file, modules, 0600));
+  std::string settings;
+  HUBD_RETURN_IF_ERROR(ReadGit(
+      {"config", "--no-includes", "--file", file, "--list", "-z"}, directory,
+      deadline,
+      [&](absl::string_view bytes) {
+        absl::StrAppend(&settings, bytes);
+        return settings.size() <= kMaxSettings
+                   ? absl::OkStatus()
+                   : ReasonError(Reason::kBadArchive,
+                                 ".gitmodules says too much");
+      },
+      stop));
+  return settings;
+}
+
 absl::StatusOr<std::vector<GitSubmodule>> ChildGitFetcher::ListSubmodules(
     const GitSource& source, const std::string& commit,
     const std::string& modules, const std::string& directory,
@@ -274,25 +296,12 @@ absl::StatusOr<std::vector<GitSubmodule>> ChildGitFetcher::ListSubmodules(
     return absl::IsAborted(read) ? Unreadable("the commit", read, url)
                                  : FailureOf(read, url, commit);
   }
-  const std::string file = absl::StrCat(directory, "/gitmodules");
-  HUBD_RETURN_IF_ERROR(WriteFileDurably(file, modules, 0600));
-  std::string settings;
-  if (absl::Status read = ReadGit(
-          {"config", "--no-includes", "--file", file, "--list", "-z"},
-          directory, deadline,
-          [&](absl::string_view bytes) {
-            absl::StrAppend(&settings, bytes);
-            return settings.size() <= kMaxSettings
-                       ? absl::OkStatus()
-                       : ReasonError(Reason::kBadArchive,
-                                     ".gitmodules says too much");
-          },
-          stop);
-      !read.ok()) {
-    return absl::IsAborted(read) ? Unreadable(".gitmodules", read, url)
-                                 : FailureOf(read, url, commit);
-  }
-  return WithUrls(links.links(), settings);
+  absl::StatusOr<std::string> settings =
+      ReadSettings(modules, directory, deadline, stop);
+  if (settings.ok()) return WithUrls(links.links(), *settings);
+  return absl::IsAborted(settings.status())
+             ? Unreadable(".gitmodules", settings.status(), url)
+             : FailureOf(settings.status(), url, commit);
 }
 
 }  // namespace

@@ -166,10 +166,20 @@ def test_a_system_daemon_goes_to_no_private_address(origin: Origin) -> None:
         machine.close()
 
 
-def test_a_repo_that_is_not_there(machine: Machine, origin: Origin) -> None:
-    add_repo(origin, "../gone")
-    left_out(machine, origin, "../gone", "does not exist, or is private")
-    assert "does not exist" in load(machine)[1]
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("../gone", "does not exist, or is private"),
+        ("https://github.com/o/gone", "HTTP 404"),
+    ],
+)
+def test_a_repo_that_is_not_there(
+    machine: Machine, origin: Origin, url: str, why: str
+) -> None:
+    add_repo(origin, url)
+    left_out(machine, origin, url, why)
+    # It is said each time.
+    assert why in load(machine)[1]
 
 
 def test_a_commit_that_is_not_there(machine: Machine, origin: Origin) -> None:

@@ -213,6 +213,20 @@ TEST_F(SubmodulesTest, SaysWhenGitCannotReadGitmodules) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(".gitmodules"));
 }
 
+TEST_F(SubmodulesTest, TakesNoMoreSettingsThanTheyNeed) {
+  // A long name, printed with each of its many settings.
+  std::string modules = "[submodule \"" + std::string(100000, 'x') + "\"]\n";
+  for (int i = 0; i < 1000; ++i) absl::StrAppend(&modules, "\ta = b\n");
+  const absl::Status status = List(CommitLink(), modules).status();
+  EXPECT_EQ(ReasonOf(status), Reason::kBadArchive) << status;
+}
+
+TEST_F(SubmodulesTest, EndsWhenStopped) {
+  const std::string commit = CommitLink();
+  stop_.request_stop();
+  EXPECT_TRUE(absl::IsCancelled(List(commit, "").status()));
+}
+
 TEST_F(SubmodulesTest, IncludesNoOtherFile) {
   const std::string other = MakeTempDirectory() + "/other";
   ASSERT_TRUE(WriteFileDurably(other,
