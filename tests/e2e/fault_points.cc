@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <bit>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdlib>
@@ -222,7 +223,7 @@ long syscall(long number, ...) noexcept {
   va_end(list);
   if (number == SYS_openat2) {
     ReachAt("openat2", static_cast<int>(words[0]),
-            reinterpret_cast<const char*>(words[1]));
+            std::bit_cast<const char*>(words[1]));
   }
   return CALL(syscall, number, words[0], words[1], words[2], words[3], words[4],
               words[5]);
