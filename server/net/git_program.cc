@@ -39,6 +39,11 @@ constexpr off_t kMaxErrors = 64 << 10;
 // Of util-linux: an object that is put together from deltas takes memory.
 constexpr char kLimiter[] = "prlimit";
 constexpr const char* kLimits[] = {"--data=2147483648", "--core=0"};
+// Of util-linux, too: a daemon that is killed takes its programs along. The end
+// of a git's descriptor is not enough: its helper for "fd::3" meets ECONNRESET
+// where the daemon had not read all, and then git and helper wait for each
+// other.
+constexpr const char* kTied[] = {"setpriv", "--pdeathsig=KILL"};
 constexpr int kNoSuchProgram = 127;
 
 // Hooks are what a template or a repository could bring; packs stay packs, so
@@ -58,6 +63,7 @@ constexpr const char* kSettings[] = {"core.hooksPath=/dev/null",
 std::vector<std::string> Arguments(const std::vector<std::string>& own) {
   std::vector<std::string> arguments = {kLimiter};
   arguments.insert(arguments.end(), std::begin(kLimits), std::end(kLimits));
+  arguments.insert(arguments.end(), std::begin(kTied), std::end(kTied));
   arguments.push_back("git");
   for (const char* setting : kSettings) {
     arguments.insert(arguments.end(), {"-c", setting});

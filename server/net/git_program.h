@@ -36,7 +36,8 @@ struct GitCommand {
 // no questions; it may use no transport but its descriptor; and bounds of
 // memory, since what it unpacks comes from strangers.
 //
-// It leads a process group, and only its GitProgram may wait for it.
+// It leads a process group, and only its GitProgram may wait for it. It is
+// killed when the thread that started it ends, be it with the whole process.
 //
 // Thread-safe: one thread waits while others may kill.
 class GitProgram {

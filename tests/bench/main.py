@@ -16,12 +16,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import tests.bench.repos  # noqa: F401  (its rows are in ROWS)
 from tests.bench.figures import Figure, medians, table
 from tests.bench.peers import Peers, install
 from tests.bench.place import Place, Programs, Sizes
 from tests.bench.rows import ROWS
 
-_TINY = Sizes(rounds=1, big=1 << 20, shared=1 << 20, clients=3, calls=10)
+_TINY = Sizes(
+    rounds=1, big=1 << 20, shared=1 << 20, clients=3, calls=10, lookups=10, files=60
+)
 
 
 def main(words: Sequence[str] | None = None) -> int:

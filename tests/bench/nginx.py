@@ -99,6 +99,11 @@ class Nginx:
                 return Served(len(lines), sent)
             time.sleep(0.01)
 
+    def count(self, method: str, name: str) -> int:
+        """How many such requests were logged since forget()."""
+        line = rf"^{method} \S*/{re.escape(name)} "
+        return len(re.findall(line, self._log.read_text(), re.MULTILINE))
+
     def close(self) -> None:
         self._process.terminate()
         self._process.wait()

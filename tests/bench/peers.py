@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Peers:
-    """Which peers are there. Curl, openssl and nginx always are."""
+    """Which peers are there. Curl, openssl, unzip and nginx always are."""
 
     # With hubd and numpy, and with those of the next two that are there.
     python: str

@@ -51,6 +51,8 @@ class Sizes:
     shared: int = 256 << 20
     clients: int = 16
     calls: int = 2000
+    lookups: int = 300
+    files: int = 10_000
 
 
 class Place:
@@ -66,6 +68,7 @@ class Place:
         self.sizes = sizes
         self.files = directory / "files"
         self.files.mkdir(parents=True)
+        self._scratch_count = 0
         self._end = contextlib.ExitStack()
 
     def __enter__(self) -> Place:
@@ -80,7 +83,7 @@ class Place:
 
     def __exit__(self, *error: object) -> None:
         self._end.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        _remove(self.directory)
 
     def add_file(self, name: str, size: int) -> str:
         """Makes a file of random bytes that nginx serves; returns its URL."""
@@ -142,23 +145,39 @@ class Place:
             _finish(process)
         return time.perf_counter() - start
 
+    def huggingface_hub_environment(self, home: Path) -> dict[str, str]:
+        """Leads huggingface_hub to nginx, with its cache in `home`."""
+        return self.environment(
+            HF_ENDPOINT=self.nginx.url,
+            HF_HOME=str(home),
+            HF_HUB_DISABLE_XET="1",
+            HF_HUB_DISABLE_PROGRESS_BARS="1",
+            HF_HUB_DISABLE_TELEMETRY="1",
+        )
+
     @contextlib.contextmanager
-    def scratch(self) -> Iterator[Path]:
+    def scratch(self, *, keep: bool = False) -> Iterator[Path]:
         """A directory for one measurement, with nothing left to write on the disk
-        from the one before."""
-        directory = self.directory / "scratch"
+        from the one before.
+
+        keep: it stays while the place does. An ext4 without a journal looks at every
+        inode that was freed in the last minutes before it takes another, so that
+        removing thousands of files makes the next thousands slow.
+        """
+        self._scratch_count += 1
+        directory = self.directory / f"scratch{self._scratch_count}"
         directory.mkdir()
         os.sync()
         try:
             yield directory
         finally:
-            subprocess.run(["chmod", "-R", "u+rwX", directory], check=False)
-            shutil.rmtree(directory)
+            if not keep:
+                _remove(directory)
 
     @contextlib.contextmanager
-    def daemon(self) -> Iterator[Daemon]:
-        """A daemon with an empty cache."""
-        with self.scratch() as root:
+    def daemon(self, *, keep: bool = False) -> Iterator[Daemon]:
+        """A daemon with an empty cache; `keep` as for scratch()."""
+        with self.scratch(keep=keep) as root:
             daemon = Daemon(self, root)
             try:
                 yield daemon
@@ -214,6 +233,12 @@ class Daemon:
         signal.pidfd_send_signal(self._handle, signal.SIGTERM)
         _await_end(self._handle)
         os.close(self._handle)
+
+
+def _remove(directory: Path) -> None:
+    """Read-only directories too."""
+    subprocess.run(["chmod", "-R", "u+rwX", directory], check=False)
+    shutil.rmtree(directory)
 
 
 def _finish(process: subprocess.Popen[str]) -> str:

@@ -92,13 +92,7 @@ def sharing(place: Place) -> list[Figure]:
 
     def huggingface_hub() -> float:
         with place.scratch() as directory:
-            environment = place.environment(
-                HF_ENDPOINT=place.nginx.url,
-                HF_HOME=str(directory),
-                HF_HUB_DISABLE_XET="1",
-                HF_HUB_DISABLE_PROGRESS_BARS="1",
-                HF_HUB_DISABLE_TELEMETRY="1",
-            )
+            environment = place.huggingface_hub_environment(directory)
             program = (
                 "from huggingface_hub import hf_hub_download\n"
                 "hf_hub_download('hubd/bench', 'shared.bin')"
@@ -128,17 +122,17 @@ def latency(place: Place) -> list[Figure]:
     place.origin.add_repo("bench", "latency", {"hubconf.py": _SMALL})
     calls = str(place.sizes.calls)
 
-    def p50(daemon: Daemon, *words: str) -> Callable[[], float]:
-        return lambda: _p50(place, daemon, *words)
+    def call(*words: str) -> Callable[[], float]:
+        return lambda: p50(place, daemon, *words)
 
     with place.echo() as socket, place.daemon() as daemon:
         taken = interleave(
             {
-                "gRPC echo": p50(daemon, "echo", socket, calls),
-                "gRPC stream of one": p50(daemon, "stream", socket, calls),
-                "FetchStateDict": p50(daemon, "fetch", url, calls),
-                "Load": p50(daemon, "load", "bench/latency", calls),
-                "List": p50(daemon, "list", "bench/latency", calls, place.peers.python),
+                "gRPC echo": call("echo", socket, calls),
+                "gRPC stream of one": call("stream", socket, calls),
+                "FetchStateDict": call("fetch", url, calls),
+                "Load": call("load", "bench/latency", calls),
+                "List": call("list", "bench/latency", calls, place.peers.python),
             },
             place.sizes.rounds,
         )
@@ -166,7 +160,7 @@ def _cold_list(place: Place, name: str, hubconf: str) -> list[Figure]:
         repo = f"{name}{next(rounds)}"
         place.origin.add_repo("bench", repo, {"hubconf.py": hubconf, "name": repo})
         daemon.hubctl("load", f"bench/{repo}", "tiny")
-        return _p50(place, daemon, "list", f"bench/{repo}", "1", place.peers.python)
+        return p50(place, daemon, "list", f"bench/{repo}", "1", place.peers.python)
 
     def plain() -> float:
         program = f"import sys; sys.path.insert(0, {str(source)!r}); import hubconf"
@@ -203,7 +197,8 @@ def imports(place: Place) -> list[Figure]:
     return [ratio("imports", taken, "import hubd.torch", "huggingface_hub", 0.25)]
 
 
-def _p50(place: Place, daemon: Daemon, *words: str) -> float:
+def p50(place: Place, daemon: Daemon, *words: str) -> float:
+    """What one call takes in C++, the median of many: `words` of latency.cc."""
     said = place.run([place.programs.latency, *words], daemon.environment)
     return float(json.loads(said)["p50"]) / 1e6
 

@@ -170,7 +170,8 @@ def test_kill_9_in_the_middle_of_a_fetch(
 
 
 def test_without_git_it_says_what_to_install(machine: Machine, origin: Origin) -> None:
-    (machine.top / "prlimit").symlink_to("/usr/bin/prlimit")
+    for name in ("prlimit", "setpriv"):
+        (machine.top / name).symlink_to(f"/usr/bin/{name}")
     process = machine.hubctl(
         "load", f"{HOST}/o/r", "one", code=1, PATH=str(machine.top)
     )

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -157,10 +158,29 @@ TEST_F(GitProgramTest, IsKilledAtItsDeadline) {
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
 }
 
+TEST_F(GitProgramTest, EndsWithTheThreadThatStartedIt) {
+  int fds[2];
+  HUBD_CHECK(::pipe2(fds, O_CLOEXEC) == 0);
+  const UniqueFd output(fds[0]);
+  std::unique_ptr<GitProgram> program;
+  std::thread([&] {
+    program =
+        *GitProgram::Start({{"-c", "alias.stay=!echo up; sleep 1000", "stay"},
+                            directory_,
+                            UniqueFd(fds[1])});
+    char byte;
+    HUBD_CHECK(::read(output.get(), &byte, 1) == 1);
+  }).join();
+  const absl::Status status = program->Wait(Soon());
+  EXPECT_EQ(status.code(), absl::StatusCode::kAborted) << status;
+}
+
 TEST_F(GitProgramTest, SaysWhenThereIsNoGit) {
   const std::string old = ::getenv("PATH");
-  HUBD_CHECK(::symlink("/usr/bin/prlimit", (directory_ + "/prlimit").c_str()) ==
-             0);
+  for (const std::string name : {"prlimit", "setpriv"}) {
+    HUBD_CHECK(::symlink(("/usr/bin/" + name).c_str(),
+                         (directory_ + "/" + name).c_str()) == 0);
+  }
   ::setenv("PATH", directory_.c_str(), 1);
   const absl::Status status = RunGit({{"version"}, directory_}, Soon());
   ::setenv("PATH", old.c_str(), 1);
