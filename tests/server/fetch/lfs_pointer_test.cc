@@ -17,6 +17,12 @@ std::string Pointer(const std::string& oid, const std::string& size) {
   return absl::StrCat(kVersion, "oid sha256:", oid, "\nsize ", size, "\n");
 }
 
+// What follows the version.
+template <class... Parts>
+std::string Text(const Parts&... parts) {
+  return absl::StrCat(kVersion, parts...);
+}
+
 TEST(LfsPointerTest, ReadsWhatTheSpecificationShows) {
   const std::string text = Pointer(kOid, "12345");
   EXPECT_TRUE(BeginsLfsPointer(text));
@@ -33,14 +39,14 @@ TEST(LfsPointerTest, ReadsNothingElse) {
        {std::string(),
         kVersion,
         kVersion + oid,
-        kVersion + oid + "size 1",
-        kVersion + oid + "size 1\n\n",
-        kVersion + oid + "size 1\r\n",
-        kVersion + oid + "size 1\nsize 1\n",
-        kVersion + oid + oid + "size 1\n",
-        kVersion + "size 1\n" + oid,
-        oid + kVersion + "size 1\n",
-        kVersion + "ext-0-x sha256:" + kOid + "\n" + oid + "size 1\n",
+        Text(oid, "size 1"),
+        Text(oid, "size 1\n\n"),
+        Text(oid, "size 1\r\n"),
+        Text(oid, "size 1\nsize 1\n"),
+        Text(oid, oid, "size 1\n"),
+        Text("size 1\n", oid),
+        absl::StrCat(oid, kVersion, "size 1\n"),
+        Text("ext-0-x sha256:", kOid, "\n", oid, "size 1\n"),
         " " + Pointer(kOid, "1"),
         Pointer(upper, "1"),
         Pointer(kOid + "0", "1"),
