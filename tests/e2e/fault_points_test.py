@@ -38,7 +38,7 @@ CONTENT = {
 }
 DECIDING = {"rename", "fsync", "syncfs", "fdatasync", "spawn"}
 # Of every other kind so many, evenly apart.
-SOME = 3
+SOME = 2
 
 
 @pytest.fixture
@@ -158,6 +158,13 @@ def kind(step: str) -> tuple[str, str]:
     return call, part[0] if part else ""
 
 
+def is_chance(step: Step) -> bool:
+    """Whether there may be fewer of the kind the next time: of the pieces that come
+    from the host and from git, lines of the log, rows that are written together."""
+    own = step.part.startswith(("/store/tmp", "/store/trees", "/store/records/"))
+    return step.call not in DECIDING or not own
+
+
 def chosen(steps: list[str]) -> list[Step]:
     """Which steps to try."""
     some = []
@@ -172,6 +179,8 @@ def chosen(steps: list[str]) -> list[Step]:
 
 @pytest.fixture(params=["archive", "git", "find-commit"])
 def case(machine: Machine, origin: Origin, request: pytest.FixtureRequest) -> Case:
+    # Time decides nothing.
+    machine.configure('[refs]\ntimeout = "1m"\n')
     older = origin.add_repo("o", "r", FILES)
     if request.param == "find-commit":
         # On no tip: it is looked for in the history.
@@ -185,8 +194,7 @@ def test_before_each_step(case: Case) -> None:
     for step in chosen(steps):
         try:
             met = case.check(step, good)
-            # How often git is listened to is another number each time.
-            assert met or step.call in ("read", "recv", "send"), "it was not met"
+            assert met or is_chance(step), "it was not met"
         except AssertionError as error:
             error.add_note(f"ended before {step}")
             raise
