@@ -204,9 +204,10 @@ class Importer {
     if (!folder.valid()) return ErrnoError(errno, "cannot open it");
     const UniqueFd inside = OpenBeneath(folder.get(), kHubconf,
                                         O_PATH | O_CLOEXEC, RESOLVE_BENEATH);
-    if (!inside.valid()) {
-      return Skip(
-          "its hubconf.py leads out of it, as in what hubd itself shows");
+    struct stat file;
+    if (!inside.valid() || ::fstat(inside.get(), &file) != 0 ||
+        !S_ISREG(file.st_mode)) {
+      return Skip("its hubconf.py is no file in it, as in what hubd shows");
     }
     return std::min(absl::FromUnixSeconds(hubconf->st_mtim.tv_sec),
                     context_.parts.clock.Now());
