@@ -1,7 +1,6 @@
 #include "server/net/git_fetcher.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,14 +17,13 @@
 #include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/base/unique_fd.h"
+#include "server/net/caller_http.h"
 #include "server/net/git_program.h"
 #include "server/net/git_response.h"
 
 namespace hubd {
 namespace {
 
-constexpr size_t kPiece = 64 << 10;
-constexpr absl::Duration kLook = absl::Milliseconds(200);
 // Highest of all in precedence: nothing that a tree's own attributes say may
 // change what is written.
 constexpr char kAttributes[] =
@@ -53,6 +51,12 @@ absl::StatusOr<Pair> MakePipe() {
   return Pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
+absl::Status IgnoreAttributes(const std::string& directory) {
+  const std::string info = absl::StrCat(directory, "/info");
+  HUBD_RETURN_IF_ERROR(MakeDirectories(info, 0700));
+  return WriteFileDurably(absl::StrCat(info, "/attributes"), kAttributes, 0600);
+}
+
 class ChildGitFetcher final : public GitFetcher {
  public:
   ChildGitFetcher(HttpTransport& http, const GitFetcherOptions& options)
@@ -71,7 +75,7 @@ class ChildGitFetcher final : public GitFetcher {
 
  private:
   // Makes `directory` a bare repository and fetches into it.
-  absl::Status Fetch(const std::string& url, const std::string& directory,
+  absl::Status Fetch(const GitSource& source, const std::string& directory,
                      std::vector<std::string> what, absl::Time deadline,
                      const GitRelayOptions& relay,
                      const std::function<void(int64_t)>& received,
@@ -103,32 +107,8 @@ absl::Status FailureOf(const absl::Status& status, const std::string& url,
   return GitUnavailable(url, "protocol", said);
 }
 
-// Reads the output of `program` to its end, then waits for the program's.
-absl::Status ReadOutput(
-    GitProgram& program, const UniqueFd& output, absl::Time deadline,
-    const std::function<absl::Status(absl::string_view)>& sink,
-    const std::stop_token& stop) {
-  std::string piece(kPiece, '\0');
-  for (pollfd wanted = {output.get(), POLLIN, 0};;) {
-    if (stop.stop_requested()) {
-      return absl::CancelledError("the fetch was stopped");
-    }
-    if (absl::Now() > deadline) {
-      return absl::DeadlineExceededError("git took too long");
-    }
-    if (::poll(&wanted, 1, absl::ToInt64Milliseconds(kLook)) <= 0) continue;
-    const ssize_t got = ::read(output.get(), piece.data(), piece.size());
-    if (got == 0) break;
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return ErrnoError(errno, "cannot read what git writes");
-    HUBD_RETURN_IF_ERROR(sink(absl::string_view(piece).substr(0, got)));
-  }
-  const std::stop_callback kill(stop, [&] { program.Kill(); });
-  return program.Wait(deadline);
-}
-
 absl::Status ChildGitFetcher::Fetch(
-    const std::string& url, const std::string& directory,
+    const GitSource& source, const std::string& directory,
     std::vector<std::string> what, absl::Time deadline,
     const GitRelayOptions& relay, const std::function<void(int64_t)>& received,
     const std::stop_token& stop) {
@@ -140,8 +120,9 @@ absl::Status ChildGitFetcher::Fetch(
       std::unique_ptr<GitProgram> program,
       GitProgram::Start(
           {std::move(what), directory, {}, std::move(sockets.gits)}));
-  absl::Status relayed =
-      RelayGit(http_, url, sockets.ours.get(), relay, deadline, received, stop);
+  CallerHttp http(http_, source, options_.credentials);
+  absl::Status relayed = RelayGit(http, source.url, sockets.ours.get(), relay,
+                                  deadline, received, stop);
   // Why git went away is what git says.
   if (!relayed.ok() && !absl::IsAborted(relayed)) return relayed;
   sockets.ours.reset();
@@ -160,7 +141,7 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
   // Without it all files of all refs would come.
   relay.ability = "filter";
   if (absl::Status fetched = Fetch(
-          url, directory,
+          source, directory,
           {"--filter=tree:0", absl::StrCat("fd::", kGitRemoteFd),
            "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"},
           deadline, relay, [](int64_t) {}, stop);
@@ -185,8 +166,7 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
     }
     return absl::OkStatus();
   };
-  if (absl::Status read =
-          ReadOutput(*program, pipe.ours, deadline, collect, stop);
+  if (absl::Status read = ReadGit(*program, pipe.ours, deadline, collect, stop);
       !read.ok()) {
     return FailureOf(read, url, prefix);
   }
@@ -211,23 +191,20 @@ absl::Status ChildGitFetcher::FetchFiles(
   const std::string& url = source.url;
   const absl::Time deadline = absl::Now() + options_.timeout;
   if (absl::Status fetched =
-          Fetch(url, directory,
+          Fetch(source, directory,
                 {"--depth=1", absl::StrCat("fd::", kGitRemoteFd), commit},
                 deadline, options_.relay, received, stop);
       !fetched.ok()) {
     return FailureOf(fetched, url, commit);
   }
-  const std::string info = absl::StrCat(directory, "/info");
-  HUBD_RETURN_IF_ERROR(MakeDirectories(info, 0700));
-  HUBD_RETURN_IF_ERROR(
-      WriteFileDurably(absl::StrCat(info, "/attributes"), kAttributes, 0600));
+  if (!source.exported) HUBD_RETURN_IF_ERROR(IgnoreAttributes(directory));
   HUBD_ASSIGN_OR_RETURN(Pair pipe, MakePipe());
   HUBD_ASSIGN_OR_RETURN(std::unique_ptr<GitProgram> program,
                         GitProgram::Start({{"archive", "--format=tar.gz", "-0",
                                             "--prefix=tree/", commit},
                                            directory,
                                            std::move(pipe.gits)}));
-  absl::Status read = ReadOutput(*program, pipe.ours, deadline, sink, stop);
+  absl::Status read = ReadGit(*program, pipe.ours, deadline, sink, stop);
   if (!absl::IsAborted(read)) return FailureOf(read, url, commit);
   return ReasonError(
       Reason::kBadArchive,
