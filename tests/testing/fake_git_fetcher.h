@@ -30,7 +30,7 @@ class FakeGitFetcher final : public GitFetcher {
     archive_ = std::move(archive);
   }
 
-  // "URL WHAT" of each call.
+  // "URL WHAT" of each call; with " refused" where the source is.
   std::vector<std::string> asked() const {
     MutexLock lock(mutex_);
     return asked_;
@@ -53,7 +53,8 @@ class FakeGitFetcher final : public GitFetcher {
     absl::StatusOr<std::string> archive;
     {
       MutexLock lock(mutex_);
-      asked_.push_back(source.url + " " + commit);
+      asked_.push_back(source.url + " " + commit +
+                       (source.refused ? " refused" : ""));
       archive = archive_;
     }
     if (!archive.ok()) return archive.status();
