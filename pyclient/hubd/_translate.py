@@ -45,8 +45,10 @@ def _answered(error: HubdError) -> bool:
 
 
 def _status(error: HubdError) -> Tuple[int, str]:
-    """What the origin answered; where hubd does not say, what it stands for."""
-    if "http_status" not in error.metadata:
+    """What the origin answered, as the originals would see it."""
+    # Over git a host answers 401 to what is not there for nobody; to the requests of
+    # the originals, 404.
+    if "http_status" not in error.metadata or error.reason == "REPO_NOT_FOUND":
         return _HTTP_STATUS[error.reason]
     from http.client import responses
 

@@ -17,6 +17,10 @@ using CallerEnvironment = std::map<std::string, std::string>;
 // Shared, since requests are copied on their way; null: nothing is lent.
 using LentEnvironment = std::shared_ptr<const CallerEnvironment>;
 
+// Names all that is lent without giving it away: the same for two callers who
+// lend the same.
+std::string DigestOf(const LentEnvironment& environment);
+
 // The variable's value; empty where it is not set or not lent.
 inline std::string VariableOf(const LentEnvironment& environment,
                               const std::string& name) {

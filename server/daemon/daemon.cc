@@ -17,6 +17,7 @@
 #include "server/daemon/places.h"
 #include "server/daemon/process.h"
 #include "server/daemon/root_lock.h"
+#include "server/net/credentials.h"
 #include "server/net/curl_transport.h"
 #include "server/net/net_options.h"
 #include "server/worker/box_source.h"
@@ -48,6 +49,13 @@ NetOptions NetOptionsOf(const Config::Net& net) {
   return options;
 }
 
+// What one user may see is that user's alone; all share what is stored here.
+CredentialOptions CredentialOptionsOf(const Config& config) {
+  CredentialOptions options;
+  options.heeded = !IsSystem(config);
+  return options;
+}
+
 Fetcher::Options FetcherOptionsOf(const Config& config) {
   Fetcher::Options options;
   options.ref_ttl = config.refs.ttl;
@@ -55,6 +63,7 @@ Fetcher::Options FetcherOptionsOf(const Config& config) {
   options.tree_limits.max_entries = config.tree.max_entries;
   options.tree_limits.max_bytes = config.tree.max_bytes;
   options.tree_limits.max_ratio = config.tree.max_ratio;
+  options.credentials = CredentialOptionsOf(config);
   return options;
 }
 
@@ -64,6 +73,7 @@ absl::Duration MirrorTimeout(const Config& config) {
 
 GitFetcherOptions GitFetcherOptionsOf(const Config& config) {
   GitFetcherOptions options;
+  options.credentials = CredentialOptionsOf(config);
   options.relay.connect_timeout = config.net.connect_timeout;
   options.relay.max_bytes = config.tree.max_bytes;
   return options;
@@ -145,8 +155,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
   HUBD_ASSIGN_OR_RETURN(
       std::unique_ptr<HttpTransport> http,
       CreateCurlTransport(NetOptionsOf(options.config.net), policy));
-  std::unique_ptr<GitRemote> git =
-      CreateGitRemote(*http, {.connect_timeout = options.config.refs.timeout});
+  std::unique_ptr<GitRemote> git = CreateGitRemote(
+      *http, {.credentials = CredentialOptionsOf(options.config),
+              .connect_timeout = options.config.refs.timeout});
   Opened opened{.clock = std::move(clock),
                 .store = std::move(store),
                 .policy = std::move(policy),

@@ -9,6 +9,7 @@
 #include "server/base/executor.h"
 #include "server/fetch/archive.h"
 #include "server/fetch/flight_table.h"
+#include "server/net/credentials.h"
 #include "server/net/git_fetcher.h"
 #include "server/net/git_remote.h"
 #include "server/net/http_transport.h"
@@ -25,6 +26,8 @@ struct FetchOptions {
   // not have.
   absl::Duration ref_negative_ttl = absl::Seconds(30);
   ArchiveLimits tree_limits;
+  // Whether and how what callers lend is used.
+  CredentialOptions credentials;
 };
 
 // All must outlive the fetcher and its operations.
@@ -50,7 +53,8 @@ struct FetchParts {
 struct FetchContext {
   FetchOptions options;
   FetchParts parts;
-  // Of the caller for whom an operation, or the flight that it began, works.
+  // Of the caller for whom an operation, or the flight that it began, works;
+  // null where callers' credentials are not heeded.
   LentEnvironment environment = nullptr;
 };
 

@@ -57,7 +57,23 @@ class Copier {
     return absl::OkStatus();
   }
 
-  std::vector<std::string> Warnings() { return missing_.Warnings(); }
+  // What the hub that made the copy left out, a sentence each. Ends the copier.
+  std::vector<std::string> Warnings() {
+    missing_.End();
+    std::vector<std::string> warnings;
+    if (const size_t count = missing_.lfs_files().size(); count > 0) {
+      warnings.push_back(absl::StrCat(
+          "of ", count, count == 1 ? " file" : " files",
+          " the tree has the pointers of Git LFS only, not the content: ",
+          ShownName(missing_.lfs_files().front().path),
+          count > 1 ? ", ..." : ""));
+    }
+    if (missing_.has_submodules()) {
+      warnings.push_back(
+          "the repo has submodules (.gitmodules), whose files are not in it");
+    }
+    return warnings;
+  }
 
  private:
   absl::Status AddEntry(const std::string& path) {

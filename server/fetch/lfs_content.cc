@@ -22,6 +22,7 @@
 #include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/fetch/member_path.h"
+#include "server/net/caller_http.h"
 #include "server/net/lfs_batch.h"
 #include "server/net/mirrors.h"
 
@@ -105,7 +106,8 @@ class LfsContent {
   LfsContent(const FetchContext& context, const TreeKey& key, int root,
              UnpackedTree tree, UnpackMeter& meter,
              FlightTable::Context& flight)
-      : parts_(context.parts),
+      : context_(context),
+        parts_(context.parts),
         key_(key),
         root_(root),
         tree_(std::move(tree)),
@@ -143,6 +145,7 @@ class LfsContent {
   void AddWarnings();
   absl::Status Failed(const std::string& path, const absl::Status& why) const;
 
+  const FetchContext& context_;
   const FetchParts& parts_;
   const TreeKey& key_;
   const int root_;
@@ -184,8 +187,10 @@ LfsContent::Answers LfsContent::Ask(const std::vector<LfsObject>& objects) {
   HUBD_RETURN_IF_ERROR(AskInTurn(
       parts_.mirrors.SourcesOf(key_.repo.Url()),
       [&](const Source& source) -> absl::Status {
-        HUBD_ASSIGN_OR_RETURN(answers, AskLfsBatch(parts_.http, source.url,
-                                                   objects, flight_.stop()));
+        CallerHttp http(parts_.http, {source.url, context_.environment},
+                        context_.options.credentials);
+        HUBD_ASSIGN_OR_RETURN(
+            answers, AskLfsBatch(http, source.url, objects, flight_.stop()));
         return absl::OkStatus();
       }));
   return answers;

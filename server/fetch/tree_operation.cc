@@ -1,12 +1,16 @@
 #include "server/fetch/tree_operation.h"
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/base/caller_environment.h"
 #include "server/base/status.h"
 #include "server/fetch/commit_flight.h"
 #include "server/fetch/tree_flight.h"
@@ -21,8 +25,17 @@ constexpr absl::Duration kLeastStale = absl::Seconds(1);
 constexpr size_t kMaxShownTrees = 10;
 
 FetchContext ContextOf(FetchContext context, const TreeRequest& request) {
-  context.environment = request.environment;
+  if (context.options.credentials.heeded) {
+    context.environment = request.environment;
+  }
   return context;
+}
+
+// Whether another caller, with other credentials, might get something else.
+bool IsRefusal(const absl::Status& status) {
+  const std::optional<Reason> reason = ReasonOf(status);
+  return reason == Reason::kRepoNotFound || reason == Reason::kRefNotFound ||
+         reason == Reason::kUpstreamForbidden || reason == Reason::kRateLimited;
 }
 
 }  // namespace
@@ -61,8 +74,10 @@ void TreeOperation::Decide(absl::StatusOr<KnownTree> known) {
   FetchTree(KeyOfTree(known->repo, known->resolved->commit));
 }
 
+// A host that gives nothing to one caller may give it to another.
 std::string TreeOperation::RepoQuestion() const {
-  return request_.spec.id.ToString();
+  return absl::StrCat(request_.spec.id.ToString(), " ",
+                      DigestOf(context().environment));
 }
 
 // Of all that ResolveRef judges by.
@@ -82,19 +97,44 @@ absl::Status TreeOperation::LookUpNegative() const {
   return negatives_.Find(RefQuestion(), started_at_);
 }
 
+// What is public costs one flight, whatever its callers lend: only those who
+// are refused in another caller's name ask in their own.
+void TreeOperation::JoinAsCaller(
+    const std::string& what, const FlightTable::Run& run,
+    std::function<void(const absl::StatusOr<Fetched>&)> then) {
+  auto ours = std::make_shared<std::atomic<bool>>(false);
+  Join(
+      {kSharedDomain, what},
+      [run, ours](FlightTable::Context& flight) {
+        ours->store(true);
+        return run(flight);
+      },
+      nullptr,
+      [this, what, run, ours,
+       then = std::move(then)](const absl::StatusOr<Fetched>& fetched) {
+        if (ours->load() || !IsRefusal(fetched.status())) return then(fetched);
+        // Who lends the same has been answered already.
+        if (absl::Status known = LookUpNegative(); !known.ok()) {
+          return Finish(known);
+        }
+        Join({kSharedDomain,
+              absl::StrCat(what, " ", DigestOf(context().environment))},
+             run, nullptr, then);
+      });
+}
+
 void TreeOperation::AskRefs() {
   if (absl::Status negative = LookUpNegative(); !negative.ok()) {
     return Finish(negative);
   }
   std::string what = absl::StrCat("refs ", RefsQuestion());
   if (has_mirrors_ && request_.refresh) absl::StrAppend(&what, " refresh");
-  Join(
-      {kSharedDomain, std::move(what)},
+  JoinAsCaller(
+      what,
       [context = context(), request = request_,
        since = started_at_](FlightTable::Context& flight) {
         return FetchRefs(context, request, since, flight);
       },
-      nullptr,
       [this](const absl::StatusOr<Fetched>& fetched) { OnRefs(fetched); });
 }
 
@@ -152,12 +192,11 @@ void TreeOperation::FindCommit(const RepoId& repo) {
 
 void TreeOperation::FetchCommitOf(const RepoId& repo) {
   const std::string& prefix = request_.spec.ref;
-  Join(
-      {kSharedDomain, absl::StrCat("commit ", repo.ToString(), " ", prefix)},
+  JoinAsCaller(
+      absl::StrCat("commit ", repo.ToString(), " ", prefix),
       [context = context(), repo, prefix](FlightTable::Context& flight) {
         return FetchCommit(context, repo, prefix, flight);
       },
-      nullptr,
       [this, repo](const absl::StatusOr<Fetched>& fetched) {
         if (ReasonOf(fetched.status()) == Reason::kRefNotFound) {
           return FinishWithout(fetched.status());
@@ -203,14 +242,12 @@ void TreeOperation::FindTree(const RepoId& repo, const std::string& commit) {
 }
 
 void TreeOperation::FetchTree(const TreeKey& key) {
-  Join(
-      {kSharedDomain,
-       absl::StrCat("tree ", key.repo.ToString(), " ", key.commit)},
+  JoinAsCaller(
+      absl::StrCat("tree ", key.repo.ToString(), " ", key.commit),
       [context = context(), key,
        unproven = !request_.proves_commit()](FlightTable::Context& flight) {
         return FetchTreeFiles(context, key, flight, unproven);
       },
-      nullptr,
       [this](const absl::StatusOr<Fetched>& fetched) {
         if (!fetched.ok()) return FinishFailed(fetched.status());
         Deliver(std::get<TreeObject>(fetched->object), fetched->cached);

@@ -3,12 +3,14 @@
 #ifndef HUBD_SERVER_FETCH_TREE_OPERATION_H_
 #define HUBD_SERVER_FETCH_TREE_OPERATION_H_
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/fetch/flight_table.h"
 #include "server/fetch/negative_answers.h"
 #include "server/fetch/operation.h"
 #include "server/fetch/requests.h"
@@ -37,6 +39,10 @@ class TreeOperation final : public Operation<TreeResult> {
  private:
   void Start() override;
   void Decide(absl::StatusOr<KnownTree> known);
+  // Joins the flight that does `what`; where one that another caller began is
+  // refused, then one in this caller's name.
+  void JoinAsCaller(const std::string& what, const FlightTable::Run& run,
+                    std::function<void(const absl::StatusOr<Fetched>&)> then);
   void AskRefs();
   void OnRefs(const absl::StatusOr<Fetched>& fetched);
   void Resolve(const RefsObject& refs);

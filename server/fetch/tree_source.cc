@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
+#include "server/net/git_source.h"
 
 namespace hubd {
 namespace {
@@ -73,18 +75,46 @@ absl::Status FetchArchive(const FetchContext& context, const Source& source,
   return context.parts.http.Fetch(request, handler, flight.stop());
 }
 
-absl::Status FetchByGit(const FetchContext& context, const TreeKey& key,
-                        const Source& source, Progress progress,
-                        const Sink& sink, FlightTable::Context& flight) {
+absl::Status FetchByGit(const FetchContext& context, GitFetcher& objects,
+                        const GitSource& source, const TreeKey& key,
+                        Progress progress, const Sink& sink,
+                        FlightTable::Context& flight) {
   HUBD_ASSIGN_OR_RETURN(const Staging scratch,
                         context.parts.store.StageDirectory());
-  return context.parts.ObjectsAt(source).FetchFiles(
-      {source.url, context.environment}, key.commit, scratch.path(),
+  return objects.FetchFiles(
+      source, key.commit, scratch.path(),
       [&](int64_t bytes) {
         progress.done_bytes = bytes;
         flight.Report(progress);
       },
       sink, flight.stop());
+}
+
+// Whether `status`, of an anonymous request, may hide what is private.
+bool IsRefusal(const absl::Status& status) {
+  const std::optional<Reason> reason = ReasonOf(status);
+  return reason == Reason::kRefNotFound ||
+         reason == Reason::kUpstreamForbidden || reason == Reason::kRateLimited;
+}
+
+// GitHub makes archives of what is private for some kinds of tokens and not for
+// others. Over git's protocol it takes all of them, and every login that gave
+// the refs: so the same files come by git.
+absl::Status FetchPrivateArchive(const FetchContext& context,
+                                 const TreeKey& key, const Progress& progress,
+                                 const absl::Status& refusal, const Sink& sink,
+                                 FlightTable::Context& flight) {
+  const GitSource source = {key.repo.Url(), context.environment,
+                            /*refused=*/true, /*exported=*/true};
+  absl::Status fetched = FetchByGit(context, context.parts.objects, source, key,
+                                    progress, sink, flight);
+  const std::optional<Reason> reason = ReasonOf(fetched);
+  if (reason != Reason::kUpstreamForbidden && reason != Reason::kRepoNotFound) {
+    return fetched;
+  }
+  return ReasonError(*ReasonOf(refusal),
+                     absl::StrCat(refusal.message(), "; ", fetched.message()),
+                     MetadataOf(refusal));
 }
 
 }  // namespace
@@ -109,9 +139,17 @@ absl::Status FetchTreeBytes(const FetchContext& context, const TreeKey& key,
   progress.phase = Progress::Phase::kDownloading;
   progress.subject =
       absl::StrCat(key.repo.ToString(), " at ", key.commit.substr(0, 12));
-  return key.route == kArchiveRoute
-             ? FetchArchive(context, source, progress, sink, flight)
-             : FetchByGit(context, key, source, progress, sink, flight);
+  if (key.route != kArchiveRoute) {
+    return FetchByGit(context, context.parts.ObjectsAt(source),
+                      {source.url, context.environment}, key, progress, sink,
+                      flight);
+  }
+  absl::Status fetched = FetchArchive(context, source, progress, sink, flight);
+  if (source.is_mirror || context.environment == nullptr ||
+      !IsRefusal(fetched)) {
+    return fetched;
+  }
+  return FetchPrivateArchive(context, key, progress, fetched, sink, flight);
 }
 
 }  // namespace hubd

@@ -19,7 +19,9 @@ namespace hubd {
 
 // The key of a commit's tree: by archive where the host is known to offer one
 // for each commit (github.com), by git elsewhere. Git verifies every object;
-// an archive costs the host less.
+// an archive costs the host less. Where the host makes none for nobody, the
+// files that would be in it come by git, as the caller, and stay of the
+// archive's route.
 TreeKey KeyOfTree(const RepoId& repo, const std::string& commit);
 
 // Where the files of `key` can be asked for, by its route and no other.

@@ -16,6 +16,7 @@
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/base/version.h"
+#include "server/net/curl_netrc.h"
 
 namespace hubd {
 namespace {
@@ -199,6 +200,9 @@ void CurlHop::SetRequest() {
   for (const std::string& header : request_.headers) Append(headers_, header);
   Append(headers_, "Expect:");
   Set(CURLOPT_HTTPHEADER, headers_.get());
+  if (!request_.netrc_file.empty()) {
+    UseNetrc(easy_, request_.netrc_file, netrc_used_);
+  }
   if (request_.method == "HEAD") {
     Set(CURLOPT_NOBODY, 1L);
   } else if (request_.method == "POST") {
@@ -310,6 +314,7 @@ bool CurlHop::OnHeadersEnd() {
   headers_done_ = true;
   response_.effective_url = url_;
   response_.from_public = from_public_ || IsPublic();
+  response_.netrc_used = netrc_used_;
   auto header = [&](const char* name) {
     auto it = response_.headers.find(name);
     return it == response_.headers.end() ? "" : it->second;

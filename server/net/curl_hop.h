@@ -129,6 +129,7 @@ class CurlHop {
   // Null where the body is not encoded.
   std::unique_ptr<BodyDecoder> decoder_;
   bool http1_ = true;
+  bool netrc_used_ = false;
   bool headers_done_ = false;
   bool redirecting_ = false;
   int64_t redirect_body_bytes_ = 0;

@@ -23,13 +23,6 @@ namespace {
 
 constexpr size_t kMaxIdleHandles = 16;
 
-bool SameOrigin(absl::string_view a, absl::string_view b) {
-  absl::StatusOr<Url> left = ParseUrl(a);
-  absl::StatusOr<Url> right = ParseUrl(b);
-  return left.ok() && right.ok() && left->scheme == right->scheme &&
-         left->host == right->host && left->port == right->port;
-}
-
 bool IsSecretHeader(const std::string& header) {
   return absl::StartsWithIgnoreCase(header, "authorization:") ||
          absl::StartsWithIgnoreCase(header, "cookie:");
@@ -135,6 +128,7 @@ absl::Status CurlTransport::Fetch(const HttpRequest& request,
     }
     if (!SameOrigin(url, next)) {
       std::erase_if(asked.headers, IsSecretHeader);
+      asked.netrc_file.clear();
     }
     from_public = from_public || is_public;
     url = std::move(next);

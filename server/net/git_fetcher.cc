@@ -1,7 +1,6 @@
 #include "server/net/git_fetcher.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,16 +17,15 @@
 #include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/base/unique_fd.h"
+#include "server/net/caller_http.h"
 #include "server/net/git_program.h"
 #include "server/net/git_response.h"
 
 namespace hubd {
 namespace {
 
-constexpr size_t kPiece = 64 << 10;
 // A name is printed with each of its settings.
 constexpr size_t kMaxSettings = 16 << 20;
-constexpr absl::Duration kLook = absl::Milliseconds(200);
 // Highest of all in precedence: nothing that a tree's own attributes say may
 // change what is written.
 constexpr char kAttributes[] =
@@ -55,6 +53,12 @@ absl::StatusOr<Pair> MakePipe() {
   return Pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
+absl::Status IgnoreAttributes(const std::string& directory) {
+  const std::string info = absl::StrCat(directory, "/info");
+  HUBD_RETURN_IF_ERROR(MakeDirectories(info, 0700));
+  return WriteFileDurably(absl::StrCat(info, "/attributes"), kAttributes, 0600);
+}
+
 class ChildGitFetcher final : public GitFetcher {
  public:
   ChildGitFetcher(HttpTransport& http, const GitFetcherOptions& options)
@@ -77,7 +81,7 @@ class ChildGitFetcher final : public GitFetcher {
 
  private:
   // Makes `directory` a bare repository and fetches into it.
-  absl::Status Fetch(const std::string& url, const std::string& directory,
+  absl::Status Fetch(const GitSource& source, const std::string& directory,
                      std::vector<std::string> what, absl::Time deadline,
                      const GitRelayOptions& relay,
                      const std::function<void(int64_t)>& received,
@@ -119,32 +123,8 @@ absl::Status Unreadable(absl::string_view what, const absl::Status& failure,
       {{"url", RedactUrl(url)}});
 }
 
-// Reads the output of `program` to its end, then waits for the program's.
-absl::Status ReadOutput(
-    GitProgram& program, const UniqueFd& output, absl::Time deadline,
-    const std::function<absl::Status(absl::string_view)>& sink,
-    const std::stop_token& stop) {
-  std::string piece(kPiece, '\0');
-  for (pollfd wanted = {output.get(), POLLIN, 0};;) {
-    if (stop.stop_requested()) {
-      return absl::CancelledError("the fetch was stopped");
-    }
-    if (absl::Now() > deadline) {
-      return absl::DeadlineExceededError("git took too long");
-    }
-    if (::poll(&wanted, 1, absl::ToInt64Milliseconds(kLook)) <= 0) continue;
-    const ssize_t got = ::read(output.get(), piece.data(), piece.size());
-    if (got == 0) break;
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return ErrnoError(errno, "cannot read what git writes");
-    HUBD_RETURN_IF_ERROR(sink(absl::string_view(piece).substr(0, got)));
-  }
-  const std::stop_callback kill(stop, [&] { program.Kill(); });
-  return program.Wait(deadline);
-}
-
 absl::Status ChildGitFetcher::Fetch(
-    const std::string& url, const std::string& directory,
+    const GitSource& source, const std::string& directory,
     std::vector<std::string> what, absl::Time deadline,
     const GitRelayOptions& relay, const std::function<void(int64_t)>& received,
     const std::stop_token& stop) {
@@ -156,8 +136,9 @@ absl::Status ChildGitFetcher::Fetch(
       std::unique_ptr<GitProgram> program,
       GitProgram::Start(
           {std::move(what), directory, {}, std::move(sockets.gits)}));
-  absl::Status relayed =
-      RelayGit(http_, url, sockets.ours.get(), relay, deadline, received, stop);
+  CallerHttp http(http_, source, options_.credentials);
+  absl::Status relayed = RelayGit(http, source.url, sockets.ours.get(), relay,
+                                  deadline, received, stop);
   // Why git went away is what git says.
   if (!relayed.ok() && !absl::IsAborted(relayed)) return relayed;
   sockets.ours.reset();
@@ -168,15 +149,16 @@ absl::Status ChildGitFetcher::Fetch(
 }
 
 // Runs a git in the repository at `directory` and reads what it prints.
-absl::Status ReadGit(std::vector<std::string> arguments,
-                     const std::string& directory, absl::Time deadline,
-                     const std::function<absl::Status(absl::string_view)>& sink,
-                     const std::stop_token& stop) {
+absl::Status RunGitIn(
+    std::vector<std::string> arguments, const std::string& directory,
+    absl::Time deadline,
+    const std::function<absl::Status(absl::string_view)>& sink,
+    const std::stop_token& stop) {
   HUBD_ASSIGN_OR_RETURN(Pair pipe, MakePipe());
   HUBD_ASSIGN_OR_RETURN(std::unique_ptr<GitProgram> program,
                         GitProgram::Start({std::move(arguments), directory,
                                            std::move(pipe.gits)}));
-  return ReadOutput(*program, pipe.ours, deadline, sink, stop);
+  return ReadGit(*program, pipe.ours, deadline, sink, stop);
 }
 
 absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
@@ -188,7 +170,7 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
   // Without it all files of all refs would come.
   relay.ability = "filter";
   if (absl::Status fetched = Fetch(
-          url, directory,
+          source, directory,
           {"--filter=tree:0", absl::StrCat("fd::", kGitRemoteFd),
            "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"},
           deadline, relay, [](int64_t) {}, stop);
@@ -209,7 +191,7 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
     return absl::OkStatus();
   };
   if (absl::Status read =
-          ReadGit({"rev-list", "--all"}, directory, deadline, collect, stop);
+          RunGitIn({"rev-list", "--all"}, directory, deadline, collect, stop);
       !read.ok()) {
     return FailureOf(read, url, prefix);
   }
@@ -234,19 +216,16 @@ absl::Status ChildGitFetcher::FetchFiles(
   const std::string& url = source.url;
   const absl::Time deadline = absl::Now() + options_.timeout;
   if (absl::Status fetched =
-          Fetch(url, directory,
+          Fetch(source, directory,
                 {"--depth=1", absl::StrCat("fd::", kGitRemoteFd), commit},
                 deadline, options_.relay, received, stop);
       !fetched.ok()) {
     return FailureOf(fetched, url, commit);
   }
-  const std::string info = absl::StrCat(directory, "/info");
-  HUBD_RETURN_IF_ERROR(MakeDirectories(info, 0700));
-  HUBD_RETURN_IF_ERROR(
-      WriteFileDurably(absl::StrCat(info, "/attributes"), kAttributes, 0600));
+  if (!source.exported) HUBD_RETURN_IF_ERROR(IgnoreAttributes(directory));
   const absl::Status read =
-      ReadGit({"archive", "--format=tar.gz", "-0", "--prefix=tree/", commit},
-              directory, deadline, sink, stop);
+      RunGitIn({"archive", "--format=tar.gz", "-0", "--prefix=tree/", commit},
+               directory, deadline, sink, stop);
   return absl::IsAborted(read) ? Unreadable("the commit", read, url)
                                : FailureOf(read, url, commit);
 }
@@ -259,7 +238,7 @@ absl::StatusOr<std::string> ReadSettings(const std::string& modules,
   const std::string file = absl::StrCat(directory, "/gitmodules");
   HUBD_RETURN_IF_ERROR(WriteFileDurably(file, modules, 0600));
   std::string settings;
-  HUBD_RETURN_IF_ERROR(ReadGit(
+  HUBD_RETURN_IF_ERROR(RunGitIn(
       {"config", "--no-includes", "--file", file, "--list", "-z"}, directory,
       deadline,
       [&](absl::string_view bytes) {
@@ -281,7 +260,7 @@ absl::StatusOr<std::vector<GitSubmodule>> ChildGitFetcher::ListSubmodules(
   const absl::Time deadline = absl::Now() + options_.timeout;
   // A host that cannot leave the files out sends them too.
   if (absl::Status fetched = Fetch(
-          url, directory,
+          source, directory,
           {"--depth=1", "--filter=blob:none",
            absl::StrCat("fd::", kGitRemoteFd), commit},
           deadline, options_.relay, [](int64_t) {}, stop);
@@ -289,7 +268,7 @@ absl::StatusOr<std::vector<GitSubmodule>> ChildGitFetcher::ListSubmodules(
     return FailureOf(fetched, url, commit);
   }
   GitlinkReader links;
-  if (absl::Status read = ReadGit(
+  if (absl::Status read = RunGitIn(
           {"ls-tree", "-r", "-z", "--full-tree", commit}, directory, deadline,
           [&](absl::string_view bytes) { return links.Read(bytes); }, stop);
       !read.ok()) {

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/net/credentials.h"
 #include "server/net/git_relay.h"
 #include "server/net/git_source.h"
 #include "server/net/git_submodules.h"
@@ -22,9 +23,10 @@
 namespace hubd {
 
 // Thread-safe. Calls block, and use an existing, empty directory on the disk of
-// the caller's choice for what they receive; the caller removes it. Common
-// errors: those of RelayGit; UPSTREAM_UNAVAILABLE where what the host sends is
-// no sound pack; FAILED_PRECONDITION where git is not installed.
+// the caller's choice for what they receive; the caller removes it. What is
+// private is asked for as the source's caller (caller_http.h). Common errors:
+// those of RelayGit; UPSTREAM_UNAVAILABLE where what the host sends is no sound
+// pack; FAILED_PRECONDITION where git is not installed.
 class GitFetcher {
  public:
   virtual ~GitFetcher() = default;
@@ -40,10 +42,11 @@ class GitFetcher {
 
   // Receives the files of one commit, without its history, and gives them to
   // `sink` as a tar.gz with one top folder and the commit's id in its header.
-  // The attributes export-ignore and export-subst have no effect: these are the
-  // commit's own files. Every object's id was compared with its bytes.
-  // `received` is told of all bytes so far. BAD_ARCHIVE where the host gives
-  // what cannot be read; an error of `sink` is returned as it is.
+  // The attributes export-ignore and export-subst have no effect, unless the
+  // source says so: these are the commit's own files. Every object's id was
+  // compared with its bytes. `received` is told of all bytes so far.
+  // BAD_ARCHIVE where the host gives what cannot be read; an error of `sink` is
+  // returned as it is.
   virtual absl::Status FetchFiles(
       const GitSource& source, const std::string& commit,
       const std::string& directory,
@@ -61,6 +64,7 @@ class GitFetcher {
 };
 
 struct GitFetcherOptions {
+  CredentialOptions credentials = {};
   GitRelayOptions relay;
   // The whole of one call may take so long.
   absl::Duration timeout = absl::Hours(1);

@@ -14,7 +14,6 @@
 #include <climits>
 #include <cstdint>
 #include <cstdlib>
-#include <iterator>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -38,13 +37,16 @@ constexpr absl::string_view kPassedOn = "remote: ";
 constexpr off_t kMaxErrors = 64 << 10;
 // Of util-linux: an object that is put together from deltas takes memory.
 constexpr char kLimiter[] = "prlimit";
-constexpr const char* kLimits[] = {"--data=2147483648", "--core=0"};
+constexpr char kMemoryLimit[] = "--data=2147483648";
+constexpr char kNoCore[] = "--core=0";
 // Of util-linux, too: a daemon that is killed takes its programs along. The end
 // of a git's descriptor is not enough: its helper for "fd::3" meets ECONNRESET
 // where the daemon had not read all, and then git and helper wait for each
 // other.
 constexpr const char* kTied[] = {"setpriv", "--pdeathsig=KILL"};
 constexpr int kNoSuchProgram = 127;
+constexpr size_t kPiece = 64 << 10;
+constexpr absl::Duration kLook = absl::Milliseconds(200);
 
 // Hooks are what a template or a repository could bring; packs stay packs, so
 // that a fetch writes no more than it received.
@@ -60,19 +62,24 @@ constexpr const char* kSettings[] = {"core.hooksPath=/dev/null",
                                      "protocol.fd.allow=always",
                                      "transfer.fsckObjects=false"};
 
-std::vector<std::string> Arguments(const std::vector<std::string>& own) {
-  std::vector<std::string> arguments = {kLimiter};
-  arguments.insert(arguments.end(), std::begin(kLimits), std::end(kLimits));
+std::vector<std::string> Arguments(const GitCommand& command) {
+  std::vector<std::string> arguments = {kLimiter, kNoCore};
+  if (!command.environment) arguments.push_back(kMemoryLimit);
   arguments.insert(arguments.end(), std::begin(kTied), std::end(kTied));
   arguments.push_back("git");
-  for (const char* setting : kSettings) {
-    arguments.insert(arguments.end(), {"-c", setting});
+  if (!command.environment) {
+    for (const char* setting : kSettings) {
+      arguments.insert(arguments.end(), {"-c", setting});
+    }
   }
-  arguments.insert(arguments.end(), own.begin(), own.end());
+  arguments.insert(arguments.end(), command.arguments.begin(),
+                   command.arguments.end());
   return arguments;
 }
 
-std::vector<std::string> Environment(const std::string& directory) {
+std::vector<std::string> Environment(const GitCommand& command) {
+  if (command.environment) return *command.environment;
+  const std::string& directory = command.directory;
   const char* path = std::getenv("PATH");
   return {absl::StrCat("PATH=", path == nullptr ? "/usr/bin:/bin" : path),
           absl::StrCat("GIT_DIR=", directory),
@@ -97,7 +104,41 @@ absl::StatusOr<UniqueFd> MoveUp(const UniqueFd& fd) {
   return moved;
 }
 
-// A child in a process group of its own, with default signals.
+// Those that the child gets: what is copied for it must live until it is there.
+struct Copies {
+  UniqueFd input, output, remote;
+};
+
+absl::StatusOr<Copies> SetDescriptors(const GitCommand& command,
+                                      const UniqueFd& errors,
+                                      posix_spawn_file_actions_t& actions) {
+  Copies copies;
+  if (command.input.valid()) {
+    HUBD_ASSIGN_OR_RETURN(copies.input, MoveUp(command.input));
+    ::posix_spawn_file_actions_adddup2(&actions, copies.input.get(), 0);
+  } else {
+    ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  }
+  if (command.output.valid()) {
+    HUBD_ASSIGN_OR_RETURN(copies.output, MoveUp(command.output));
+    ::posix_spawn_file_actions_adddup2(&actions, copies.output.get(), 1);
+  } else {
+    ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  }
+  ::posix_spawn_file_actions_adddup2(&actions, errors.get(), 2);
+  int kept = 2;
+  if (command.remote.valid()) {
+    HUBD_ASSIGN_OR_RETURN(copies.remote, MoveUp(command.remote));
+    ::posix_spawn_file_actions_adddup2(&actions, copies.remote.get(),
+                                       kGitRemoteFd);
+    kept = kGitRemoteFd;
+  }
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, kept + 1);
+  return copies;
+}
+
+// A child in a session of its own, hence without a terminal, with default
+// signals.
 absl::StatusOr<pid_t> Spawn(const GitCommand& command, const UniqueFd& errors) {
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
@@ -107,34 +148,18 @@ absl::StatusOr<pid_t> Spawn(const GitCommand& command, const UniqueFd& errors) {
     ::posix_spawn_file_actions_destroy(&actions);
     ::posix_spawnattr_destroy(&attributes);
   };
-  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  UniqueFd output, remote;
-  if (command.output.valid()) {
-    HUBD_ASSIGN_OR_RETURN(output, MoveUp(command.output));
-    ::posix_spawn_file_actions_adddup2(&actions, output.get(), 1);
-  } else {
-    ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  }
-  ::posix_spawn_file_actions_adddup2(&actions, errors.get(), 2);
-  int kept = 2;
-  if (command.remote.valid()) {
-    HUBD_ASSIGN_OR_RETURN(remote, MoveUp(command.remote));
-    ::posix_spawn_file_actions_adddup2(&actions, remote.get(), kGitRemoteFd);
-    kept = kGitRemoteFd;
-  }
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, kept + 1);
-
+  HUBD_ASSIGN_OR_RETURN(const Copies copies,
+                        SetDescriptors(command, errors, actions));
   sigset_t none, all;
   ::sigemptyset(&none);
   ::sigfillset(&all);
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setpgroup(&attributes, 0);
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
                                               POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETPGROUP);
-  std::vector<std::string> arguments = Arguments(command.arguments);
-  std::vector<std::string> environment = Environment(command.directory);
+                                              POSIX_SPAWN_SETSID);
+  std::vector<std::string> arguments = Arguments(command);
+  std::vector<std::string> environment = Environment(command);
   pid_t pid = 0;
   const int error =
       ::posix_spawnp(&pid, kLimiter, &actions, &attributes,
@@ -163,9 +188,10 @@ std::string Said(int fd) {
 
 }  // namespace
 
-GitProgram::GitProgram(std::string name, pid_t pid, UniqueFd pidfd,
-                       UniqueFd errors)
+GitProgram::GitProgram(std::string name, bool callers, pid_t pid,
+                       UniqueFd pidfd, UniqueFd errors)
     : name_(std::move(name)),
+      callers_(callers),
       pid_(pid),
       pidfd_(std::move(pidfd)),
       errors_(std::move(errors)) {}
@@ -184,24 +210,25 @@ absl::StatusOr<std::unique_ptr<GitProgram>> GitProgram::Start(
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   const int error = errno;
   auto program = std::unique_ptr<GitProgram>(
-      new GitProgram(absl::StrCat("git ", command.arguments.front()), pid,
-                     std::move(pidfd), std::move(errors)));
+      new GitProgram(absl::StrCat("git ", command.arguments.front()),
+                     command.environment.has_value(), pid, std::move(pidfd),
+                     std::move(errors)));
   if (!program->pidfd_.valid()) return ErrnoError(error, "cannot watch git");
   return program;
 }
 
-GitProgram::~GitProgram() { Collect(); }
+GitProgram::~GitProgram() { Collect(/*all=*/true); }
 
-int GitProgram::Collect() {
+int GitProgram::Collect(bool all) {
   MutexLock lock(mutex_);
   if (collected_) return 0;
   collected_ = true;
-  ::kill(-pid_, SIGKILL);
+  if (all) ::kill(-pid_, SIGKILL);
   int status = 0;
   // An end that somebody else was told counts as none.
   if (::waitpid(pid_, &status, 0) != pid_) status = SIGKILL;
   // What it leaves behind comes to a process that is a subreaper.
-  while (::waitpid(-pid_, nullptr, 0) > 0) {
+  while (all && ::waitpid(-pid_, nullptr, 0) > 0) {
   }
   return status;
 }
@@ -225,7 +252,7 @@ absl::Status GitProgram::Wait(absl::Time deadline) {
       Kill();
     }
   }
-  const int status = Collect();
+  const int status = Collect(/*all=*/late || !callers_);
   if (late) {
     return absl::DeadlineExceededError(
         absl::StrCat(name_, " took too long and was ended"));
@@ -242,6 +269,29 @@ absl::Status GitProgram::Wait(absl::Time deadline) {
                    : WIFSIGNALED(status)
                        ? absl::StrCat("ended by signal ", WTERMSIG(status))
                        : absl::StrCat("exit status ", WEXITSTATUS(status))));
+}
+
+absl::Status ReadGit(GitProgram& program, const UniqueFd& output,
+                     absl::Time deadline,
+                     const std::function<absl::Status(absl::string_view)>& sink,
+                     const std::stop_token& stop) {
+  std::string piece(kPiece, '\0');
+  for (pollfd wanted = {output.get(), POLLIN, 0};;) {
+    if (stop.stop_requested()) {
+      return absl::CancelledError("the fetch was stopped");
+    }
+    if (absl::Now() > deadline) {
+      return absl::DeadlineExceededError("git took too long");
+    }
+    if (::poll(&wanted, 1, absl::ToInt64Milliseconds(kLook)) <= 0) continue;
+    const ssize_t got = ::read(output.get(), piece.data(), piece.size());
+    if (got == 0) break;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return ErrnoError(errno, "cannot read what git writes");
+    HUBD_RETURN_IF_ERROR(sink(absl::string_view(piece).substr(0, got)));
+  }
+  const std::stop_callback kill(stop, [&] { program.Kill(); });
+  return program.Wait(deadline);
 }
 
 absl::Status RunGit(GitCommand command, absl::Time deadline) {

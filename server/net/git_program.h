@@ -5,12 +5,16 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/base/mutex.h"
 #include "server/base/unique_fd.h"
@@ -30,13 +34,21 @@ struct GitCommand {
   // Without an output it is dropped.
   UniqueFd output = {};
   UniqueFd remote = {};
+  // What the child reads; nothing without it.
+  UniqueFd input = {};
+  // Where it is set, the child is the caller's own git: this is its whole
+  // environment (in place of `directory` too), its configuration is what that
+  // leads to, and what it leaves running at its end stays (git's cache of
+  // credentials).
+  std::optional<std::vector<std::string>> environment = {};
 };
 
 // One running git. It has no configuration but ours, no hooks, no terminal and
 // no questions; it may use no transport but its descriptor; and bounds of
-// memory, since what it unpacks comes from strangers.
+// memory, since what it unpacks comes from strangers. (A caller's own has no
+// terminal.)
 //
-// It leads a process group, and only its GitProgram may wait for it. It is
+// It leads a session, and only its GitProgram may wait for it. It is
 // killed when the thread that started it ends, be it with the whole process.
 //
 // Thread-safe: one thread waits while others may kill.
@@ -56,18 +68,28 @@ class GitProgram {
   absl::Status Wait(absl::Time deadline);
 
  private:
-  GitProgram(std::string name, pid_t pid, UniqueFd pidfd, UniqueFd errors);
+  GitProgram(std::string name, bool callers, pid_t pid, UniqueFd pidfd,
+             UniqueFd errors);
 
-  // Ends and collects it, and what it started; its wait status.
-  int Collect();
+  // Collects it; its wait status. With `all`, ends it and what it started.
+  int Collect(bool all);
 
   const std::string name_;
+  const bool callers_;
   const pid_t pid_;
   const UniqueFd pidfd_;
   const UniqueFd errors_;
   Mutex mutex_;
   bool collected_ ABSL_GUARDED_BY(mutex_) = false;
 };
+
+// Gives what `program` writes to the other end of `output` to `sink`, to its
+// end, then waits for the program's. Errors: those of Wait; CANCELLED soon
+// after the stop; what `sink` returns, and then the program still runs.
+absl::Status ReadGit(GitProgram& program, const UniqueFd& output,
+                     absl::Time deadline,
+                     const std::function<absl::Status(absl::string_view)>& sink,
+                     const std::stop_token& stop);
 
 // Runs one to its end.
 absl::Status RunGit(GitCommand command, absl::Time deadline);

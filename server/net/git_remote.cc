@@ -14,6 +14,7 @@
 #include "absl/strings/strip.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
+#include "server/net/caller_http.h"
 #include "server/net/git_response.h"
 
 namespace hubd {
@@ -199,7 +200,8 @@ absl::StatusOr<Advertisement> Libgit2Remote::ListRefs(const GitSource& source,
   session.action = Act;
   session.close = [](git_smart_subtransport*) { return 0; };
   session.free = [](git_smart_subtransport*) {};
-  session.http = &http_;
+  CallerHttp http(http_, source, options_.credentials);
+  session.http = &http;
   session.request = MakeRequest(url, options_);
   session.stop = std::move(stop);
 

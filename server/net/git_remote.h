@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/repo.h"
+#include "server/net/credentials.h"
 #include "server/net/git_source.h"
 #include "server/net/http_transport.h"
 
@@ -22,7 +23,8 @@ class GitRemote {
   virtual ~GitRemote() = default;
 
   // Asks a git repository (https://host/owner/name) for all its refs. Branches
-  // and tags only, tags peeled. Redirects are followed. Errors: REPO_NOT_FOUND
+  // and tags only, tags peeled. Redirects are followed. What is private is
+  // asked for as the source's caller (caller_http.h). Errors: REPO_NOT_FOUND
   // (404, and 401 as GitHub answers for what is not there or private),
   // RATE_LIMITED, UPSTREAM_FORBIDDEN, UPSTREAM_UNAVAILABLE (also when the
   // answer is no advertisement, is over max_bytes or takes longer than
@@ -32,6 +34,7 @@ class GitRemote {
 };
 
 struct GitRemoteOptions {
+  CredentialOptions credentials = {};
   // The host must connect and begin to answer within this time.
   absl::Duration connect_timeout = absl::Seconds(3);
   absl::Duration timeout = absl::Seconds(60);

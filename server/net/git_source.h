@@ -14,6 +14,12 @@ struct GitSource {
   // RepoId::Url() of the repository.
   std::string url;
   LentEnvironment environment = nullptr;
+  // The host has already refused to give this to nobody in particular: it is
+  // asked only with a credential of the caller's, and not without.
+  bool refused = false;
+  // As an archive that the host makes: without what export-ignore names, with
+  // what export-subst fills in.
+  bool exported = false;
 };
 
 }  // namespace hubd

@@ -45,13 +45,6 @@ std::optional<absl::Duration> AskedWait(const HttpResponse& response,
   return std::clamp(*wait, absl::ZeroDuration(), absl::Hours(24 * 365));
 }
 
-bool IsRateLimit(const HttpResponse& response) {
-  if (response.status == 429) return true;
-  return response.status == 403 &&
-         (Header(response, "x-ratelimit-remaining") == "0" ||
-          Header(response, "retry-after"));
-}
-
 // The hosts at which GitHub counts a request with a token for the token's owner
 // and not for the address.
 bool HeedsGithubToken(absl::string_view url) {
@@ -83,6 +76,13 @@ absl::Status RateLimitError(const HttpResponse& response,
 }
 
 }  // namespace
+
+bool IsRateLimit(const HttpResponse& response) {
+  if (response.status == 429) return true;
+  return response.status == 403 &&
+         (Header(response, "x-ratelimit-remaining") == "0" ||
+          Header(response, "retry-after"));
+}
 
 absl::Status ErrorOfResponse(const HttpResponse& response,
                              absl::string_view url, Reason not_found) {

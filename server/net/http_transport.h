@@ -26,6 +26,9 @@ struct HttpRequest {
   // "Name: value". Authorization and Cookie go to the host of `url` only, not
   // to another one that a redirect leads to.
   std::vector<std::string> headers;
+  // A netrc file whose login for the host of `url`, if there is one, is shown
+  // to it, and to no other host. Empty: none.
+  std::string netrc_file = {};
   // Body of a POST.
   std::string body;
   // A redirect of a POST leads to a POST again. Otherwise only one with 307 or
@@ -57,6 +60,8 @@ struct HttpResponse {
   // Whether the end of the body is marked by the protocol: a length, chunks, or
   // HTTP/2. Without it, a body that is cut looks whole.
   bool framed = true;
+  // Whether the netrc file had a login for the host, which was shown to it.
+  bool netrc_used = false;
 };
 
 // Takes one response. Called on the thread that called Fetch, in this order:
@@ -89,10 +94,14 @@ class HttpTransport {
                              std::stop_token stop) = 0;
 };
 
+// Whether the server refuses since it was asked too often: 429, or 403 with
+// x-ratelimit-remaining: 0 or retry-after.
+bool IsRateLimit(const HttpResponse& response);
+
 // The error that a response with a status other than 2xx means, for `what` at
-// `url`: `not_found` for 404 and 410, RATE_LIMITED (with retry_after_ms) for
-// 429 and for 403 with x-ratelimit-remaining: 0, UPSTREAM_FORBIDDEN for 401 and
-// 403, UPSTREAM_UNAVAILABLE for the rest. GitHub's limit names GITHUB_TOKEN as
+// `url`: `not_found` for 404 and 410, RATE_LIMITED (with retry_after_ms) for a
+// rate limit, UPSTREAM_FORBIDDEN for 401 and 403, UPSTREAM_UNAVAILABLE for the
+// rest. GitHub's limit names GITHUB_TOKEN as
 // a way out only where tokens are heeded.
 absl::Status ErrorOfResponse(const HttpResponse& response,
                              absl::string_view url, Reason not_found);

@@ -137,11 +137,6 @@ std::vector<Source> Mirrors::SourcesOf(const std::string& url,
   return sources;
 }
 
-bool IsSilence(const absl::Status& status) {
-  return ReasonOf(status) == Reason::kUpstreamUnavailable ||
-         ReasonOf(status) == Reason::kRateLimited;
-}
-
 absl::Status AskInTurn(const std::vector<Source>& sources,
                        const std::function<absl::Status(const Source&)>& ask) {
   absl::Status origin;

@@ -61,10 +61,6 @@ class Mirrors {
   absl::Duration connect_timeout_;
 };
 
-// Whether a host said nothing that could be taken for its word: it could not be
-// reached, failed, or limits requests.
-bool IsSilence(const absl::Status& status);
-
 // Calls `ask` for one source after the other until one gives what is wanted:
 // OK. What a source answers in place of that, or that it does not, leads to the
 // next one; where the origin comes first, only its silence does. Any other

@@ -292,6 +292,13 @@ absl::StatusOr<Url> ParseUrl(absl::string_view url) {
   return parsed;
 }
 
+bool SameOrigin(absl::string_view a, absl::string_view b) {
+  absl::StatusOr<Url> left = ParseUrl(a);
+  absl::StatusOr<Url> right = ParseUrl(b);
+  return left.ok() && right.ok() && left->scheme == right->scheme &&
+         left->host == right->host && left->port == right->port;
+}
+
 absl::StatusOr<UrlPolicy> UrlPolicy::Create(const Options& options) {
   UrlPolicy policy;
   policy.system_mode_ = options.system_mode;

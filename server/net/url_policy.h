@@ -26,6 +26,10 @@ struct Url {
 // scheme, no host, control bytes, over 8192 bytes, a user name).
 absl::StatusOr<Url> ParseUrl(absl::string_view url);
 
+// Whether both are of the same scheme, host and port; not where one is none
+// that ParseUrl takes.
+bool SameOrigin(absl::string_view a, absl::string_view b);
+
 // Decides by URL before a request and by address when a socket is opened, since
 // only the address tells where a name or an oddly written number leads.
 //

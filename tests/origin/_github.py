@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from urllib.parse import parse_qs, quote
 
@@ -22,6 +23,7 @@ _TREE = re.compile(_REPO + r"/tree/(?P<ref>.+?)/?")
 _CODELOAD = re.compile(_REPO + r"/(?P<old>legacy\.)?(?P<form>tar\.gz|zip)/(?P<ref>.+)")
 _LIST = re.compile(r"/repos" + _REPO + r"/(?P<kind>branches|tags)")
 _BELOW = re.compile(_REPO + r"(\.git)?(?P<rest>/.*)?")
+_GITHUB = ("github.com", "codeload.github.com", "api.github.com")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -45,6 +47,9 @@ class GitHub:
         # Git is spoken on every host, so that any name can play another git host.
         if match := _SMART.fullmatch(request.path):
             return self._smart(request, match)
+        # Of what is private, archives are made for no fine-grained token.
+        if self._is_private(request):
+            return text(404, "Not Found")
         if answer := self._lfs.serve(request):
             return answer
         route = {
@@ -65,10 +70,20 @@ class GitHub:
         target = f"{place}{quote(match['rest'] or '')}{query}"
         return Response(status=301, headers={"Location": target})
 
+    def _is_private(self, request: Request) -> bool:
+        match = _LIST.fullmatch(request.path) or _BELOW.fullmatch(request.path)
+        if match is None or request.host not in _GITHUB:
+            return False
+        return self._repos.login_for(match["owner"], match["name"]) is not None
+
     def _smart(self, request: Request, match: re.Match[str]) -> Response:
         repo = self._repos.find(match["owner"], match["name"])
         if repo is None:
             return text(404, "Repository not found.")
+        login = self._repos.login_for(match["owner"], match["name"])
+        if login is not None and _basic(request) != login:
+            challenge = {"WWW-Authenticate": 'Basic realm="GitHub"'}
+            return Response(status=401, headers=challenge)
         path = f"/{repo.relative_to(self._repos.root)}/{match['service']}"
         return smart_http(self._repos.root, path, request)
 
@@ -124,6 +139,12 @@ class GitHub:
         kind = "heads" if match["kind"] == "branches" else "tags"
         page = refs(repo, kind)[first : first + size]
         return as_json(200, [{"name": n, "commit": {"sha": c}} for n, c in page])
+
+
+def _basic(request: Request) -> str | None:
+    """USER:PASSWORD that a request shows."""
+    kind, _, value = request.headers.get("Authorization", "").partition(" ")
+    return base64.b64decode(value).decode() if kind == "Basic" else None
 
 
 def _label(ref: str) -> str:

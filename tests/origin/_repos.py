@@ -44,6 +44,7 @@ class Repos:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._moved: dict[str, str] = {}
+        self._private: dict[str, str] = {}
 
     def path(self, owner: str, name: str) -> Path:
         if not _NAME.fullmatch(owner) or not _NAME.fullmatch(name):
@@ -75,6 +76,13 @@ class Repos:
         if self.find(owner, name) is not None:
             return None
         return self._moved.get(f"{owner}/{name}".lower())
+
+    def make_private(self, owner: str, name: str, login: str) -> None:
+        self._private[f"{owner}/{name}".lower()] = login
+
+    def login_for(self, owner: str, name: str) -> str | None:
+        """USER:PASSWORD of a private repository; None: everybody may read it."""
+        return self._private.get(f"{owner}/{name}".lower())
 
     def commit(
         self, owner: str, name: str, files: Mapping[str, Content], branch: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -234,3 +235,26 @@ def test_a_renamed_repository_leads_on(origin: Origin) -> None:
     other = origin.add_repo("a", "before", {"README.md": "another"})
     lines = git(origin, "ls-remote", repo_url(origin, "a/before")).splitlines()
     assert lines[0] == f"{other}\tHEAD"
+
+
+def test_a_private_repository_is_for_who_shows_the_login(origin: Origin) -> None:
+    origin.add_repo("a", "private", {"hubconf.py": _HUBCONF})
+    origin.make_private("a", "private", "me:secret")
+    refs = "/a/private/info/refs?service=git-upload-pack"
+
+    def status(host: str, path: str, login: str | None = None) -> int:
+        shown = base64.b64encode((login or "").encode()).decode()
+        headers = {"Authorization": f"Basic {shown}"} if login else None
+        return ask(origin, host, path, headers).status
+
+    for host in ("github.com", "git.example.org"):
+        assert status(host, refs) == 401
+        assert status(host, refs, "me:wrong") == 401
+        assert status(host, refs, "me:secret") == 200
+    for host, path in (
+        ("github.com", "/a/private/archive/main.tar.gz"),
+        ("github.com", "/a/private/tree/main"),
+        ("codeload.github.com", "/a/private/tar.gz/main"),
+        ("api.github.com", "/repos/a/private/branches"),
+    ):
+        assert status(host, path, "me:secret") == 404

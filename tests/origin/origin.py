@@ -167,6 +167,11 @@ class Origin:
         self._mirrors.copy(host, path, self._repos)
         return f"https://{host}{path}"
 
+    def make_private(self, owner: str, name: str, login: str) -> None:
+        """From now on only who shows `login` (USER:PASSWORD) is given it, by git: 401
+        for others, and 404 for all that is no git on GitHub's hosts."""
+        self._repos.make_private(owner, name, login)
+
     def repo_path(self, owner: str, name: str) -> Path:
         """Where the bare repository is."""
         return self._repos.path(owner, name)

@@ -56,6 +56,17 @@ def test_a_missing_file_keeps_its_name_in_another_process():
     assert again.filename == "/hub/o_r_main/hubconf.py"
 
 
+def test_a_repo_that_git_is_refused_is_not_found():
+    error = _errors.from_status(
+        "NOT_FOUND", "why", reason="REPO_NOT_FOUND", metadata={"http_status": "401"}
+    )
+    raised = _translate.of_repo(
+        error, owner="o", name="r", ref="v1", hub_dir="/hub", explain=True
+    )
+    assert isinstance(raised, urllib.error.HTTPError)
+    assert raised.code == 404
+
+
 @pytest.mark.parametrize(
     "reason, status, text",
     [

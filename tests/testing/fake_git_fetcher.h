@@ -44,7 +44,7 @@ class FakeGitFetcher final : public GitFetcher {
     submodules_[commit] = std::move(submodules);
   }
 
-  // "URL WHAT" of each call.
+  // "URL WHAT" of each call; with " refused" where the source is.
   std::vector<std::string> asked() const {
     MutexLock lock(mutex_);
     return asked_;
@@ -69,7 +69,8 @@ class FakeGitFetcher final : public GitFetcher {
     absl::StatusOr<std::string> archive;
     {
       MutexLock lock(mutex_);
-      asked_.push_back(source.url + " " + commit);
+      asked_.push_back(source.url + " " + commit +
+                       (source.refused ? " refused" : ""));
       auto failure = failures_.find(source.url);
       if (failure != failures_.end()) return failure->second;
       archive = archive_;

@@ -2,7 +2,10 @@
 
 #include <sys/stat.h>
 
+#include <future>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -36,6 +39,32 @@ class TreeOperationTest : public FetchFixture {
     TreeRequest request;
     request.spec = {{"github.com", "o", "n"}, ref};
     return request;
+  }
+
+  static TreeRequest Lending(const std::string& token) {
+    TreeRequest request = Request();
+    request.environment = std::make_shared<const CallerEnvironment>(
+        CallerEnvironment{{"GITHUB_TOKEN", token}});
+    return request;
+  }
+
+  // As StartTree, and waits until a flight tells it of its progress.
+  std::future<absl::StatusOr<TreeResult>> JoinTree(TreeRequest request) {
+    auto result = std::make_shared<std::promise<absl::StatusOr<TreeResult>>>();
+    auto joined = std::make_shared<std::promise<void>>();
+    auto once = std::make_shared<bool>(false);
+    OnIo([&] {
+      operations_.push_back(fetcher_.FetchTree(
+          std::move(request),
+          [joined, once](const Progress&) {
+            if (!std::exchange(*once, true)) joined->set_value();
+          },
+          [result](absl::StatusOr<TreeResult> tree) {
+            result->set_value(std::move(tree));
+          }));
+    });
+    joined->get_future().wait();
+    return result->get_future();
   }
 };
 
@@ -432,6 +461,44 @@ TEST_F(TreeOperationTest, ManyCallersShareOneFlight) {
   for (auto& result : results) EXPECT_TRUE(result.get().ok());
   EXPECT_EQ(git_.calls(), 1);
   EXPECT_EQ(http_.requests().size(), 1u);
+}
+
+TEST_F(TreeOperationTest, ARefusalIsForThoseWhoLendTheSame) {
+  git_.Answer(ReasonError(Reason::kRepoNotFound, "private"));
+  git_.AnswerTo("right", Advertisement{"refs/heads/main",
+                                       {{"refs/heads/main", kCommit}}});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(FetchTree(Request()).ok());
+    EXPECT_FALSE(FetchTree(Lending("wrong")).ok());
+  }
+  EXPECT_EQ(git_.calls(), 2);
+  EXPECT_TRUE(FetchTree(Lending("right")).ok());
+  EXPECT_EQ(git_.calls(), 3);
+}
+
+TEST_F(TreeOperationTest, WhoIsRefusedInAnothersNameAsksInItsOwn) {
+  git_.Answer(ReasonError(Reason::kRepoNotFound, "private"));
+  git_.AnswerTo("right", Advertisement{"refs/heads/main",
+                                       {{"refs/heads/main", kCommit}}});
+  git_.Hold();
+  auto wrong = JoinTree(Lending("wrong"));
+  auto same = JoinTree(Lending("wrong"));
+  auto right = JoinTree(Lending("right"));
+  git_.Release();
+  EXPECT_EQ(ReasonOf(wrong.get().status()), Reason::kRepoNotFound);
+  EXPECT_EQ(ReasonOf(same.get().status()), Reason::kRepoNotFound);
+  EXPECT_TRUE(right.get().ok());
+  EXPECT_EQ(git_.calls(), 2);
+}
+
+TEST_F(TreeOperationTest, WhatIsPublicCostsOneQuestionWhateverIsLent) {
+  git_.Hold();
+  auto one = JoinTree(Lending("one"));
+  auto other = JoinTree(Lending("other"));
+  git_.Release();
+  EXPECT_TRUE(one.get().ok());
+  EXPECT_TRUE(other.get().ok());
+  EXPECT_EQ(git_.calls(), 1);
 }
 
 TEST_F(TreeOperationTest, TheLastCallersLeavingStopsTheTransfer) {

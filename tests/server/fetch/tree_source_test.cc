@@ -1,5 +1,6 @@
 #include "server/fetch/tree_source.h"
 
+#include <memory>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -12,6 +13,7 @@
 namespace hubd {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -20,9 +22,11 @@ const std::string kCommit(40, 'a');
 class TreeSourceTest : public FetchFixture {
  protected:
   absl::Status Fetch(const std::string& host) {
+    FetchContext lent = context();
+    lent.environment = environment_;
     const TreeKey key = KeyOfTree({host, "o", "n"}, kCommit);
     return FetchTreeBytes(
-        context(), key, SourcesOfTree(mirrors_, key).front(),
+        lent, key, SourcesOfTree(mirrors_, key).front(),
         [this](absl::string_view bytes) {
           bytes_.append(bytes.data(), bytes.size());
           return sink_status_;
@@ -30,6 +34,13 @@ class TreeSourceTest : public FetchFixture {
         flight_);
   }
 
+  void RefuseArchive(int status) {
+    FakeHttpTransport::Answer answer;
+    answer.response.status = status;
+    http_.Set("https://github.com/o/n/archive/" + kCommit + ".tar.gz", answer);
+  }
+
+  LentEnvironment environment_;
   FreeFlight flight_;
   std::string bytes_;
   absl::Status sink_status_;
@@ -106,6 +117,41 @@ TEST_F(TreeSourceTest, APageIsNoArchive) {
   const absl::Status status = Fetch("github.com");
   EXPECT_EQ(ReasonOf(status), Reason::kUpstreamUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr("HTML page"));
+}
+
+TEST_F(TreeSourceTest, WhatGitHubRefusesComesByGitForItsCaller) {
+  environment_ = std::make_shared<const CallerEnvironment>();
+  for (int status : {401, 403, 404, 429}) {
+    bytes_.clear();
+    RefuseArchive(status);
+    objects_.AnswerFiles("files");
+    ASSERT_EQ(Fetch("github.com"), absl::OkStatus());
+    EXPECT_EQ(bytes_, "files");
+    EXPECT_EQ(objects_.asked().back(),
+              "https://github.com/o/n " + kCommit + " refused");
+  }
+}
+
+TEST_F(TreeSourceTest, SaysWhatTheArchivesRefusalWasAndWhatWasTried) {
+  environment_ = std::make_shared<const CallerEnvironment>();
+  RefuseArchive(404);
+  objects_.AnswerFiles(
+      ReasonError(Reason::kUpstreamForbidden, "GITHUB_TOKEN was refused"));
+  const absl::Status status = Fetch("github.com");
+  EXPECT_EQ(ReasonOf(status), Reason::kRefNotFound);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("HTTP 404"), HasSubstr("GITHUB_TOKEN")));
+  objects_.AnswerFiles(ReasonError(Reason::kDiskFull, "full"));
+  EXPECT_EQ(ReasonOf(Fetch("github.com")), Reason::kDiskFull);
+}
+
+TEST_F(TreeSourceTest, WhatNobodyLendsForIsAskedForOnce) {
+  RefuseArchive(404);
+  EXPECT_EQ(ReasonOf(Fetch("github.com")), Reason::kRefNotFound);
+  environment_ = std::make_shared<const CallerEnvironment>();
+  RefuseArchive(500);
+  EXPECT_EQ(ReasonOf(Fetch("github.com")), Reason::kUpstreamUnavailable);
+  EXPECT_TRUE(objects_.asked().empty());
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ class GitFetcherTest : public testing::Test {
  protected:
   absl::StatusOr<std::string> FindCommit(const std::string& prefix,
                                          const std::string& path = "/git/o/r") {
-    return fetcher()->FindCommit({server_.Url(path)}, prefix,
+    return fetcher()->FindCommit({server_.Url(path), environment_}, prefix,
                                  MakeTempDirectory(), stop_.get_token());
   }
 
@@ -35,8 +35,8 @@ class GitFetcherTest : public testing::Test {
     const std::string directory = MakeTempDirectory();
     std::string archive;
     HUBD_RETURN_IF_ERROR(fetcher()->FetchFiles(
-        {server_.Url(path)}, commit, MakeTempDirectory(),
-        [this](int64_t bytes) { received_ = bytes; },
+        {server_.Url(path), environment_, /*refused=*/false, exported_}, commit,
+        MakeTempDirectory(), [this](int64_t bytes) { received_ = bytes; },
         [&](absl::string_view bytes) {
           absl::StrAppend(&archive, bytes);
           return sink_status_;
@@ -61,6 +61,8 @@ class GitFetcherTest : public testing::Test {
   std::stop_source stop_;
   absl::Status sink_status_;
   int64_t received_ = 0;
+  LentEnvironment environment_;
+  bool exported_ = false;
 };
 
 TEST_F(GitFetcherTest, FindsCommitsBeforeABranchOrTag) {
@@ -110,6 +112,31 @@ TEST_F(GitFetcherTest, FetchesTheFilesOfOneCommit) {
   ASSERT_EQ(tree.status(), absl::OkStatus());
   EXPECT_EQ(ReadFile(*tree + "/a").value_or(""), "one");
   EXPECT_GT(received_, 100);
+}
+
+TEST_F(GitFetcherTest, FetchesWhatIsPrivateForItsCaller) {
+  const std::string commit = repository_.Commit("main", "a", "one");
+  const std::string path = "/basic/me:x/git/o/r";
+  EXPECT_EQ(ReasonOf(FetchFiles(commit, path).status()), Reason::kRepoNotFound);
+  const std::string home = MakeTempDirectory();
+  ASSERT_EQ(WriteFileDurably(home + "/.netrc",
+                             "machine 127.0.0.1 login me password x\n", 0600),
+            absl::OkStatus());
+  environment_ = std::make_shared<const CallerEnvironment>(
+      CallerEnvironment{{"HOME", home}});
+  absl::StatusOr<std::string> tree = FetchFiles(commit, path);
+  ASSERT_EQ(tree.status(), absl::OkStatus());
+  EXPECT_EQ(ReadFile(*tree + "/a").value_or(""), "one");
+  EXPECT_EQ(FindCommit(commit, path).value_or("none"), commit);
+}
+
+TEST_F(GitFetcherTest, FetchesAnArchivesFilesWhereTheyAreWanted) {
+  const std::string commit = repository_.Commit(
+      "main", ".gitattributes", ".gitattributes export-ignore\n");
+  exported_ = true;
+  absl::StatusOr<std::string> tree = FetchFiles(commit);
+  ASSERT_EQ(tree.status(), absl::OkStatus());
+  EXPECT_FALSE(IsThere(*tree + "/.gitattributes"));
 }
 
 TEST_F(GitFetcherTest, LeavesOutNothingThatIsNotForExport) {

@@ -152,6 +152,57 @@ TEST_F(GitProgramTest, CollectsWhatItLeavesToASubreaper) {
   EXPECT_EQ(errno, ECHILD);
 }
 
+TEST_F(GitProgramTest, ACallersOwnHasItsEnvironmentAndNoneOfOurs) {
+  GitCommand command;
+  command.arguments = {"-c", "alias.look=!env; cat", "look"};
+  command.environment = {"PATH=/usr/bin:/bin", "GIT_DIR=/dev/null", "OWN=1"};
+  int input[2], output[2];
+  ASSERT_EQ(::pipe2(input, O_CLOEXEC), 0);
+  ASSERT_EQ(::pipe2(output, O_CLOEXEC), 0);
+  command.input = UniqueFd(input[0]);
+  command.output = UniqueFd(output[1]);
+  const UniqueFd read(output[0]);
+  ASSERT_EQ(::write(input[1], "told", 4), 4);
+  ::close(input[1]);
+  auto program = GitProgram::Start(std::move(command));
+  ASSERT_TRUE(program.ok()) << program.status();
+  std::string said;
+  ASSERT_EQ(ReadGit(**program, read, Soon(),
+                    [&](absl::string_view bytes) {
+                      absl::StrAppend(&said, bytes);
+                      return absl::OkStatus();
+                    },
+                    {}),
+            absl::OkStatus());
+  EXPECT_THAT(said, HasSubstr("OWN=1"));
+  EXPECT_THAT(said, Not(HasSubstr("HOME=")));
+  EXPECT_THAT(said, testing::EndsWith("told"));
+}
+
+TEST_F(GitProgramTest, ReadingEndsWithTheStopTheDeadlineOrTheSink) {
+  const auto read = [&](const std::string& script, absl::Time deadline,
+                        const absl::Status& sunk, std::stop_token stop) {
+    int fds[2];
+    HUBD_CHECK(::pipe2(fds, O_CLOEXEC) == 0);
+    const UniqueFd output(fds[0]);
+    auto program = GitProgram::Start({{"-c", "alias.talk=!" + script, "talk"},
+                                      directory_,
+                                      UniqueFd(fds[1])});
+    HUBD_CHECK(program.ok());
+    return ReadGit(
+        **program, output, deadline, [&](absl::string_view) { return sunk; },
+        stop);
+  };
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_TRUE(absl::IsCancelled(
+      read("sleep 1000", Soon(), absl::OkStatus(), stop.get_token())));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(
+      read("sleep 1000", absl::Now(), absl::OkStatus(), {})));
+  EXPECT_TRUE(absl::IsDataLoss(
+      read("echo x; sleep 1000", Soon(), absl::DataLossError("full"), {})));
+}
+
 TEST_F(GitProgramTest, IsKilledAtItsDeadline) {
   const absl::Status status = RunGit(
       {{"-c", "alias.stay=!sleep 1000", "stay"}, directory_}, absl::Now());

@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/base/fs.h"
 #include "server/base/status.h"
 #include "server/net/curl_transport.h"
 #include "tests/server/net/git_repository.h"
@@ -68,6 +69,23 @@ TEST_F(GitRemoteTest, FollowsRedirectsToARenamedRepository) {
   ASSERT_EQ(got.status(), absl::OkStatus());
   EXPECT_THAT(got->refs, ElementsAre(AdvertisedRef{"refs/heads/main", main}));
   EXPECT_EQ(got->moved_to, server_.Url("/git/o/r"));
+}
+
+TEST_F(GitRemoteTest, ListsWhatIsPrivateForItsCaller) {
+  const std::string main = Commit("main");
+  const std::string home = MakeTempDirectory();
+  ASSERT_EQ(WriteFileDurably(home + "/.netrc",
+                             "machine 127.0.0.1 login me password x\n", 0600),
+            absl::OkStatus());
+  GitSource source = {server_.Url("/basic/me:x/git/o/r"), nullptr};
+  const std::unique_ptr<GitRemote> remote = CreateGitRemote(*http_, {});
+  EXPECT_EQ(ReasonOf(remote->ListRefs(source, {}).status()),
+            Reason::kRepoNotFound);
+  source.environment = std::make_shared<const CallerEnvironment>(
+      CallerEnvironment{{"HOME", home}});
+  const absl::StatusOr<Advertisement> got = remote->ListRefs(source, {});
+  ASSERT_EQ(got.status(), absl::OkStatus());
+  EXPECT_THAT(got->refs, ElementsAre(AdvertisedRef{"refs/heads/main", main}));
 }
 
 TEST_F(GitRemoteTest, ReportsWhatTheHostAnswers) {

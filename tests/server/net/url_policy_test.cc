@@ -288,5 +288,14 @@ TEST(UrlPolicyTest, RefusesRedirectsToLessProtection) {
             Reason::kUrlNotAllowed);
 }
 
+TEST(UrlTest, AnOriginIsSchemeHostAndPort) {
+  EXPECT_TRUE(SameOrigin("https://a/x", "https://A:443/y?z"));
+  for (const char* other : {"http://a/x", "https://a:1/x", "https://a.b/x",
+                            "https://b/x", "https://u@a/x", ""}) {
+    EXPECT_FALSE(SameOrigin("https://a/x", other)) << other;
+  }
+  EXPECT_FALSE(SameOrigin("", ""));
+}
+
 }  // namespace
 }  // namespace hubd

@@ -21,6 +21,7 @@ Prints its port on loopback, serves until its standard input ends.
     /garbage             no HTTP
     /html                a page
     /page                a page that says it is a git advertisement
+    /basic/LOGIN/...     401, but /... for who shows LOGIN (user:password)
     /git/...             git http-backend over DIRECTORY
     /replies/HEX/...     a git host that answers every question with these bytes
     /old-git/...         the same as /git, of protocol version 0 only
@@ -30,6 +31,7 @@ An absolute URL, as a proxy gets it, is answered by its path.
 """
 
 import argparse
+import base64
 import gzip
 import http.server
 import os
@@ -65,12 +67,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         length = int(self.headers.get("Content-Length", "0"))
         self.body = self.rfile.read(length)
+        self.route()
+
+    do_HEAD = do_POST = do_GET
+
+    def route(self):
         self.url = urllib.parse.urlsplit(self.path)
         self.query = dict(urllib.parse.parse_qsl(self.url.query))
         first = self.url.path.split("/")[1].replace("-", "_")
         getattr(self, "on_" + first, self.on_unknown)()
-
-    do_HEAD = do_POST = do_GET
 
     def on_unknown(self):
         self.answer(b"", 404)
@@ -158,6 +163,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def on_page(self):
         kind = "application/x-git-upload-pack-advertisement"
         self.answer(b"<html>", 200, [("Content-Type", kind)])
+
+    def on_basic(self):
+        _, _, login, self.path = self.path.split("/", 3)
+        self.path = "/" + self.path
+        wanted = "Basic " + base64.b64encode(login.encode()).decode()
+        if self.headers.get("Authorization") == wanted:
+            return self.route()
+        self.answer(b"no", 401, [("WWW-Authenticate", "Basic")])
 
     def on_moved(self):
         self.answer(b"", 301, [("Location", "/git" + self.path[len("/moved") :])])
