@@ -38,7 +38,7 @@ TreeOperation::TreeOperation(const FetchContext& context,
 
 void TreeOperation::Start() {
   if (absl::Status allowed =
-          context().parts.policy.CheckUrl(request_.spec.id.Url());
+          context().parts.policy.CheckRepoUrl(request_.spec.id.Url());
       !allowed.ok()) {
     return FinishLater(allowed);
   }
