@@ -61,6 +61,7 @@ Fetcher::Options FetcherOptionsOf(const Config& config) {
 GitFetcherOptions GitFetcherOptionsOf(const Config& config) {
   GitFetcherOptions options;
   options.relay.connect_timeout = config.net.connect_timeout;
+  options.relay.stall_timeout = config.net.stall_timeout;
   options.relay.max_bytes = config.tree.max_bytes;
   return options;
 }

@@ -100,10 +100,12 @@ std::vector<pid_t> ChildrenOfThisProcess() {
   return children;
 }
 
-// Whether it is one of net/git_program, which waits for it; prlimit becomes
-// git.
+// Whether it is one of net/git_program, which waits for it; prlimit and setpriv
+// become git and ssh.
 bool IsGitProgram(pid_t pid, const std::string& name) {
-  return (name == "git\n" || name == "prlimit\n") && ::getpgid(pid) == pid;
+  return (name == "git\n" || name == "ssh\n" || name == "prlimit\n" ||
+          name == "setpriv\n") &&
+         ::getpgid(pid) == pid;
 }
 
 // Kills the children by bubblewrap's and the launcher's names and collects all

@@ -20,11 +20,16 @@
 #include "server/base/unique_fd.h"
 #include "server/net/git_program.h"
 #include "server/net/git_response.h"
+#include "server/net/git_tunnel.h"
 
 namespace hubd {
 namespace {
 
 constexpr size_t kPiece = 64 << 10;
+constexpr char kRemote[] = "fd::3";
+static_assert(kGitRemoteFd == 3);
+constexpr char kBranches[] = "+refs/heads/*:refs/heads/*";
+constexpr char kTags[] = "+refs/tags/*:refs/tags/*";
 constexpr absl::Duration kLook = absl::Milliseconds(200);
 // Highest of all in precedence: nothing that a tree's own attributes say may
 // change what is written.
@@ -71,8 +76,19 @@ class ChildGitFetcher final : public GitFetcher {
 
  private:
   // Makes `directory` a bare repository and fetches into it.
-  absl::Status Fetch(const std::string& url, const std::string& directory,
+  absl::Status Fetch(const GitSource& source, const std::string& directory,
                      std::vector<std::string> what, absl::Time deadline,
+                     const GitRelayOptions& relay,
+                     const std::function<void(int64_t)>& received,
+                     const std::stop_token& stop);
+
+  // What FetchFiles writes out.
+  absl::Status FetchCommit(const GitSource& source, const std::string& commit,
+                           const std::string& directory, absl::Time deadline,
+                           const std::function<void(int64_t)>& received,
+                           const std::stop_token& stop);
+  // Serves the git at the other end of `socket`.
+  absl::Status Serve(const GitSource& source, int socket, absl::Time deadline,
                      const GitRelayOptions& relay,
                      const std::function<void(int64_t)>& received,
                      const std::stop_token& stop);
@@ -127,8 +143,18 @@ absl::Status ReadOutput(
   return program.Wait(deadline);
 }
 
+absl::Status ChildGitFetcher::Serve(
+    const GitSource& source, int socket, absl::Time deadline,
+    const GitRelayOptions& relay, const std::function<void(int64_t)>& received,
+    const std::stop_token& stop) {
+  if (IsTunnelled(source.url)) {
+    return TunnelGit(source, socket, relay, deadline, received, stop);
+  }
+  return RelayGit(http_, source.url, socket, relay, deadline, received, stop);
+}
+
 absl::Status ChildGitFetcher::Fetch(
-    const std::string& url, const std::string& directory,
+    const GitSource& source, const std::string& directory,
     std::vector<std::string> what, absl::Time deadline,
     const GitRelayOptions& relay, const std::function<void(int64_t)>& received,
     const std::stop_token& stop) {
@@ -141,7 +167,7 @@ absl::Status ChildGitFetcher::Fetch(
       GitProgram::Start(
           {std::move(what), directory, {}, std::move(sockets.gits)}));
   absl::Status relayed =
-      RelayGit(http_, url, sockets.ours.get(), relay, deadline, received, stop);
+      Serve(source, sockets.ours.get(), deadline, relay, received, stop);
   // Why git went away is what git says.
   if (!relayed.ok() && !absl::IsAborted(relayed)) return relayed;
   sockets.ours.reset();
@@ -157,12 +183,11 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
   const std::string& url = source.url;
   const absl::Time deadline = absl::Now() + options_.timeout;
   GitRelayOptions relay = options_.relay;
-  // Without it all files of all refs would come.
+  // Without it all files of all refs would come. By SSH they do: whoever keeps
+  // a repository there can seldom switch it on.
   relay.ability = "filter";
   if (absl::Status fetched = Fetch(
-          url, directory,
-          {"--filter=tree:0", absl::StrCat("fd::", kGitRemoteFd),
-           "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"},
+          source, directory, {"--filter=tree:0", kRemote, kBranches, kTags},
           deadline, relay, [](int64_t) {}, stop);
       !fetched.ok()) {
     return FailureOf(fetched, url, prefix);
@@ -203,6 +228,22 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
       {{"url", shown}, {"ref", prefix}});
 }
 
+absl::Status ChildGitFetcher::FetchCommit(
+    const GitSource& source, const std::string& commit,
+    const std::string& directory, absl::Time deadline,
+    const std::function<void(int64_t)>& received, const std::stop_token& stop) {
+  absl::Status fetched =
+      Fetch(source, directory, {"--depth=1", kRemote, commit}, deadline,
+            options_.relay, received, stop);
+  // In version 0, which an sshd that passes no GIT_PROTOCOL on leads to, most
+  // hosts give whole branches and tags only.
+  if (!absl::StrContains(fetched.message(), "unadvertised object")) {
+    return fetched;
+  }
+  return Fetch(source, directory, {kRemote, kBranches, kTags}, deadline,
+               options_.relay, received, stop);
+}
+
 absl::Status ChildGitFetcher::FetchFiles(
     const GitSource& source, const std::string& commit,
     const std::string& directory, const std::function<void(int64_t)>& received,
@@ -211,9 +252,7 @@ absl::Status ChildGitFetcher::FetchFiles(
   const std::string& url = source.url;
   const absl::Time deadline = absl::Now() + options_.timeout;
   if (absl::Status fetched =
-          Fetch(url, directory,
-                {"--depth=1", absl::StrCat("fd::", kGitRemoteFd), commit},
-                deadline, options_.relay, received, stop);
+          FetchCommit(source, commit, directory, deadline, received, stop);
       !fetched.ok()) {
     return FailureOf(fetched, url, commit);
   }

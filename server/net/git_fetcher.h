@@ -21,8 +21,8 @@ namespace hubd {
 
 // Thread-safe. Calls block, and use an existing, empty directory on the disk of
 // the caller's choice for what they receive; the caller removes it. Common
-// errors: those of RelayGit; UPSTREAM_UNAVAILABLE where what the host sends is
-// no sound pack; FAILED_PRECONDITION where git is not installed.
+// errors: those of RelayGit or TunnelGit; UPSTREAM_UNAVAILABLE where what the
+// host sends is no sound pack; FAILED_PRECONDITION where git is not installed.
 class GitFetcher {
  public:
   virtual ~GitFetcher() = default;

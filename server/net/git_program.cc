@@ -39,6 +39,10 @@ constexpr off_t kMaxErrors = 64 << 10;
 // Of util-linux: an object that is put together from deltas takes memory.
 constexpr char kLimiter[] = "prlimit";
 constexpr const char* kLimits[] = {"--data=2147483648", "--core=0"};
+// Of util-linux, too. A git ends when its descriptor does; an ssh may wait for
+// a host.
+constexpr const char* kTied[] = {"setpriv", "--pdeathsig=KILL"};
+constexpr char kSshName[] = "ssh";
 constexpr int kNoSuchProgram = 127;
 
 // Hooks are what a template or a repository could bring; packs stay packs, so
@@ -66,14 +70,19 @@ std::vector<std::string> Arguments(const std::vector<std::string>& own) {
   return arguments;
 }
 
-std::vector<std::string> Environment(const std::string& directory) {
+std::string Path() {
   const char* path = std::getenv("PATH");
-  return {absl::StrCat("PATH=", path == nullptr ? "/usr/bin:/bin" : path),
+  return absl::StrCat("PATH=", path == nullptr ? "/usr/bin:/bin" : path);
+}
+
+std::vector<std::string> Environment(const std::string& directory) {
+  return {Path(),
           absl::StrCat("GIT_DIR=", directory),
           absl::StrCat("HOME=", directory),
           "GIT_CONFIG_NOSYSTEM=1",
           "GIT_CONFIG_GLOBAL=/dev/null",
           "GIT_ATTR_NOSYSTEM=1",
+          "GIT_NO_LAZY_FETCH=1",
           "GIT_TERMINAL_PROMPT=0",
           "LC_ALL=C"};
 }
@@ -91,8 +100,50 @@ absl::StatusOr<UniqueFd> MoveUp(const UniqueFd& fd) {
   return moved;
 }
 
+std::string ReadErrors(int fd) {
+  // The position is shared with the child, which wrote up to there.
+  const off_t size = ::lseek(fd, 0, SEEK_CUR);
+  std::string text(std::max<off_t>(size, 0), '\0');
+  const ssize_t length = ::pread(fd, text.data(), text.size(), 0);
+  text.resize(std::max<ssize_t>(length, 0));
+  return text;
+}
+
+// The end of what it said itself, on one line: what it passes on is a host's,
+// which could say anything.
+std::string Said(const std::string& text) {
+  std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
+  std::erase_if(lines, [](absl::string_view line) {
+    // Or the beginning of it, where there was no more room.
+    return absl::StartsWith(line, kPassedOn) ||
+           absl::StartsWith(kPassedOn, line);
+  });
+  const std::string own = absl::StrJoin(lines, " ");
+  return CleanLine(own.substr(own.size() - std::min(own.size(), kErrorBytes)));
+}
+
+}  // namespace
+
+struct GitProgram::Program {
+  // In messages.
+  std::string name;
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;
+  UniqueFd input;
+  UniqueFd output;
+  UniqueFd remote;
+};
+
+GitProgram::GitProgram(std::string name, pid_t pid, UniqueFd pidfd,
+                       UniqueFd errors)
+    : name_(std::move(name)),
+      pid_(pid),
+      pidfd_(std::move(pidfd)),
+      errors_(std::move(errors)) {}
+
 // A child in a process group of its own, with default signals.
-absl::StatusOr<pid_t> Spawn(const GitCommand& command, const UniqueFd& errors) {
+absl::StatusOr<pid_t> GitProgram::Spawn(Program& program,
+                                        const UniqueFd& errors) {
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   posix_spawnattr_t attributes;
@@ -101,18 +152,23 @@ absl::StatusOr<pid_t> Spawn(const GitCommand& command, const UniqueFd& errors) {
     ::posix_spawn_file_actions_destroy(&actions);
     ::posix_spawnattr_destroy(&attributes);
   };
-  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  UniqueFd output, remote;
-  if (command.output.valid()) {
-    HUBD_ASSIGN_OR_RETURN(output, MoveUp(command.output));
+  UniqueFd input, output, remote;
+  if (program.input.valid()) {
+    HUBD_ASSIGN_OR_RETURN(input, MoveUp(program.input));
+    ::posix_spawn_file_actions_adddup2(&actions, input.get(), 0);
+  } else {
+    ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  }
+  if (program.output.valid()) {
+    HUBD_ASSIGN_OR_RETURN(output, MoveUp(program.output));
     ::posix_spawn_file_actions_adddup2(&actions, output.get(), 1);
   } else {
     ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   }
   ::posix_spawn_file_actions_adddup2(&actions, errors.get(), 2);
   int kept = 2;
-  if (command.remote.valid()) {
-    HUBD_ASSIGN_OR_RETURN(remote, MoveUp(command.remote));
+  if (program.remote.valid()) {
+    HUBD_ASSIGN_OR_RETURN(remote, MoveUp(program.remote));
     ::posix_spawn_file_actions_adddup2(&actions, remote.get(), kGitRemoteFd);
     kept = kGitRemoteFd;
   }
@@ -127,61 +183,65 @@ absl::StatusOr<pid_t> Spawn(const GitCommand& command, const UniqueFd& errors) {
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
                                               POSIX_SPAWN_SETSIGDEF |
                                               POSIX_SPAWN_SETPGROUP);
-  std::vector<std::string> arguments = Arguments(command.arguments);
-  std::vector<std::string> environment = Environment(command.directory);
   pid_t pid = 0;
-  const int error =
-      ::posix_spawnp(&pid, kLimiter, &actions, &attributes,
-                     Pointers(arguments).data(), Pointers(environment).data());
+  const int error = ::posix_spawnp(&pid, kLimiter, &actions, &attributes,
+                                   Pointers(program.arguments).data(),
+                                   Pointers(program.environment).data());
   if (error == 0) return pid;
-  return ErrnoError(error, "cannot start git");
+  return ErrnoError(error, absl::StrCat("cannot start ", program.name));
 }
-
-// The end of what it said itself, on one line: what it passes on is a host's,
-// which could say anything.
-std::string Said(int fd) {
-  // The position is shared with the child, which wrote up to there.
-  const off_t size = ::lseek(fd, 0, SEEK_CUR);
-  std::string text(std::max<off_t>(size, 0), '\0');
-  const ssize_t length = ::pread(fd, text.data(), text.size(), 0);
-  text.resize(std::max<ssize_t>(length, 0));
-  std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
-  std::erase_if(lines, [](absl::string_view line) {
-    // Or the beginning of it, where there was no more room.
-    return absl::StartsWith(line, kPassedOn) ||
-           absl::StartsWith(kPassedOn, line);
-  });
-  const std::string own = absl::StrJoin(lines, " ");
-  return CleanLine(own.substr(own.size() - std::min(own.size(), kErrorBytes)));
-}
-
-}  // namespace
-
-GitProgram::GitProgram(std::string name, pid_t pid, UniqueFd pidfd,
-                       UniqueFd errors)
-    : name_(std::move(name)),
-      pid_(pid),
-      pidfd_(std::move(pidfd)),
-      errors_(std::move(errors)) {}
 
 absl::StatusOr<std::unique_ptr<GitProgram>> GitProgram::Start(
     GitCommand command) {
-  // A host can make git write as much as it likes.
+  Program program;
+  program.name = absl::StrCat("git ", command.arguments.front());
+  program.arguments = Arguments(command.arguments);
+  program.environment = Environment(command.directory);
+  program.input = std::move(command.input);
+  program.output = std::move(command.output);
+  program.remote = std::move(command.remote);
+  return Start(std::move(program));
+}
+
+absl::StatusOr<std::unique_ptr<GitProgram>> GitProgram::Start(
+    SshCommand command) {
+  Program program;
+  program.name = kSshName;
+  program.arguments = {kLimiter};
+  program.arguments.insert(program.arguments.end(), std::begin(kLimits),
+                           std::end(kLimits));
+  program.arguments.insert(program.arguments.end(), std::begin(kTied),
+                           std::end(kTied));
+  program.arguments.push_back("ssh");
+  program.arguments.insert(program.arguments.end(), command.arguments.begin(),
+                           command.arguments.end());
+  program.environment = {Path(), "LC_ALL=C"};
+  program.environment.insert(program.environment.end(),
+                             command.environment.begin(),
+                             command.environment.end());
+  program.input = std::move(command.input);
+  program.output = std::move(command.output);
+  return Start(std::move(program));
+}
+
+absl::StatusOr<std::unique_ptr<GitProgram>> GitProgram::Start(Program program) {
+  // A host can make it write as much as it likes.
   UniqueFd errors(
       ::memfd_create("git-errors", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!errors.valid() || ::ftruncate(errors.get(), kMaxErrors) != 0 ||
       ::fcntl(errors.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
-    return ErrnoError(errno, "cannot start git");
+    return ErrnoError(errno, absl::StrCat("cannot start ", program.name));
   }
   HUBD_ASSIGN_OR_RETURN(errors, MoveUp(errors));
-  HUBD_ASSIGN_OR_RETURN(const pid_t pid, Spawn(command, errors));
+  HUBD_ASSIGN_OR_RETURN(const pid_t pid, Spawn(program, errors));
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   const int error = errno;
-  auto program = std::unique_ptr<GitProgram>(
-      new GitProgram(absl::StrCat("git ", command.arguments.front()), pid,
-                     std::move(pidfd), std::move(errors)));
-  if (!program->pidfd_.valid()) return ErrnoError(error, "cannot watch git");
-  return program;
+  auto started = std::unique_ptr<GitProgram>(
+      new GitProgram(program.name, pid, std::move(pidfd), std::move(errors)));
+  if (!started->pidfd_.valid()) {
+    return ErrnoError(error, absl::StrCat("cannot watch ", program.name));
+  }
+  return started;
 }
 
 GitProgram::~GitProgram() { Collect(); }
@@ -225,11 +285,15 @@ absl::Status GitProgram::Wait(absl::Time deadline) {
         absl::StrCat(name_, " took too long and was ended"));
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoSuchProgram) {
-    return absl::FailedPreconditionError(
-        "git is not installed; install it (apt install git)");
+  const std::string said = Said(Words());
+  // That may be the status of a program at the other end of an ssh, too.
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoSuchProgram &&
+      absl::StrContains(said, ": failed to execute ")) {
+    const bool is_ssh = name_ == kSshName;
+    return absl::FailedPreconditionError(absl::StrCat(
+        is_ssh ? "ssh" : "git", " is not installed; install it (apt install ",
+        is_ssh ? "openssh-client" : "git", ")"));
   }
-  const std::string said = Said(errors_.get());
   return absl::AbortedError(
       absl::StrCat(name_, " failed: ",
                    !said.empty() ? said
@@ -237,6 +301,8 @@ absl::Status GitProgram::Wait(absl::Time deadline) {
                        ? absl::StrCat("ended by signal ", WTERMSIG(status))
                        : absl::StrCat("exit status ", WEXITSTATUS(status))));
 }
+
+std::string GitProgram::Words() const { return ReadErrors(errors_.get()); }
 
 absl::Status RunGit(GitCommand command, absl::Time deadline) {
   HUBD_ASSIGN_OR_RETURN(std::unique_ptr<GitProgram> program,

@@ -1,4 +1,4 @@
-// Debian's git, run in a child.
+// Debian's git, and its ssh, run in a child.
 
 #ifndef HUBD_SERVER_NET_GIT_PROGRAM_H_
 #define HUBD_SERVER_NET_GIT_PROGRAM_H_
@@ -30,11 +30,24 @@ struct GitCommand {
   // Without an output it is dropped.
   UniqueFd output = {};
   UniqueFd remote = {};
+  // Without one it is empty.
+  UniqueFd input = {};
 };
 
-// One running git. It has no configuration but ours, no hooks, no terminal and
-// no questions; it may use no transport but its descriptor; and bounds of
-// memory, since what it unpacks comes from strangers.
+// An ssh that carries git's protocol.
+struct SshCommand {
+  // What follows "ssh", and all of its environment but PATH and the language.
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;
+  // Closed here once it has begun.
+  UniqueFd input = {};
+  UniqueFd output = {};
+};
+
+// One running git, or ssh. A git has no configuration but ours, no hooks, no
+// terminal and no questions; it may use no transport but its descriptor; and
+// bounds of memory, since what it unpacks comes from strangers. An ssh ends
+// with the thread that started it, as well.
 //
 // It leads a process group, and only its GitProgram may wait for it.
 //
@@ -42,6 +55,7 @@ struct GitCommand {
 class GitProgram {
  public:
   static absl::StatusOr<std::unique_ptr<GitProgram>> Start(GitCommand command);
+  static absl::StatusOr<std::unique_ptr<GitProgram>> Start(SshCommand command);
   // Kills it, if it runs, and collects it.
   ~GitProgram();
 
@@ -49,13 +63,21 @@ class GitProgram {
   void Kill();
 
   // Waits for its end, kills it at `deadline`. OK where it ended with 0;
-  // FAILED_PRECONDITION where git is not installed; else ABORTED with the end
+  // FAILED_PRECONDITION where it is not installed; else ABORTED with the end
   // of what it says itself (a host's words, which it passes on, are left out).
   // DEADLINE_EXCEEDED where it was killed here.
   absl::Status Wait(absl::Time deadline);
 
+  // What it and a host have said so far, raw, at most 64 KiB.
+  std::string Words() const;
+
  private:
+  struct Program;
+
   GitProgram(std::string name, pid_t pid, UniqueFd pidfd, UniqueFd errors);
+
+  static absl::StatusOr<std::unique_ptr<GitProgram>> Start(Program program);
+  static absl::StatusOr<pid_t> Spawn(Program& program, const UniqueFd& errors);
 
   // Ends and collects it, and what it started; its wait status.
   int Collect();
