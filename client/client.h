@@ -63,7 +63,8 @@ struct CallOptions {
 
 // Which tree a call is about.
 struct RepoOptions {
-  // "owner/name[:ref]", "host/owner/name[:ref]" or an https URL.
+  // "owner/name[:ref]", "host/owner/name[:ref]" or what else ParseRepoSpec
+  // takes.
   std::string repo = {};
   // What "no ref" means; by default the remote's HEAD.
   v1::DefaultRef default_ref = v1::DEFAULT_REF_UNSPECIFIED;

@@ -21,8 +21,9 @@ namespace hubd {
 namespace {
 
 constexpr char kRepo[] =
-    "owner/name[:ref], host/owner/name[:ref] or an https URL; after -- where "
-    "it begins with -";
+    "owner/name[:ref], host/owner/name[:ref], an https or ssh URL, "
+    "git@host:owner/name[:ref] or /path[:ref]; after -- where it begins with "
+    "-";
 
 constexpr char kLockFile[] = "hubd.lock";
 

@@ -116,7 +116,10 @@ class Locker {
   void Keep() { lock_ = old_; }
 
   absl::Status AddThing(const std::string& thing) {
-    if (absl::StrContains(thing, "://")) return AddUrl(thing);
+    if (absl::StrContains(thing, "://") && !IsSshUrl(thing) &&
+        !IsFileUrl(thing)) {
+      return AddUrl(thing);
+    }
     HUBD_ASSIGN_OR_RETURN(const RepoSpec spec, ParseRepoSpec(thing));
     return AddRepo(spec.id, spec.ref);
   }

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -30,8 +31,9 @@ ClientOptions OptionsFrom(const Arguments& arguments) {
   return options;
 }
 
-// "owner/name" of "host/owner/name".
+// "owner/name" of "host/owner/name"; what is a URL as it is.
 absl::string_view ShortRepo(absl::string_view repo) {
+  if (absl::StrContains(repo, "://")) return repo;
   const size_t slash = repo.find('/');
   const bool has_host = slash != absl::string_view::npos &&
                         repo.find('/', slash + 1) != absl::string_view::npos;

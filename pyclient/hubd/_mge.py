@@ -44,6 +44,7 @@ class Asked(_asked.Asked):
     git_host: str = ""
     repo_info: str = ""
     commit: Optional[str] = None
+    protocol: str = "HTTPS"
 
     def shown_as(self, ref: str) -> str:
         """MegEngine's name for it: its own version, and a digest of the request."""
@@ -58,7 +59,9 @@ class Asked(_asked.Asked):
         return (self.shown_as(""),)
 
     def url(self) -> str:
-        """The link that MegEngine downloads."""
+        """What MegEngine downloads or clones."""
+        if self.protocol == "SSH":
+            return f"git@{self.git_host}:{self.owner}/{self.name}.git"
         return (
             f"https://{self.git_host}/{self.owner}/{self.name}/archive/"
             f"{self.commit or self._branch()}.zip"
@@ -111,8 +114,11 @@ class FrontEnd(_hub.FrontEnd):
             hub_dir = self.get_dir()
             os.makedirs(hub_dir, exist_ok=True)
         wanted = commit or ref
-        asked = Asked(
-            spec=f"{git_host}/{owner}/{name}" + (f":{wanted}" if wanted else ""),
+        place = f"{git_host}/{owner}/{name}"
+        if protocol == "SSH":
+            place = f"ssh://git@{place}.git"
+        return Asked(
+            spec=place + (f":{wanted}" if wanted else ""),
             owner=owner,
             name=name,
             ref=ref,
@@ -124,10 +130,8 @@ class FrontEnd(_hub.FrontEnd):
             git_host=git_host,
             repo_info=repo_info,
             commit=commit,
+            protocol=protocol,
         )
-        if protocol == "SSH" and self._cached_by_original(asked, False) is None:
-            raise _no_ssh(asked)
-        return asked
 
     def import_hubconf(self, asked: Asked) -> ModuleType:
         """A repo's hubconf.py; what its import asks of MegEngine goes through hubd."""
@@ -213,6 +217,8 @@ class FrontEnd(_hub.FrontEnd):
 
     def repo_error(self, asked: _asked.Asked, error: HubdError) -> HubdError:
         assert isinstance(asked, Asked)
+        if asked.protocol == "SSH":
+            return _mge_errors.of_pull(error, repo_info=asked.repo_info)
         return _mge_errors.of_repo(error, repo_info=asked.repo_info, url=asked.url())
 
     def checkpoint_error(
@@ -243,16 +249,6 @@ def _is_host(git_host: str) -> bool:
         return _HOST.fullmatch(name.encode("idna").decode("ascii")) is not None
     except UnicodeError:
         return False
-
-
-def _no_ssh(asked: Asked) -> HubdError:
-    remote = f"git@{asked.git_host}:{asked.owner}/{asked.name}.git"
-    return _mge_errors.made(
-        _mge_errors.GitPullError,
-        "Repo pull error, please check repo info.\n"
-        f'hubd does not fetch {remote}: it knows no SSH. Use protocol="HTTPS" where '
-        "the repo is public; else clone it and import its hubconf.py from there",
-    )
 
 
 def _is_http(url: str) -> bool:

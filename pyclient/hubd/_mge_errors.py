@@ -126,6 +126,14 @@ def of_repo(error: HubdError, *, repo_info: str, url: str) -> HubdError:
     return error
 
 
+def of_pull(error: HubdError, *, repo_info: str) -> HubdError:
+    """What MegEngine raises where a repo cannot be cloned."""
+    if error.reason in (*_NOT_SERVED, *_DOWN):
+        text = f"Repo pull error, please check repo info.\n{error.message}"
+        return made(GitPullError, text, error)
+    return of_repo(error, repo_info=repo_info, url="")
+
+
 def of_checkpoint(error: HubdError, *, url: str) -> HubdError:
     """What MegEngine raises where a checkpoint cannot be had."""
     if error.reason == "CHECKPOINT_NOT_FOUND":

@@ -193,7 +193,9 @@ def forget_repo(
             target = _link(os.path.join(directory, "hubconf.py")) or ""
             parts = target.partition(_TREES)[2].lower().split("/")
             named = entry in directories and is_ours(directory)
-            if named or parts[1:3] == [owner.lower(), name.lower()]:
+            # By SSH a name is kept as it was asked for.
+            names = (name.lower(), name.lower() + ".git")
+            if named or (parts[1:2] == [owner.lower()] and parts[2] in names):
                 _remove_tree(directory)
 
 

@@ -75,7 +75,8 @@ def list(
 
     Its hubconf.py runs in a sandbox. ref: a branch or tag; default: master.
     git_host: where the repo is. use_cache: False asks where the ref points now.
-    commit: in place of the ref. protocol: "HTTPS"; hubd knows no "SSH".
+    commit: in place of the ref. protocol: "HTTPS", or "SSH" with
+    the caller's agent or keys and known_hosts.
     """
     asked = _front_end.ask_for(repo_info, git_host, use_cache, commit, protocol)
     return _front_end.names_of(asked, False)
@@ -206,6 +207,6 @@ class GitHTTPSFetcher:
 
 
 class GitSSHFetcher(GitHTTPSFetcher):
-    """The same over SSH: only what MegEngine itself left there."""
+    """The same over SSH."""
 
     _protocol = "SSH"

@@ -13,15 +13,19 @@ namespace hubd {
 
 // The canonical name of a source of code. A value.
 struct RepoId {
-  std::string host;  // lower case, "github.com"; may hold ":port"
-  // As typed, the name without ".git"; in lower case on github.com, which
-  // knows no case.
+  // Over HTTPS: the host in lower case, "github.com"; may hold ":port". By SSH:
+  // "ssh://host", with "user@" and ":port" where they are not the default. On
+  // this machine: "file://".
+  std::string host;
+  // The path as typed, less the ".git" that it ends with over HTTPS; in lower
+  // case on github.com, which knows no case. `owner` is all but the last part:
+  // "group/subgroup" on some hosts; empty only by SSH or on this machine.
   std::string owner;
   std::string name;
 
   // "host/owner/name".
   std::string ToString() const;
-  // "https://host/owner/name".
+  // The same as a URL: "https://host/owner/name" where it is none.
   std::string Url() const;
 
   auto operator<=>(const RepoId&) const = default;
@@ -34,12 +38,20 @@ struct RepoSpec {
   std::string ref;
 };
 
-// Parses "owner/name[:ref]", "host/owner/name[:ref]" and
-// "https://host/owner/name[.git][:ref]". INVALID_REPO names what is wrong with
-// it: parts that are empty, "." or "..", over 255 bytes, begin with "-", or
-// hold a character that a name on GitHub cannot have; a name that ends with
-// ".git" twice; a ref that git would refuse. What it takes is the same repo
-// when its ToString() is parsed.
+// Whether a RepoId::Url() leads to its repo by SSH, or on this machine.
+bool IsSshUrl(absl::string_view url);
+bool IsFileUrl(absl::string_view url);
+
+// Parses, each with ":ref" behind it or not,
+//   owner/name                           on github.com
+//   host/owner/name, https://host/owner/name[.git]
+//   ssh://[user@]host[:port]/path, user@host:path   ("~/path": in user's home)
+//   /path, file:///path                  on this machine
+// `owner` may have parts of its own but on github.com. INVALID_REPO names what
+// is wrong with it: parts that are empty, "." or "..", over 255 bytes, begin
+// with "-", or hold a character that a name there cannot have; a name that ends
+// with ".git" twice; a page of a host; a ref that git would refuse. What it
+// takes is the same repo when its ToString() is parsed.
 absl::StatusOr<RepoSpec> ParseRepoSpec(absl::string_view text);
 
 // One ref of a remote. Tags are peeled: `commit` is never a tag object.

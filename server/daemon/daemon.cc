@@ -75,6 +75,7 @@ GitFetcherOptions GitFetcherOptionsOf(const Config& config) {
   GitFetcherOptions options;
   options.credentials = CredentialOptionsOf(config);
   options.relay.connect_timeout = config.net.connect_timeout;
+  options.relay.stall_timeout = config.net.stall_timeout;
   options.relay.max_bytes = config.tree.max_bytes;
   return options;
 }

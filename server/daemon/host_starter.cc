@@ -101,9 +101,10 @@ std::vector<pid_t> ChildrenOfThisProcess() {
 }
 
 // Whether it is one of net/git_program, which waits for it; prlimit and setpriv
-// become git.
+// become git and ssh.
 bool IsGitProgram(pid_t pid, const std::string& name) {
-  return (name == "git\n" || name == "prlimit\n" || name == "setpriv\n") &&
+  return (name == "git\n" || name == "ssh\n" || name == "prlimit\n" ||
+          name == "setpriv\n") &&
          ::getpgid(pid) == pid;
 }
 

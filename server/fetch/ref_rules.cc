@@ -48,7 +48,7 @@ absl::StatusOr<ResolvedRef> ResolveDefault(const RepoSpec& spec,
   return ReasonError(
       Reason::kRefNotFound,
       absl::StrCat(spec.id.Url(), " has no default branch; name a ref: ",
-                   spec.id.owner, "/", spec.id.name, ":REF"),
+                   spec.id.ToString(), ":REF"),
       {{"repo", spec.id.ToString()}, {"ref", ""}});
 }
 

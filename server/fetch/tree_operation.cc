@@ -51,7 +51,7 @@ TreeOperation::TreeOperation(const FetchContext& context,
 
 void TreeOperation::Start() {
   if (absl::Status allowed =
-          context().parts.policy.CheckUrl(request_.spec.id.Url());
+          context().parts.policy.CheckRepoUrl(request_.spec.id.Url());
       !allowed.ok()) {
     return FinishLater(allowed);
   }
@@ -74,17 +74,21 @@ void TreeOperation::Decide(absl::StatusOr<KnownTree> known) {
   FetchTree(KeyOfTree(known->repo, known->resolved->commit));
 }
 
+// Of all that ResolveRef judges by.
+std::string TreeOperation::Wanted() const {
+  return absl::StrCat(":", request_.spec.ref, " ",
+                      static_cast<int>(request_.default_ref), " ",
+                      request_.skip_validation);
+}
+
 // A host that gives nothing to one caller may give it to another.
 std::string TreeOperation::RepoQuestion() const {
   return absl::StrCat(request_.spec.id.ToString(), " ",
                       DigestOf(context().environment));
 }
 
-// Of all that ResolveRef judges by.
 std::string TreeOperation::RefQuestion() const {
-  return absl::StrCat(RepoQuestion(), ":", request_.spec.ref, " ",
-                      static_cast<int>(request_.default_ref), " ",
-                      request_.skip_validation);
+  return absl::StrCat(RepoQuestion(), Wanted());
 }
 
 std::string TreeOperation::RefsQuestion() const {
@@ -127,7 +131,8 @@ void TreeOperation::AskRefs() {
   if (absl::Status negative = LookUpNegative(); !negative.ok()) {
     return Finish(negative);
   }
-  std::string what = absl::StrCat("refs ", RefsQuestion());
+  std::string what = absl::StrCat("refs ", request_.spec.id.ToString(),
+                                  has_mirrors_ ? Wanted() : "");
   if (has_mirrors_ && request_.refresh) absl::StrAppend(&what, " refresh");
   JoinAsCaller(
       what,

@@ -46,7 +46,9 @@ class TreeOperation final : public Operation<TreeResult> {
   void AskRefs();
   void OnRefs(const absl::StatusOr<Fetched>& fetched);
   void Resolve(const RefsObject& refs);
-  // What a negative answer is about: the repo, and what is wanted of it.
+  // What is wanted of the repo.
+  std::string Wanted() const;
+  // What a negative answer is about: the repo, or that of it; for this caller.
   std::string RepoQuestion() const;
   std::string RefQuestion() const;
   // Which of the two a flight asks: what is wanted decides which mirrors are

@@ -20,12 +20,17 @@
 #include "server/net/caller_http.h"
 #include "server/net/git_program.h"
 #include "server/net/git_response.h"
+#include "server/net/git_tunnel.h"
 
 namespace hubd {
 namespace {
 
 // A name is printed with each of its settings.
 constexpr size_t kMaxSettings = 16 << 20;
+constexpr char kRemote[] = "fd::3";
+static_assert(kGitRemoteFd == 3);
+constexpr char kBranches[] = "+refs/heads/*:refs/heads/*";
+constexpr char kTags[] = "+refs/tags/*:refs/tags/*";
 // Highest of all in precedence: nothing that a tree's own attributes say may
 // change what is written.
 constexpr char kAttributes[] =
@@ -87,6 +92,17 @@ class ChildGitFetcher final : public GitFetcher {
                      const std::function<void(int64_t)>& received,
                      const std::stop_token& stop);
 
+  // What FetchFiles writes out.
+  absl::Status FetchCommit(const GitSource& source, const std::string& commit,
+                           const std::string& directory, absl::Time deadline,
+                           const std::function<void(int64_t)>& received,
+                           const std::stop_token& stop);
+  // Serves the git at the other end of `socket`.
+  absl::Status Serve(const GitSource& source, int socket, absl::Time deadline,
+                     const GitRelayOptions& relay,
+                     const std::function<void(int64_t)>& received,
+                     const std::stop_token& stop);
+
   HttpTransport& http_;
   const GitFetcherOptions options_;
 };
@@ -123,6 +139,17 @@ absl::Status Unreadable(absl::string_view what, const absl::Status& failure,
       {{"url", RedactUrl(url)}});
 }
 
+absl::Status ChildGitFetcher::Serve(
+    const GitSource& source, int socket, absl::Time deadline,
+    const GitRelayOptions& relay, const std::function<void(int64_t)>& received,
+    const std::stop_token& stop) {
+  if (IsTunnelled(source.url)) {
+    return TunnelGit(source, socket, relay, deadline, received, stop);
+  }
+  CallerHttp http(http_, source, options_.credentials);
+  return RelayGit(http, source.url, socket, relay, deadline, received, stop);
+}
+
 absl::Status ChildGitFetcher::Fetch(
     const GitSource& source, const std::string& directory,
     std::vector<std::string> what, absl::Time deadline,
@@ -136,9 +163,8 @@ absl::Status ChildGitFetcher::Fetch(
       std::unique_ptr<GitProgram> program,
       GitProgram::Start(
           {std::move(what), directory, {}, std::move(sockets.gits)}));
-  CallerHttp http(http_, source, options_.credentials);
-  absl::Status relayed = RelayGit(http, source.url, sockets.ours.get(), relay,
-                                  deadline, received, stop);
+  absl::Status relayed =
+      Serve(source, sockets.ours.get(), deadline, relay, received, stop);
   // Why git went away is what git says.
   if (!relayed.ok() && !absl::IsAborted(relayed)) return relayed;
   sockets.ours.reset();
@@ -167,12 +193,11 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
   const std::string& url = source.url;
   const absl::Time deadline = absl::Now() + options_.timeout;
   GitRelayOptions relay = options_.relay;
-  // Without it all files of all refs would come.
+  // Without it all files of all refs would come. By SSH they do: whoever keeps
+  // a repository there can seldom switch it on.
   relay.ability = "filter";
   if (absl::Status fetched = Fetch(
-          source, directory,
-          {"--filter=tree:0", absl::StrCat("fd::", kGitRemoteFd),
-           "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"},
+          source, directory, {"--filter=tree:0", kRemote, kBranches, kTags},
           deadline, relay, [](int64_t) {}, stop);
       !fetched.ok()) {
     return FailureOf(fetched, url, prefix);
@@ -208,6 +233,22 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
       {{"url", shown}, {"ref", prefix}});
 }
 
+absl::Status ChildGitFetcher::FetchCommit(
+    const GitSource& source, const std::string& commit,
+    const std::string& directory, absl::Time deadline,
+    const std::function<void(int64_t)>& received, const std::stop_token& stop) {
+  absl::Status fetched =
+      Fetch(source, directory, {"--depth=1", kRemote, commit}, deadline,
+            options_.relay, received, stop);
+  // In version 0, which an sshd that passes no GIT_PROTOCOL on leads to, most
+  // hosts give whole branches and tags only.
+  if (!absl::StrContains(fetched.message(), "unadvertised object")) {
+    return fetched;
+  }
+  return Fetch(source, directory, {kRemote, kBranches, kTags}, deadline,
+               options_.relay, received, stop);
+}
+
 absl::Status ChildGitFetcher::FetchFiles(
     const GitSource& source, const std::string& commit,
     const std::string& directory, const std::function<void(int64_t)>& received,
@@ -216,9 +257,7 @@ absl::Status ChildGitFetcher::FetchFiles(
   const std::string& url = source.url;
   const absl::Time deadline = absl::Now() + options_.timeout;
   if (absl::Status fetched =
-          Fetch(source, directory,
-                {"--depth=1", absl::StrCat("fd::", kGitRemoteFd), commit},
-                deadline, options_.relay, received, stop);
+          FetchCommit(source, commit, directory, deadline, received, stop);
       !fetched.ok()) {
     return FailureOf(fetched, url, commit);
   }
@@ -261,9 +300,8 @@ absl::StatusOr<std::vector<GitSubmodule>> ChildGitFetcher::ListSubmodules(
   // A host that cannot leave the files out sends them too.
   if (absl::Status fetched = Fetch(
           source, directory,
-          {"--depth=1", "--filter=blob:none",
-           absl::StrCat("fd::", kGitRemoteFd), commit},
-          deadline, options_.relay, [](int64_t) {}, stop);
+          {"--depth=1", "--filter=blob:none", kRemote, commit}, deadline,
+          options_.relay, [](int64_t) {}, stop);
       !fetched.ok()) {
     return FailureOf(fetched, url, commit);
   }

@@ -25,8 +25,8 @@ namespace hubd {
 // Thread-safe. Calls block, and use an existing, empty directory on the disk of
 // the caller's choice for what they receive; the caller removes it. What is
 // private is asked for as the source's caller (caller_http.h). Common errors:
-// those of RelayGit; UPSTREAM_UNAVAILABLE where what the host sends is no sound
-// pack; FAILED_PRECONDITION where git is not installed.
+// those of RelayGit or TunnelGit; UPSTREAM_UNAVAILABLE where what the host
+// sends is no sound pack; FAILED_PRECONDITION where git is not installed.
 class GitFetcher {
  public:
   virtual ~GitFetcher() = default;

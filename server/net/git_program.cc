@@ -44,6 +44,7 @@ constexpr char kNoCore[] = "--core=0";
 // where the daemon had not read all, and then git and helper wait for each
 // other.
 constexpr const char* kTied[] = {"setpriv", "--pdeathsig=KILL"};
+constexpr char kSshName[] = "ssh";
 constexpr int kNoSuchProgram = 127;
 constexpr size_t kPiece = 64 << 10;
 constexpr absl::Duration kLook = absl::Milliseconds(200);
@@ -77,16 +78,30 @@ std::vector<std::string> Arguments(const GitCommand& command) {
   return arguments;
 }
 
+std::vector<std::string> Arguments(const SshCommand& command) {
+  std::vector<std::string> arguments = {kLimiter, kNoCore, kMemoryLimit};
+  arguments.insert(arguments.end(), std::begin(kTied), std::end(kTied));
+  arguments.push_back("ssh");
+  arguments.insert(arguments.end(), command.arguments.begin(),
+                   command.arguments.end());
+  return arguments;
+}
+
+std::string Path() {
+  const char* path = std::getenv("PATH");
+  return absl::StrCat("PATH=", path == nullptr ? "/usr/bin:/bin" : path);
+}
+
 std::vector<std::string> Environment(const GitCommand& command) {
   if (command.environment) return *command.environment;
   const std::string& directory = command.directory;
-  const char* path = std::getenv("PATH");
-  return {absl::StrCat("PATH=", path == nullptr ? "/usr/bin:/bin" : path),
+  return {Path(),
           absl::StrCat("GIT_DIR=", directory),
           absl::StrCat("HOME=", directory),
           "GIT_CONFIG_NOSYSTEM=1",
           "GIT_CONFIG_GLOBAL=/dev/null",
           "GIT_ATTR_NOSYSTEM=1",
+          "GIT_NO_LAZY_FETCH=1",
           "GIT_TERMINAL_PROMPT=0",
           "LC_ALL=C"};
 }
@@ -104,78 +119,18 @@ absl::StatusOr<UniqueFd> MoveUp(const UniqueFd& fd) {
   return moved;
 }
 
-// Those that the child gets: what is copied for it must live until it is there.
-struct Copies {
-  UniqueFd input, output, remote;
-};
-
-absl::StatusOr<Copies> SetDescriptors(const GitCommand& command,
-                                      const UniqueFd& errors,
-                                      posix_spawn_file_actions_t& actions) {
-  Copies copies;
-  if (command.input.valid()) {
-    HUBD_ASSIGN_OR_RETURN(copies.input, MoveUp(command.input));
-    ::posix_spawn_file_actions_adddup2(&actions, copies.input.get(), 0);
-  } else {
-    ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  }
-  if (command.output.valid()) {
-    HUBD_ASSIGN_OR_RETURN(copies.output, MoveUp(command.output));
-    ::posix_spawn_file_actions_adddup2(&actions, copies.output.get(), 1);
-  } else {
-    ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  }
-  ::posix_spawn_file_actions_adddup2(&actions, errors.get(), 2);
-  int kept = 2;
-  if (command.remote.valid()) {
-    HUBD_ASSIGN_OR_RETURN(copies.remote, MoveUp(command.remote));
-    ::posix_spawn_file_actions_adddup2(&actions, copies.remote.get(),
-                                       kGitRemoteFd);
-    kept = kGitRemoteFd;
-  }
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, kept + 1);
-  return copies;
-}
-
-// A child in a session of its own, hence without a terminal, with default
-// signals.
-absl::StatusOr<pid_t> Spawn(const GitCommand& command, const UniqueFd& errors) {
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_t attributes;
-  ::posix_spawnattr_init(&attributes);
-  const absl::Cleanup destroy = [&] {
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::posix_spawnattr_destroy(&attributes);
-  };
-  HUBD_ASSIGN_OR_RETURN(const Copies copies,
-                        SetDescriptors(command, errors, actions));
-  sigset_t none, all;
-  ::sigemptyset(&none);
-  ::sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
-                                              POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETSID);
-  std::vector<std::string> arguments = Arguments(command);
-  std::vector<std::string> environment = Environment(command);
-  pid_t pid = 0;
-  const int error =
-      ::posix_spawnp(&pid, kLimiter, &actions, &attributes,
-                     Pointers(arguments).data(), Pointers(environment).data());
-  if (error == 0) return pid;
-  return ErrnoError(error, "cannot start git");
-}
-
-// The end of what it said itself, on one line: what it passes on is a host's,
-// which could say anything.
-std::string Said(int fd) {
+std::string ReadErrors(int fd) {
   // The position is shared with the child, which wrote up to there.
   const off_t size = ::lseek(fd, 0, SEEK_CUR);
   std::string text(std::max<off_t>(size, 0), '\0');
   const ssize_t length = ::pread(fd, text.data(), text.size(), 0);
   text.resize(std::max<ssize_t>(length, 0));
+  return text;
+}
+
+// The end of what it said itself, on one line: what it passes on is a host's,
+// which could say anything.
+std::string Said(const std::string& text) {
   std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
   std::erase_if(lines, [](absl::string_view line) {
     // Or the beginning of it, where there was no more room.
@@ -188,33 +143,121 @@ std::string Said(int fd) {
 
 }  // namespace
 
-GitProgram::GitProgram(std::string name, bool callers, pid_t pid,
-                       UniqueFd pidfd, UniqueFd errors)
-    : name_(std::move(name)),
-      callers_(callers),
+struct GitProgram::Program {
+  // In messages.
+  std::string name;
+  // The caller's own.
+  bool callers = false;
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;
+  UniqueFd input;
+  UniqueFd output;
+  UniqueFd remote;
+};
+
+GitProgram::GitProgram(const Program& program, pid_t pid, UniqueFd pidfd,
+                       UniqueFd errors)
+    : name_(program.name),
+      callers_(program.callers),
       pid_(pid),
       pidfd_(std::move(pidfd)),
       errors_(std::move(errors)) {}
 
+// A child in a session of its own, hence without a terminal, with default
+// signals.
+absl::StatusOr<pid_t> GitProgram::Spawn(Program& program,
+                                        const UniqueFd& errors) {
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  const absl::Cleanup destroy = [&] {
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::posix_spawnattr_destroy(&attributes);
+  };
+  UniqueFd input, output, remote;
+  if (program.input.valid()) {
+    HUBD_ASSIGN_OR_RETURN(input, MoveUp(program.input));
+    ::posix_spawn_file_actions_adddup2(&actions, input.get(), 0);
+  } else {
+    ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  }
+  if (program.output.valid()) {
+    HUBD_ASSIGN_OR_RETURN(output, MoveUp(program.output));
+    ::posix_spawn_file_actions_adddup2(&actions, output.get(), 1);
+  } else {
+    ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  }
+  ::posix_spawn_file_actions_adddup2(&actions, errors.get(), 2);
+  int kept = 2;
+  if (program.remote.valid()) {
+    HUBD_ASSIGN_OR_RETURN(remote, MoveUp(program.remote));
+    ::posix_spawn_file_actions_adddup2(&actions, remote.get(), kGitRemoteFd);
+    kept = kGitRemoteFd;
+  }
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, kept + 1);
+
+  sigset_t none, all;
+  ::sigemptyset(&none);
+  ::sigfillset(&all);
+  ::posix_spawnattr_setsigmask(&attributes, &none);
+  ::posix_spawnattr_setsigdefault(&attributes, &all);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
+                                              POSIX_SPAWN_SETSIGDEF |
+                                              POSIX_SPAWN_SETSID);
+  pid_t pid = 0;
+  const int error = ::posix_spawnp(&pid, kLimiter, &actions, &attributes,
+                                   Pointers(program.arguments).data(),
+                                   Pointers(program.environment).data());
+  if (error == 0) return pid;
+  return ErrnoError(error, absl::StrCat("cannot start ", program.name));
+}
+
 absl::StatusOr<std::unique_ptr<GitProgram>> GitProgram::Start(
     GitCommand command) {
-  // A host can make git write as much as it likes.
+  Program program;
+  program.name = absl::StrCat("git ", command.arguments.front());
+  program.callers = command.environment.has_value();
+  program.arguments = Arguments(command);
+  program.environment = Environment(command);
+  program.input = std::move(command.input);
+  program.output = std::move(command.output);
+  program.remote = std::move(command.remote);
+  return Start(std::move(program));
+}
+
+absl::StatusOr<std::unique_ptr<GitProgram>> GitProgram::Start(
+    SshCommand command) {
+  Program program;
+  program.name = kSshName;
+  program.arguments = Arguments(command);
+  program.environment = {Path(), "LC_ALL=C"};
+  program.environment.insert(program.environment.end(),
+                             command.environment.begin(),
+                             command.environment.end());
+  program.input = std::move(command.input);
+  program.output = std::move(command.output);
+  return Start(std::move(program));
+}
+
+absl::StatusOr<std::unique_ptr<GitProgram>> GitProgram::Start(Program program) {
+  // A host can make it write as much as it likes.
   UniqueFd errors(
       ::memfd_create("git-errors", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!errors.valid() || ::ftruncate(errors.get(), kMaxErrors) != 0 ||
       ::fcntl(errors.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
-    return ErrnoError(errno, "cannot start git");
+    return ErrnoError(errno, absl::StrCat("cannot start ", program.name));
   }
   HUBD_ASSIGN_OR_RETURN(errors, MoveUp(errors));
-  HUBD_ASSIGN_OR_RETURN(const pid_t pid, Spawn(command, errors));
+  HUBD_ASSIGN_OR_RETURN(const pid_t pid, Spawn(program, errors));
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   const int error = errno;
-  auto program = std::unique_ptr<GitProgram>(
-      new GitProgram(absl::StrCat("git ", command.arguments.front()),
-                     command.environment.has_value(), pid, std::move(pidfd),
-                     std::move(errors)));
-  if (!program->pidfd_.valid()) return ErrnoError(error, "cannot watch git");
-  return program;
+  auto started = std::unique_ptr<GitProgram>(
+      new GitProgram(program, pid, std::move(pidfd), std::move(errors)));
+  if (!started->pidfd_.valid()) {
+    return ErrnoError(error, absl::StrCat("cannot watch ", program.name));
+  }
+  return started;
 }
 
 GitProgram::~GitProgram() { Collect(/*all=*/true); }
@@ -258,11 +301,15 @@ absl::Status GitProgram::Wait(absl::Time deadline) {
         absl::StrCat(name_, " took too long and was ended"));
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoSuchProgram) {
-    return absl::FailedPreconditionError(
-        "git is not installed; install it (apt install git)");
+  const std::string said = Said(Words());
+  // That may be the status of a program at the other end of an ssh, too.
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoSuchProgram &&
+      absl::StrContains(said, ": failed to execute ")) {
+    const bool is_ssh = name_ == kSshName;
+    return absl::FailedPreconditionError(absl::StrCat(
+        is_ssh ? "ssh" : "git", " is not installed; install it (apt install ",
+        is_ssh ? "openssh-client" : "git", ")"));
   }
-  const std::string said = Said(errors_.get());
   return absl::AbortedError(
       absl::StrCat(name_, " failed: ",
                    !said.empty() ? said
@@ -270,6 +317,8 @@ absl::Status GitProgram::Wait(absl::Time deadline) {
                        ? absl::StrCat("ended by signal ", WTERMSIG(status))
                        : absl::StrCat("exit status ", WEXITSTATUS(status))));
 }
+
+std::string GitProgram::Words() const { return ReadErrors(errors_.get()); }
 
 absl::Status ReadGit(GitProgram& program, const UniqueFd& output,
                      absl::Time deadline,

@@ -34,7 +34,7 @@ struct GitCommand {
   // Without an output it is dropped.
   UniqueFd output = {};
   UniqueFd remote = {};
-  // What the child reads; nothing without it.
+  // Without one it is empty.
   UniqueFd input = {};
   // Where it is set, the child is the caller's own git: this is its whole
   // environment (in place of `directory` too), its configuration is what that
@@ -43,18 +43,29 @@ struct GitCommand {
   std::optional<std::vector<std::string>> environment = {};
 };
 
-// One running git. It has no configuration but ours, no hooks, no terminal and
-// no questions; it may use no transport but its descriptor; and bounds of
-// memory, since what it unpacks comes from strangers. (A caller's own has no
-// terminal.)
+// An ssh that carries git's protocol.
+struct SshCommand {
+  // What follows "ssh", and all of its environment but PATH and the language.
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;
+  // Closed here once it has begun.
+  UniqueFd input = {};
+  UniqueFd output = {};
+};
+
+// One running git, or ssh. A git has no configuration but ours, no hooks, no
+// terminal and no questions; it may use no transport but its descriptor; and
+// bounds of memory, since what it unpacks comes from strangers. (A caller's own
+// has no terminal.)
 //
-// It leads a session, and only its GitProgram may wait for it. It is
-// killed when the thread that started it ends, be it with the whole process.
+// It leads a session, and only its GitProgram may wait for it. It is killed
+// when the thread that started it ends, be it with the whole process.
 //
 // Thread-safe: one thread waits while others may kill.
 class GitProgram {
  public:
   static absl::StatusOr<std::unique_ptr<GitProgram>> Start(GitCommand command);
+  static absl::StatusOr<std::unique_ptr<GitProgram>> Start(SshCommand command);
   // Kills it, if it runs, and collects it.
   ~GitProgram();
 
@@ -62,14 +73,22 @@ class GitProgram {
   void Kill();
 
   // Waits for its end, kills it at `deadline`. OK where it ended with 0;
-  // FAILED_PRECONDITION where git is not installed; else ABORTED with the end
+  // FAILED_PRECONDITION where it is not installed; else ABORTED with the end
   // of what it says itself (a host's words, which it passes on, are left out).
   // DEADLINE_EXCEEDED where it was killed here.
   absl::Status Wait(absl::Time deadline);
 
+  // What it and a host have said so far, raw, at most 64 KiB.
+  std::string Words() const;
+
  private:
-  GitProgram(std::string name, bool callers, pid_t pid, UniqueFd pidfd,
+  struct Program;
+
+  GitProgram(const Program& program, pid_t pid, UniqueFd pidfd,
              UniqueFd errors);
+
+  static absl::StatusOr<std::unique_ptr<GitProgram>> Start(Program program);
+  static absl::StatusOr<pid_t> Spawn(Program& program, const UniqueFd& errors);
 
   // Collects it; its wait status. With `all`, ends it and what it started.
   int Collect(bool all);

@@ -18,6 +18,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "server/base/status.h"
+#include "server/net/git_answer.h"
 #include "server/net/git_response.h"
 
 namespace hubd {
@@ -162,40 +163,6 @@ class AbilitiesHandler final : public HttpHandler {
   std::string text_;
 };
 
-// Follows an answer from line to line, to know its end: for one that does not
-// come git would wait.
-class AnswerEnd {
- public:
-  // False where what comes is no answer.
-  bool Follow(absl::string_view bytes) {
-    while (!bytes.empty()) {
-      if (left_ > 0) {
-        const size_t count = std::min(left_, bytes.size());
-        left_ -= count;
-        bytes.remove_prefix(count);
-        continue;
-      }
-      digits_ += bytes[0];
-      bytes.remove_prefix(1);
-      if (digits_.size() < kLengthDigits) continue;
-      uint32_t length = 0;
-      if (!absl::SimpleHexAtoi(digits_, &length)) return false;
-      ended_ = digits_ == kFlush;
-      digits_.clear();
-      if (length > kLengthDigits) left_ = length - kLengthDigits;
-    }
-    return true;
-  }
-
-  // Whether a flush was the last of it.
-  bool ended() const { return ended_ && left_ == 0 && digits_.empty(); }
-
- private:
-  std::string digits_;
-  size_t left_ = 0;
-  bool ended_ = false;
-};
-
 // Hands an answer on.
 class AnswerHandler final : public HttpHandler {
  public:
@@ -244,6 +211,30 @@ HttpRequest Request(const std::string& url, const GitRelayOptions& options) {
   return request;
 }
 
+// The first answer, from `url` or where else the repository is.
+absl::StatusOr<std::string> AskAbilities(HttpTransport& http,
+                                         const std::string& url,
+                                         const GitRelayOptions& options,
+                                         AbilitiesHandler& abilities,
+                                         const std::stop_token& stop) {
+  HttpRequest first =
+      Request(absl::StrCat(url, kGitAdvertisementPath), options);
+  first.answer_timeout = options.connect_timeout;
+  absl::Status asked = http.Fetch(first, abilities, stop);
+  if (const std::string other = OtherAddress(url, asked); !other.empty()) {
+    first.url = absl::StrCat(other, kGitAdvertisementPath);
+    if (http.Fetch(first, abilities, stop).ok()) asked = absl::OkStatus();
+  }
+  HUBD_RETURN_IF_ERROR(asked);
+  HUBD_ASSIGN_OR_RETURN(const std::string text, abilities.Abilities());
+  if (!options.ability.empty() && !CanFetchWith(text, options.ability)) {
+    return GitUnavailable(url, "protocol",
+                          absl::StrCat("the host cannot do what is needed (",
+                                       options.ability, ")"));
+  }
+  return text;
+}
+
 }  // namespace
 
 absl::Status RelayGit(HttpTransport& http, const std::string& url, int socket,
@@ -252,16 +243,8 @@ absl::Status RelayGit(HttpTransport& http, const std::string& url, int socket,
                       const std::stop_token& stop) {
   GitSocket git(socket, deadline, stop);
   AbilitiesHandler abilities(url);
-  HttpRequest first =
-      Request(absl::StrCat(url, kGitAdvertisementPath), options);
-  first.answer_timeout = options.connect_timeout;
-  HUBD_RETURN_IF_ERROR(http.Fetch(first, abilities, stop));
-  HUBD_ASSIGN_OR_RETURN(const std::string text, abilities.Abilities());
-  if (!options.ability.empty() && !CanFetchWith(text, options.ability)) {
-    return GitUnavailable(url, "protocol",
-                          absl::StrCat("the host cannot do what is needed (",
-                                       options.ability, ")"));
-  }
+  HUBD_ASSIGN_OR_RETURN(const std::string text,
+                        AskAbilities(http, url, options, abilities, stop));
   HUBD_RETURN_IF_ERROR(git.Write(text));
 
   int64_t bytes = 0;

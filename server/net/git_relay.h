@@ -17,6 +17,8 @@ namespace hubd {
 struct GitRelayOptions {
   // The host must connect and begin to answer within this time.
   absl::Duration connect_timeout = absl::Seconds(15);
+  // By SSH, an answer may pause so long; over HTTPS that is the transport's.
+  absl::Duration stall_timeout = absl::Seconds(30);
   // All that the remote may send.
   int64_t max_bytes = int64_t{8} << 30;
   // Something that the host's `fetch` must be able to do, as "filter"; else it
@@ -28,7 +30,8 @@ struct GitRelayOptions {
 // `url` (https://host/owner/name) to what it asks, in version 2 of git's
 // protocol: each question is one request over `http`, whose time-outs, proxy,
 // certificates and URL policy are thus git's. A redirect of the first request
-// (a renamed repository) holds for those that follow. Blocks until git closes
+// (a renamed repository) holds for those that follow, and so does "name.git"
+// where "name" is nothing. Blocks until git closes
 // its end: OK, whatever it made of the answers.
 //
 // `received` is told of all bytes so far. Errors: those of CheckGitResponse and

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <utility>
 
@@ -12,15 +13,19 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/net/caller_http.h"
 #include "server/net/git_response.h"
+#include "server/net/git_tunnel.h"
 
 namespace hubd {
 namespace {
 
 constexpr char kPeeled[] = "^{}";
+// What begins an advertisement over HTTP, and there only.
+constexpr char kServiceLine[] = "001e# service=git-upload-pack\n0000";
 
 // Keeps the body of an advertisement. Refuses everything else at its headers.
 class AdvertisementBody final : public HttpHandler {
@@ -63,9 +68,9 @@ absl::Status AdvertisementBody::OnBody(absl::string_view bytes) {
 struct Session : git_smart_subtransport {
   explicit Session(AdvertisementBody body) : body(std::move(body)) {}
 
-  HttpTransport* http = nullptr;
+  // Fills the body.
+  std::function<absl::Status()> ask;
   HttpRequest request;
-  std::stop_token stop;
   absl::Status status;
   AdvertisementBody body;
   size_t offset = 0;
@@ -95,8 +100,7 @@ int Act(git_smart_subtransport_stream** out, git_smart_subtransport* transport,
         const char*, git_smart_service_t action) {
   Session& session = SessionOf(transport);
   if (action != GIT_SERVICE_UPLOADPACK_LS) return GIT_EUSER;
-  session.status =
-      session.http->Fetch(session.request, session.body, session.stop);
+  session.status = session.ask();
   if (!session.status.ok()) return GIT_EUSER;
   session.stream.subtransport = transport;
   session.stream.read = Read;
@@ -189,21 +193,49 @@ class Libgit2Remote final : public GitRemote {
                                          std::stop_token stop) override;
 
  private:
+  absl::StatusOr<Advertisement> ListRefsAt(const GitSource& source,
+                                           const std::stop_token& stop);
+
   HttpTransport& http_;
   const GitRemoteOptions options_;
 };
 
+absl::Status AskByTunnel(const GitSource& source,
+                         const GitRemoteOptions& options,
+                         AdvertisementBody& body, const std::stop_token& stop) {
+  GitRelayOptions relay;
+  relay.connect_timeout = options.connect_timeout;
+  relay.max_bytes = options.max_bytes;
+  HUBD_ASSIGN_OR_RETURN(
+      const std::string text,
+      TunnelAdvertisement(source, relay, absl::Now() + options.timeout, stop));
+  HUBD_RETURN_IF_ERROR(body.OnBody(kServiceLine));
+  return body.OnBody(text);
+}
+
 absl::StatusOr<Advertisement> Libgit2Remote::ListRefs(const GitSource& source,
                                                       std::stop_token stop) {
+  absl::StatusOr<Advertisement> listed = ListRefsAt(source, stop);
+  const std::string other = OtherAddress(source.url, listed.status());
+  if (other.empty()) return listed;
+  absl::StatusOr<Advertisement> there =
+      ListRefsAt({other, source.environment}, stop);
+  return there.ok() ? there : listed;
+}
+
+absl::StatusOr<Advertisement> Libgit2Remote::ListRefsAt(
+    const GitSource& source, const std::stop_token& stop) {
   const std::string& url = source.url;
   Session session(AdvertisementBody(url, options_.max_bytes));
   session.action = Act;
   session.close = [](git_smart_subtransport*) { return 0; };
   session.free = [](git_smart_subtransport*) {};
   CallerHttp http(http_, source, options_.credentials);
-  session.http = &http;
   session.request = MakeRequest(url, options_);
-  session.stop = std::move(stop);
+  session.ask = [&] {
+    return IsTunnelled(url) ? AskByTunnel(source, options_, session.body, stop)
+                            : http.Fetch(session.request, session.body, stop);
+  };
 
   git_smart_subtransport_definition definition = {CreateSubtransport, 1,
                                                   &session};

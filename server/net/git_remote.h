@@ -22,9 +22,11 @@ class GitRemote {
  public:
   virtual ~GitRemote() = default;
 
-  // Asks a git repository (https://host/owner/name) for all its refs. Branches
-  // and tags only, tags peeled. Redirects are followed. What is private is
-  // asked for as the source's caller (caller_http.h). Errors: REPO_NOT_FOUND
+  // Asks a git repository (a RepoId::Url()) for all its refs. Branches and tags
+  // only, tags peeled. Redirects are followed, and where https://.../name is
+  // nothing name.git is asked for. What is private is asked for as the source's
+  // caller (caller_http.h). By SSH or on this machine the errors are those of
+  // TunnelAdvertisement. Over HTTPS: REPO_NOT_FOUND
   // (404, and 401 as GitHub answers for what is not there or private),
   // RATE_LIMITED, UPSTREAM_FORBIDDEN, UPSTREAM_UNAVAILABLE (also when the
   // answer is no advertisement, is over max_bytes or takes longer than

@@ -4,10 +4,16 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
 
 namespace hubd {
+namespace {
+
+constexpr char kGitSuffix[] = ".git";
+
+}  // namespace
 
 absl::Status GitUnavailable(absl::string_view repo_url, absl::string_view cause,
                             absl::string_view why) {
@@ -15,6 +21,20 @@ absl::Status GitUnavailable(absl::string_view repo_url, absl::string_view cause,
   return ReasonError(Reason::kUpstreamUnavailable,
                      absl::StrCat("cannot read ", shown, " by git: ", why),
                      {{"url", shown}, {"cause", std::string(cause)}});
+}
+
+std::string OtherAddress(const std::string& repo_url,
+                         const absl::Status& failure) {
+  const Metadata metadata = MetadataOf(failure);
+  const auto status = metadata.find("http_status");
+  if (ReasonOf(failure) != Reason::kRepoNotFound || status == metadata.end() ||
+      status->second != "404" ||
+      // Which has both.
+      absl::StartsWith(repo_url, "https://github.com/") ||
+      absl::EndsWith(repo_url, kGitSuffix)) {
+    return "";
+  }
+  return absl::StrCat(absl::StripSuffix(repo_url, "/"), kGitSuffix);
 }
 
 absl::Status CheckGitResponse(const HttpResponse& response,

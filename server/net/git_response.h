@@ -28,6 +28,11 @@ absl::Status CheckGitResponse(const HttpResponse& response,
 absl::Status GitUnavailable(absl::string_view repo_url, absl::string_view cause,
                             absl::string_view why);
 
+// Some hosts have a repository under NAME.git alone. That address, where
+// `failure` of CheckGitResponse says that `repo_url` is none (404); else empty.
+std::string OtherAddress(const std::string& repo_url,
+                         const absl::Status& failure);
+
 }  // namespace hubd
 
 #endif  // HUBD_SERVER_NET_GIT_RESPONSE_H_

@@ -14,6 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
+#include "server/base/repo.h"
 #include "server/base/status.h"
 
 namespace hubd {
@@ -326,6 +327,19 @@ absl::Status UrlPolicy::CheckUrl(absl::string_view url) const {
         {{"url", RedactUrl(url)}});
   }
   return absl::OkStatus();
+}
+
+absl::Status UrlPolicy::CheckRepoUrl(absl::string_view url) const {
+  if (!IsSshUrl(url) && !IsFileUrl(url)) return CheckUrl(url);
+  if (!system_mode_) return absl::OkStatus();
+  return NotAllowed(
+      absl::StrCat(RedactUrl(url),
+                   " is not allowed: this daemon serves many users, and what "
+                   "one of them reaches ",
+                   IsSshUrl(url) ? "with a key" : "on this machine",
+                   " is not for all; use the repo's HTTPS address, or a daemon "
+                   "of your own"),
+      {{"url", RedactUrl(url)}});
 }
 
 absl::Status UrlPolicy::CheckRedirect(absl::string_view from,

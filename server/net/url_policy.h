@@ -55,6 +55,11 @@ class UrlPolicy {
   // Checks the URL that a caller asks for. INVALID_URL or URL_NOT_ALLOWED.
   absl::Status CheckUrl(absl::string_view url) const;
 
+  // The same of a RepoId::Url(), which may lead by SSH or to this machine:
+  // neither in system mode, whose daemon must lend nobody's keys and files to
+  // others. What is allowed goes where git itself would.
+  absl::Status CheckRepoUrl(absl::string_view url) const;
+
   // Checks where a redirect leads. URL_NOT_ALLOWED.
   absl::Status CheckRedirect(absl::string_view from,
                              absl::string_view to) const;

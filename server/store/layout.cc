@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "server/base/digest.h"
 
 namespace hubd {
@@ -13,6 +14,12 @@ namespace {
 template <class... Parts>
 std::string RecordName(const Parts&... parts) {
   return Sha256Hex(absl::StrJoin({absl::string_view(parts)...}, "\n"));
+}
+
+// A host or an owner as one folder's name: with "%", which neither holds, in
+// the place of "/", and for none.
+std::string FolderName(const std::string& part) {
+  return part.empty() ? "%" : absl::StrReplaceAll(part, {{"/", "%"}});
 }
 
 }  // namespace
@@ -76,8 +83,9 @@ std::string Layout::Blob(const std::string& sha256) const {
 }
 
 std::string Layout::Tree(const TreeKey& key) const {
-  return absl::StrCat(trees(), "/", key.repo.ToString(), "/", key.commit, ".",
-                      key.route);
+  return absl::StrCat(trees(), "/", FolderName(key.repo.host), "/",
+                      FolderName(key.repo.owner), "/", key.repo.name, "/",
+                      key.commit, ".", key.route);
 }
 
 std::string Layout::Unpacked(const std::string& sha256) const {

@@ -38,7 +38,8 @@ class Layout {
 
   // store/blobs/ab/SHA256
   std::string Blob(const std::string& sha256) const;
-  // store/trees/HOST/OWNER/NAME/COMMIT.ROUTE
+  // store/trees/HOST/OWNER/NAME/COMMIT.ROUTE, with "%" for each "/" in HOST or
+  // OWNER and for an empty OWNER.
   std::string Tree(const TreeKey& key) const;
   // store/unpacked/SHA256
   std::string Unpacked(const std::string& sha256) const;

@@ -33,11 +33,15 @@ MALFORMED = [
     ("/", PART),
     ("hubd//sample", PART),
     ("hubd/sample/", PART),
-    ("a/b/c/d", PARTS),
     ("../sample", PART),
     ("hubd/..", PART),
     ("hubd/.", PART),
-    ("hubd/../../etc", PARTS),
+    ("hubd/../../etc", PART),
+    ("a" + "/b" * 22, PARTS),
+    ("https://github.com/hubd/sample/tree/main", "its repo is github.com/hubd/sample"),
+    ("https://h.org/g/s/n/-/blob/main/a.py", "its repo is h.org/g/s/n:REF"),
+    ("/srv/../etc", PART),
+    ("/srv/a b", "a link by such a name"),
     ("hubd/.git", PART),
     ("-x/y", 'begins with "-"'),
     ("hubd/-x", 'begins with "-"'),
@@ -62,11 +66,15 @@ MALFORMED = [
     ("hubd/sample:v1\x07", GIT),
     ("hubd/sample:v1\x7f", GIT),
     ("hubd/sample:\u00e4", GIT),
-    ("git@github.com:hubd/sample", "user name"),
+    ("git@github.com:sample", PARTS),
+    ("git@h.org:hubd/$(id)", LETTERS),
+    ("-oProxyCommand=id@h.org:hubd/sample", "user is none"),
+    ("ssh://git@-oProxyCommand=id/hubd/sample", 'begins with "-"'),
+    ("ssh://git:password@h.org/hubd/sample", "a password"),
     ("https://user:password@github.com/hubd/sample", "user name"),
-    ("http://github.com/hubd/sample", "only https://"),
-    ("ssh://git@github.com/hubd/sample", "only https://"),
-    ("file:///etc/passwd", "only https://"),
+    ("http://github.com/hubd/sample", "https://, ssh:// and file://"),
+    ("git://github.com/hubd/sample", "https://, ssh:// and file://"),
+    ("file://host/etc/passwd", "no host"),
     ("github.com:0/hubd/sample", "port"),
     ("github.com:65536/hubd/sample", "port"),
     ("git_hub.com/hubd/sample", "host"),
@@ -81,7 +89,7 @@ def test_what_is_no_repo_is_refused_without_a_request(
     words = ("is not a repo", why, "write owner/name[:ref]")
     end = (2, "INVALID_REPO")
     error = fails(any_mode, "load", "--", repo, "tiny", words=words, end=end)
-    assert "password" not in error["message"].replace("or a password", "")
+    assert "password" not in error["message"].replace("a password", "")
     assert any_mode.json("list", "--", repo, code=2)["error"] == error
     assert not origin.requests
     any_mode.hubctl("load", "hubd/sample", "tiny")

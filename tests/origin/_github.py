@@ -17,6 +17,9 @@ _REPO = r"/(?P<owner>[^/]+)/(?P<name>[^/]+?)"
 _SMART = re.compile(
     _REPO + r"(\.git)?/(?P<service>info/refs|git-upload-pack|git-receive-pack)"
 )
+_NESTED = re.compile(
+    r"(?P<path>(?:/\w[\w.-]*){3,}?)/(?P<service>info/refs|git-upload-pack)"
+)
 _ARCHIVE = re.compile(_REPO + r"/archive/(?P<ref>.+)\.(?P<form>tar\.gz|zip)")
 _BALL = re.compile(_REPO + r"/(?P<form>tar|zip)ball/(?P<ref>.+)")
 _TREE = re.compile(_REPO + r"/tree/(?P<ref>.+?)/?")
@@ -47,6 +50,8 @@ class GitHub:
         # Git is spoken on every host, so that any name can play another git host.
         if match := _SMART.fullmatch(request.path):
             return self._smart(request, match)
+        if match := _NESTED.fullmatch(request.path):
+            return self._nested(request, match)
         # Of what is private, archives are made for no fine-grained token.
         if self._is_private(request):
             return text(404, "Not Found")
@@ -86,6 +91,19 @@ class GitHub:
             return Response(status=401, headers=challenge)
         path = f"/{repo.relative_to(self._repos.root)}/{match['service']}"
         return smart_http(self._repos.root, path, request)
+
+    def _nested(self, request: Request, match: re.Match[str]) -> Response:
+        """A repository of a group in a group: found, as GitLab has it, as NAME.git,
+        to which its name alone leads."""
+        path = match["path"].removesuffix(".git") + ".git"
+        if not (self._repos.root / path[1:]).is_dir():
+            return text(404, "Repository not found.")
+        service = f"{path}/{match['service']}"
+        if match["path"] == path:
+            return smart_http(self._repos.root, service, request)
+        query = f"?{request.query}" if request.query else ""
+        place = f"https://{request.host}{request.port_suffix}{service}{query}"
+        return Response(status=301, headers={"Location": place})
 
     def _github(self, request: Request) -> Response | None:
         if match := _ARCHIVE.fullmatch(request.path):

@@ -381,9 +381,12 @@ def _canonical(repo: str) -> str:
 
 def _split(spec: str) -> tuple[str, str]:
     """The repo, without the default host, and the ref."""
-    host, _, rest = spec.partition("/")
+    scheme, mark, address = spec.rpartition("://")
+    host, _, rest = address.partition("/")
     name, _, ref = rest.partition(":")
-    return name if host == "github.com" else f"{host}/{name}", ref
+    return name if spec.startswith(
+        "github.com/"
+    ) else f"{scheme}{mark}{host}/{name}", ref
 
 
 def _abort(context: Any, failure: Failure) -> None:

@@ -159,8 +159,9 @@ def test_megengines_fetchers_are_hubds_wherever_they_are_bound(
     for each in bound:
         assert each.fetch("github.com", "own/repo").startswith("1_13_0_")
     assert len(daemon.named("Load")) == 3
-    with pytest.raises(hubd.HubdError, match="it knows no SSH"):
-        hub.PROTOCOLS["SSH"].fetch("github.com", "own/repo")
+    daemon.add_repo("ssh://git@github.com/own/repo.git", {"hubconf.py": ""}, "master")
+    hub.PROTOCOLS["SSH"].fetch("github.com", "own/repo")
+    assert daemon.named("Load")[-1].tree.repo.startswith("ssh://git@github.com/own")
     hubd.uninstall()
     for each in bound:
         assert each.fetch("github.com", "own/repo") == "GitHTTPSFetcher"

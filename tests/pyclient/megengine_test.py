@@ -290,12 +290,26 @@ def test_an_unknown_protocol_is_refused_before_all_else(hub):
     )
 
 
-def test_ssh_is_refused_with_the_way_out(hub, daemon):
-    with pytest.raises(hub.GitPullError, match='Use protocol="HTTPS"') as caught:
+def test_by_ssh_the_repo_is_asked_for_as_megengine_clones_it(hub, daemon):
+    url = "ssh://git@github.com/own/repo.git"
+    daemon.add_repo(url, _FILES, "master")
+    assert hub.load("own/repo", "net", 1, protocol="SSH")["args"] == (1,)
+    assert [request.tree.repo for request in daemon.named("Load")] == [url]
+    hub.load("own/repo:v1", "net", protocol="SSH", commit="master")
+    assert daemon.named("Load")[-1].tree.repo == f"{url}:master"
+
+
+@pytest.mark.parametrize(
+    "reason", ["REPO_NOT_FOUND", "UPSTREAM_FORBIDDEN", "UPSTREAM_UNAVAILABLE"]
+)
+def test_what_cannot_be_had_by_ssh_is_a_failed_pull(hub, daemon, megengine, reason):
+    original = importlib.import_module("megengine.hub.exceptions")
+    daemon.fail("Load", _fail(reason))
+    with pytest.raises(original.GitPullError, match=reason) as caught:
         hub.load("own/repo", "net", protocol="SSH")
-    assert "git@github.com:own/repo.git" in str(caught.value)
+    assert str(caught.value).startswith("Repo pull error, please check repo info.\n")
     assert isinstance(caught.value, hub.FetcherError)
-    assert daemon.requests == []
+    assert caught.value.reason == reason
 
 
 # Errors of both worlds.

@@ -17,6 +17,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/fs.h"
@@ -184,26 +185,30 @@ TEST_F(HostStarterTest, LeavesOtherChildrenAlone) {
   EXPECT_EQ(WTERMSIG(status), SIGTERM);
 }
 
-TEST_F(HostStarterTest, LeavesADeadGitToWhoWaitsForIt) {
-  std::string git = base_ + "/git";
-  std::filesystem::copy_file("/bin/true", git);
-  posix_spawnattr_t attributes;
-  ::posix_spawnattr_init(&attributes);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-  char* const argv[] = {git.data(), nullptr};
-  pid_t pid = 0;
-  ASSERT_EQ(
-      ::posix_spawn(&pid, git.c_str(), nullptr, &attributes, argv, environ), 0);
-  ::posix_spawnattr_destroy(&attributes);
-  siginfo_t info;
-  ASSERT_EQ(::waitid(P_PID, pid, &info, WEXITED | WNOWAIT), 0);
+TEST_F(HostStarterTest, LeavesADeadGitOrSshToWhoWaitsForIt) {
+  std::vector<pid_t> pids;
+  for (const char* name : {"git", "ssh"}) {
+    std::string program = base_ + "/" + name;
+    std::filesystem::copy_file("/bin/true", program);
+    posix_spawnattr_t attributes;
+    ::posix_spawnattr_init(&attributes);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    char* const argv[] = {program.data(), nullptr};
+    pid_t& pid = pids.emplace_back(0);
+    ASSERT_EQ(::posix_spawn(&pid, program.c_str(), nullptr, &attributes, argv,
+                            environ),
+              0);
+    ::posix_spawnattr_destroy(&attributes);
+    siginfo_t info;
+    ASSERT_EQ(::waitid(P_PID, pid, &info, WEXITED | WNOWAIT), 0);
+  }
   MakeBox("bwrap");
   ASSERT_TRUE(Start().ok());
   NextHost();
   KillHost();
   io_.Stop();
   starter_.reset();
-  EXPECT_EQ(::waitpid(pid, nullptr, 0), pid);
+  for (pid_t pid : pids) EXPECT_EQ(::waitpid(pid, nullptr, 0), pid);
 }
 
 TEST_F(HostStarterTest, EndsItsHostWhenItGoes) {

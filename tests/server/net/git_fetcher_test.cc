@@ -139,6 +139,35 @@ TEST_F(GitFetcherTest, FetchesAnArchivesFilesWhereTheyAreWanted) {
   EXPECT_FALSE(IsThere(*tree + "/.gitattributes"));
 }
 
+TEST_F(GitFetcherTest, FetchesWhatIsUnderTheNameWithItsSuffixAlone) {
+  const std::string commit = repository_.Commit("main", "a", "one");
+  for (const char* path : {"/suffix/o/r", "/to-suffix/o/r"}) {
+    EXPECT_EQ(FetchFiles(commit, path).status(), absl::OkStatus());
+    EXPECT_EQ(FindCommit(commit, path).value_or("none"), commit);
+  }
+}
+
+TEST_F(GitFetcherTest, FetchesAnyCommitOfARepositoryOnThisMachine) {
+  const std::string url = "file://" + root_ + "/o/r";
+  const std::string first = repository_.Commit("main", "a", "one");
+  repository_.Commit("main", "a", "two");
+  std::string archive;
+  EXPECT_EQ(fetcher()->FetchFiles(
+                {url}, first, MakeTempDirectory(), [](int64_t) {},
+                [&](absl::string_view bytes) {
+                  absl::StrAppend(&archive, bytes);
+                  return absl::OkStatus();
+                },
+                stop_.get_token()),
+            absl::OkStatus());
+  EXPECT_GT(archive.size(), 100u);
+  EXPECT_EQ(fetcher()
+                ->FindCommit({url}, first.substr(0, 8), MakeTempDirectory(),
+                             stop_.get_token())
+                .value_or("none"),
+            first);
+}
+
 TEST_F(GitFetcherTest, LeavesOutNothingThatIsNotForExport) {
   const std::string commit = repository_.Commit(
       "main", ".gitattributes", ".gitattributes export-ignore export-subst\n");

@@ -88,6 +88,37 @@ TEST_F(GitRemoteTest, ListsWhatIsPrivateForItsCaller) {
   EXPECT_THAT(got->refs, ElementsAre(AdvertisedRef{"refs/heads/main", main}));
 }
 
+TEST_F(GitRemoteTest, FindsWhatIsUnderTheNameWithItsSuffixAlone) {
+  const std::string main = Commit("main");
+  for (const char* path : {"/suffix/o/r", "/to-suffix/o/r"}) {
+    absl::StatusOr<Advertisement> got = ListRefs(path);
+    ASSERT_EQ(got.status(), absl::OkStatus());
+    EXPECT_THAT(got->refs, ElementsAre(AdvertisedRef{"refs/heads/main", main}));
+  }
+  EXPECT_EQ(ListRefs("/suffix/o/r")->moved_to, "");
+  // Which is the same repo: its name has no ".git".
+  EXPECT_EQ(ListRefs("/to-suffix/o/r")->moved_to,
+            server_.Url("/suffix/o/r.git"));
+}
+
+TEST_F(GitRemoteTest, ListsWhatIsOnThisMachine) {
+  const std::string main = Commit("main");
+  repository_.Git({"tag", "-a", "-m", "x", "v1", main});
+  absl::StatusOr<Advertisement> got =
+      CreateGitRemote(*http_, {})
+          ->ListRefs({"file://" + root_ + "/o/r"}, std::stop_token());
+  ASSERT_EQ(got.status(), absl::OkStatus());
+  EXPECT_EQ(got->head, "refs/heads/main");
+  EXPECT_EQ(got->moved_to, "");
+  EXPECT_THAT(got->refs, ElementsAre(AdvertisedRef{"refs/heads/main", main},
+                                     AdvertisedRef{"refs/tags/v1", main}));
+  const GitRepository empty(root_, "o/e");
+  got = CreateGitRemote(*http_, {})
+            ->ListRefs({"file://" + root_ + "/o/e"}, std::stop_token());
+  ASSERT_EQ(got.status(), absl::OkStatus());
+  EXPECT_EQ(*got, Advertisement());
+}
+
 TEST_F(GitRemoteTest, ReportsWhatTheHostAnswers) {
   const struct {
     const char* path;

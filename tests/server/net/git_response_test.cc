@@ -52,6 +52,21 @@ TEST(GitResponseTest, SaysWhatAnythingElseMeans) {
   }
 }
 
+TEST(GitResponseTest, KnowsWhereElseARepositoryMayBe) {
+  const auto answer = [](int code) {
+    HttpResponse response;
+    response.status = code;
+    return CheckGitResponse(response, "https://h/o/r", kGitAdvertisementType);
+  };
+  EXPECT_EQ(OtherAddress("https://h/g/o/r", answer(404)),
+            "https://h/g/o/r.git");
+  EXPECT_EQ(OtherAddress("https://h/o/r.git", answer(404)), "");
+  EXPECT_EQ(OtherAddress("https://github.com/o/r", answer(404)), "");
+  EXPECT_EQ(OtherAddress("https://h/o/r", answer(401)), "");
+  EXPECT_EQ(OtherAddress("https://h/o/r", answer(503)), "");
+  EXPECT_EQ(OtherAddress("https://h/o/r", absl::OkStatus()), "");
+}
+
 TEST(GitResponseTest, NamesUrlAndCause) {
   const absl::Status status = GitUnavailable(kUrl, "protocol", "it is mute");
   EXPECT_EQ(MetadataValue(status, "cause"), "protocol");

@@ -297,5 +297,21 @@ TEST(UrlTest, AnOriginIsSchemeHostAndPort) {
   EXPECT_FALSE(SameOrigin("", ""));
 }
 
+TEST(UrlPolicyTest, OnlyAUsersOwnDaemonGoesBySshAndToThisMachine) {
+  const UrlPolicy user = MakePolicy();
+  const UrlPolicy system = MakePolicy({.system_mode = true});
+  for (const char* url : {"ssh://git@h/o/n", "file:///srv/git/n"}) {
+    EXPECT_TRUE(user.CheckRepoUrl(url).ok());
+    const absl::Status status = system.CheckRepoUrl(url);
+    EXPECT_EQ(ReasonOf(status), Reason::kUrlNotAllowed) << status;
+    EXPECT_NE(status.message().find("a daemon of your own"),
+              absl::string_view::npos);
+    // A checkpoint has no such URL in either.
+    EXPECT_EQ(ReasonOf(user.CheckUrl(url)), Reason::kInvalidUrl);
+  }
+  EXPECT_TRUE(system.CheckRepoUrl("https://h/o/n").ok());
+  EXPECT_FALSE(system.CheckRepoUrl("http://h/o/n").ok());
+}
+
 }  // namespace
 }  // namespace hubd

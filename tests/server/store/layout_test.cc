@@ -23,6 +23,24 @@ TEST(LayoutTest, ObjectsLieWhereTheirDocumentationSays) {
   EXPECT_EQ(layout.Unpacked(kDigest), "/root/store/unpacked/" + kDigest);
 }
 
+TEST(LayoutTest, ATreeLiesAtTheSameDepthWhateverItsRepo) {
+  const std::string trees = "/root/store/trees/";
+  const std::string tree = "/" + kCommit + ".git";
+  const struct {
+    RepoId repo;
+    std::string folder;
+  } kCases[] = {
+      {{"gitlab.com", "g/s", "n"}, "gitlab.com/g%s/n"},
+      {{"ssh://git@h:22", "g/s", "n.git"}, "ssh:%%git@h:22/g%s/n.git"},
+      {{"ssh://h", "", "n"}, "ssh:%%h/%/n"},
+      {{"file://", "srv/git", "n"}, "file:%%/srv%git/n"},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_EQ(Layout("/root").Tree({kSharedDomain, c.repo, kCommit, "git"}),
+              trees + c.folder + tree);
+  }
+}
+
 TEST(LayoutTest, EveryPartOfAKeyMakesAnotherRecord) {
   Layout layout("/root");
   std::set<std::string> records = {

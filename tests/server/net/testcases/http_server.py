@@ -26,6 +26,8 @@ Prints its port on loopback, serves until its standard input ends.
     /replies/HEX/...     a git host that answers every question with these bytes
     /old-git/...         the same as /git, of protocol version 0 only
     /moved/...           301 to /git/...
+    /suffix/O/R.git/...  the same as /git, and 404 for O/R without ".git"
+    /to-suffix/O/R/...   301 to /suffix/O/R.git/...
     /status/NNN          that status; ?NAME=VALUE become headers
 An absolute URL, as a proxy gets it, is answered by its path.
 """
@@ -174,6 +176,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def on_moved(self):
         self.answer(b"", 301, [("Location", "/git" + self.path[len("/moved") :])])
+
+    def on_suffix(self):
+        if ".git/" not in self.path:
+            return self.answer(b"", 404)
+        self.url = self.url._replace(path=self.url.path.replace(".git/", "/", 1))
+        self.on_git()
+
+    def on_to_suffix(self):
+        path = self.path.replace("/info/refs", ".git/info/refs")
+        self.answer(b"", 301, [("Location", path.replace("/to-suffix", "/suffix"))])
 
     def on_replies(self):
         kind, body = "advertisement", b"000eversion 2\n0000"
