@@ -11,20 +11,17 @@ from typing import (
     Iterable,
     Iterator,
     Optional,
-    Tuple,
     Union,
 )
 
-from hubd import _daemon, _interpreter, _lease, _options
+from hubd import _convert, _daemon, _interpreter, _lease, _options
 from hubd._errors import HubdError
 from hubd._types import (
     Caller,
     Checkpoint,
-    Damage,
     Documentation,
     Entrypoint,
     Import,
-    ImportEntry,
     Listing,
     ProgressCallback,
     Status,
@@ -88,7 +85,7 @@ class Client:
             lambda stubs, left: stubs.hub.List(request, timeout=left), progress
         )
         return Listing(
-            tree=_tree(result.tree),
+            tree=_convert.tree(result.tree),
             entrypoints=tuple(
                 Entrypoint(item.name, item.summary) for item in result.entrypoints
             ),
@@ -120,7 +117,7 @@ class Client:
             lambda stubs, left: stubs.hub.Help(request, timeout=left), progress
         )
         return Documentation(
-            tree=_tree(result.tree),
+            tree=_convert.tree(result.tree),
             doc=result.doc if result.HasField("doc") else None,
             signature=result.signature,
             output=result.output,
@@ -157,7 +154,7 @@ class Client:
             )
             lease = _take(result.tree.path)
             if lease is not None:
-                return _tree(result.tree, lease)
+                return _convert.tree(result.tree, lease)
         raise _evicted(repo)
 
     def fetch_state_dict(
@@ -195,7 +192,7 @@ class Client:
             paths = [path for path in (result.path, result.unpacked_path) if path]
             leases = [lease for lease in map(_take, paths) if lease is not None]
             if len(leases) == len(paths):
-                return _checkpoint(result, tuple(leases))
+                return _convert.checkpoint(result, tuple(leases))
         raise _evicted(url)
 
     def get_dir(self) -> str:
@@ -272,7 +269,7 @@ class Cache:
             cache_pb2.ListTreesRequest(),
             lambda stubs: stubs.cache.ListTrees,
         ):
-            yield from map(_tree, page.trees)
+            yield from map(_convert.tree, page.trees)
 
     def checkpoints(self) -> Iterator[Checkpoint]:
         """All checkpoints that the caller may see, newest first."""
@@ -283,7 +280,7 @@ class Cache:
             cache_pb2.ListCheckpointsRequest(),
             lambda stubs: stubs.cache.ListCheckpoints,
         ):
-            yield from map(_checkpoint, page.checkpoints)
+            yield from map(_convert.checkpoint, page.checkpoints)
 
     def verify(
         self, repo: str = "", *, progress: Optional[ProgressCallback] = None
@@ -300,24 +297,7 @@ class Cache:
         result = self._client._stream(
             lambda stubs, left: stubs.cache.Verify(request, timeout=left), progress
         )
-        return Verification(
-            trees=result.trees,
-            blobs=result.blobs,
-            bytes=result.bytes,
-            damages=tuple(
-                Damage(
-                    kind=one.kind,
-                    name=one.name,
-                    path=one.path,
-                    expected=one.expected,
-                    actual=one.actual,
-                    problem=one.problem,
-                    removed=one.removed,
-                )
-                for one in result.damages
-            ),
-            complete=result.complete,
-        )
+        return _convert.verification(result)
 
     def import_directory(
         self,
@@ -340,25 +320,7 @@ class Cache:
         result = self._client._stream(
             lambda stubs, left: stubs.cache.Import(request, timeout=left), progress
         )
-        return Import(
-            trees=result.trees,
-            checkpoints=result.checkpoints,
-            trusted=result.trusted,
-            skipped=result.skipped,
-            size_bytes=result.size_bytes,
-            entries=tuple(
-                ImportEntry(
-                    path=one.path,
-                    kind=one.kind,
-                    name=one.name,
-                    size_bytes=one.size_bytes,
-                    how=one.how,
-                    problem=one.problem,
-                )
-                for one in result.entries
-            ),
-            complete=result.complete,
-        )
+        return _convert.imported(result)
 
 
 class Trust:
@@ -479,39 +441,4 @@ def _evicted(subject: str) -> HubdError:
     return HubdError(
         f"{subject} was evicted each time it was asked for: give the cache more room",
         code="ABORTED",
-    )
-
-
-def _tree(message: Any, lease: Optional[_lease.Lease] = None) -> Tree:
-    return Tree(
-        repo=message.repo,
-        ref=message.ref,
-        commit=message.commit,
-        route=message.route,
-        path=message.path,
-        stale_for_seconds=message.stale_for_seconds,
-        cached=message.cached,
-        size_bytes=message.size_bytes,
-        created_at=message.created_at,
-        warnings=tuple(message.warnings),
-        digest=message.digest,
-        ambiguous_ref=message.ambiguous_ref,
-        lease=lease,
-    )
-
-
-def _checkpoint(message: Any, leases: Tuple[_lease.Lease, ...] = ()) -> Checkpoint:
-    return Checkpoint(
-        url=message.url,
-        sha256=message.sha256,
-        size_bytes=message.size_bytes,
-        path=message.path,
-        unpacked_path=message.unpacked_path,
-        members=tuple(message.members),
-        etag=message.etag,
-        last_modified=message.last_modified,
-        cached=message.cached,
-        created_at=message.created_at,
-        warnings=tuple(message.warnings),
-        leases=leases,
     )
