@@ -34,7 +34,8 @@ absl::Status Invalid(absl::string_view text, absl::string_view why) {
   return ReasonError(
       Reason::kInvalidRepo,
       absl::StrCat("\"", shown, "\" is not a repo: ", std::string(why),
-                   "; write owner/name[:ref] or host/owner/name[:ref]"),
+                   "; write owner/name[:ref], host/owner/name[:ref], "
+                   "git@host:path[:ref] or /path[:ref]"),
       {{"repo", shown}});
 }
 

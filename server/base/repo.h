@@ -17,9 +17,10 @@ struct RepoId {
   // "ssh://host", with "user@" and ":port" where they are not the default. On
   // this machine: "file://".
   std::string host;
-  // The path as typed, less the ".git" that it ends with over HTTPS; in lower
-  // case on github.com, which knows no case. `owner` is all but the last part:
-  // "group/subgroup" on some hosts; empty only by SSH or on this machine.
+  // The path as typed, less the ".git" that it ends with over HTTPS and on
+  // github.com; there in lower case, since it knows no case. `owner` is all but
+  // the last part: "group/subgroup" on some hosts; empty only by SSH or on this
+  // machine.
   std::string owner;
   std::string name;
 

@@ -178,16 +178,24 @@ absl::StatusOr<Fetched> FetchUrl(const FetchContext& context,
   }
   std::optional<Store::StagedFile> staged;
   Fetched fetched;
+  absl::Status origin;
   HUBD_RETURN_IF_ERROR(AskInTurn(
       context.parts.mirrors.SourcesOf(url, /*origin_first=*/refresh),
       [&](const Source& source) -> absl::Status {
         HUBD_ASSIGN_OR_RETURN(Store::StagedFile fresh, store.StageFile());
         staged.emplace(std::move(fresh));
-        HUBD_ASSIGN_OR_RETURN(fetched, FetchFrom(context, url, source, known,
-                                                 staged->fd.get(), flight));
+        absl::StatusOr<Fetched> here =
+            FetchFrom(context, url, source, known, staged->fd.get(), flight);
+        if (!source.is_mirror) origin = here.status();
+        HUBD_ASSIGN_OR_RETURN(fetched, std::move(here));
         return fetched.cached ? absl::OkStatus() : flight.Judge(fetched);
       }));
   if (fetched.cached) return fetched;
+  if (refresh && !origin.ok()) {
+    fetched.warnings.push_back(
+        absl::StrCat(RedactUrl(url), ": a mirror's bytes are used, since ",
+                     origin.message()));
+  }
   HUBD_ASSIGN_OR_RETURN(
       CheckpointObject published,
       store.PublishCheckpoint(

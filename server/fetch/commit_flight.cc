@@ -23,10 +23,10 @@ absl::StatusOr<Fetched> FetchCommit(const FetchContext& context,
                 [&](const Source& source) -> absl::Status {
                   HUBD_ASSIGN_OR_RETURN(const Staging scratch,
                                         parts.store.StageDirectory());
-                  HUBD_ASSIGN_OR_RETURN(
-                      found.commit, parts.ObjectsAt(source).FindCommit(
-                                        {source.url, context.environment},
-                                        prefix, scratch.path(), flight.stop()));
+                  HUBD_ASSIGN_OR_RETURN(found.commit,
+                                        parts.ObjectsAt(source).FindCommit(
+                                            context.GitSourceAt(source), prefix,
+                                            scratch.path(), flight.stop()));
                   return absl::OkStatus();
                 });
   if (asked.ok()) return Fetched{std::move(found)};

@@ -12,6 +12,7 @@
 #include "server/net/credentials.h"
 #include "server/net/git_fetcher.h"
 #include "server/net/git_remote.h"
+#include "server/net/git_source.h"
 #include "server/net/http_transport.h"
 #include "server/net/mirrors.h"
 #include "server/net/url_policy.h"
@@ -56,6 +57,11 @@ struct FetchContext {
   // Of the caller for whom an operation, or the flight that it began, works;
   // null where callers' credentials are not heeded.
   LentEnvironment environment = nullptr;
+
+  // A mirror is shown nobody's credentials.
+  GitSource GitSourceAt(const Source& source) const {
+    return {source.url, source.is_mirror ? nullptr : environment};
+  }
 };
 
 }  // namespace hubd

@@ -13,7 +13,8 @@ namespace hubd {
 
 std::optional<TreeResult> Fetcher::LookUp(const TreeRequest& request) const {
   const FetchParts& parts = context_.parts;
-  if (!parts.policy.CheckUrl(request.spec.id.Url()).ok()) return std::nullopt;
+  if (!parts.policy.CheckRepoUrl(request.spec.id.Url()).ok())
+    return std::nullopt;
   absl::StatusOr<KnownTree> known =
       LookUpTree(context_, request, parts.clock.Now());
   if (!known.ok() || !known->result) return std::nullopt;

@@ -64,6 +64,15 @@ absl::Status CheckOwner(const struct stat& info) {
   return absl::OkStatus();
 }
 
+// The same of what is open, whatever was looked at before.
+absl::Status CheckOwner(const UniqueFd& fd) {
+  struct stat info;
+  if (::fstat(fd.get(), &info) != 0) {
+    return ErrnoError(errno, "cannot look at it");
+  }
+  return CheckOwner(info);
+}
+
 // Tells one state of a file from another.
 std::string ValidatorOf(const struct stat& info) {
   return absl::StrCat(info.st_dev, "-", info.st_ino, "-", info.st_size, "-",
@@ -209,8 +218,9 @@ class Importer {
         !S_ISREG(file.st_mode)) {
       return Skip("its hubconf.py is no file in it, as in what hubd shows");
     }
-    return std::min(absl::FromUnixSeconds(hubconf->st_mtim.tv_sec),
-                    context_.parts.clock.Now());
+    // Records have no times of before year 1.
+    return std::clamp(absl::FromUnixSeconds(hubconf->st_mtim.tv_sec),
+                      absl::UnixEpoch(), context_.parts.clock.Now());
   }
 
   absl::Status TakeTree(const std::string& name, ImportEntry& entry) {
@@ -221,6 +231,7 @@ class Importer {
     const UniqueFd folder =
         OpenBeneath(top_.get(), entry.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (!folder.valid()) return ErrnoError(errno, "cannot open it");
+    HUBD_RETURN_IF_ERROR(CheckOwner(folder));
     HUBD_ASSIGN_OR_RETURN(Staging staging, store_.StageDirectory());
     HUBD_ASSIGN_OR_RETURN(
         UnpackedTree copied,
@@ -272,6 +283,7 @@ class Importer {
     const UniqueFd fd =
         OpenBeneath(top_.get(), path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (!fd.valid()) return ErrnoError(errno, "cannot open it");
+    HUBD_RETURN_IF_ERROR(CheckOwner(fd));
     return ReadFile(absl::StrCat("/proc/self/fd/", fd.get()), kMaxTrustList);
   }
 
@@ -324,6 +336,7 @@ class Importer {
     UniqueFd fd =
         OpenBeneath(top_.get(), entry.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (!fd.valid()) return ErrnoError(errno, "cannot open it");
+    HUBD_RETURN_IF_ERROR(CheckOwner(fd));
     return fd;
   }
 

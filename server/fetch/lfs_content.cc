@@ -153,6 +153,8 @@ class LfsContent {
   UnpackMeter& meter_;
   FlightTable::Context& flight_;
   Progress progress_;
+  // Whether a mirror gave the last answers.
+  bool by_mirror_ = false;
   std::map<std::string, Paths> refused_;  // by why
 };
 
@@ -163,6 +165,12 @@ absl::StatusOr<UnpackedTree> LfsContent::Run() {
       left[*file.object].push_back(std::move(file.path));
     } else {
       Refuse({std::move(file.path)}, "hubd cannot read these pointers");
+    }
+  }
+  const std::string url = key_.repo.Url();
+  if (IsSshUrl(url) || IsFileUrl(url)) {
+    for (const auto& [object, paths] : std::exchange(left, {})) {
+      Refuse(paths, "it is fetched over HTTPS only, and the repo is not");
     }
   }
   progress_.phase = Progress::Phase::kDownloading;
@@ -185,12 +193,16 @@ absl::StatusOr<UnpackedTree> LfsContent::Run() {
 LfsContent::Answers LfsContent::Ask(const std::vector<LfsObject>& objects) {
   std::vector<absl::StatusOr<HttpRequest>> answers;
   HUBD_RETURN_IF_ERROR(AskInTurn(
-      parts_.mirrors.SourcesOf(key_.repo.Url()),
+      parts_.mirrors.SourcesOf(key_.repo.Url(), /*origin_first=*/true),
       [&](const Source& source) -> absl::Status {
-        CallerHttp http(parts_.http, {source.url, context_.environment},
+        CallerHttp http(parts_.http, context_.GitSourceAt(source),
                         context_.options.credentials);
         HUBD_ASSIGN_OR_RETURN(
             answers, AskLfsBatch(http, source.url, objects, flight_.stop()));
+        by_mirror_ = source.is_mirror;
+        if (!by_mirror_) return absl::OkStatus();
+        // What a mirror lacks, the origin may have.
+        for (const auto& one : answers) HUBD_RETURN_IF_ERROR(one.status());
         return absl::OkStatus();
       }));
   return answers;
@@ -224,7 +236,7 @@ absl::Status LfsContent::FetchObject(
     const LfsObject& object, const Paths& paths,
     const absl::StatusOr<HttpRequest>& request) {
   const auto file = Download(object, paths.size(), request);
-  if (IsLfsRefusal(file.status())) {
+  if (IsLfsRefusal(file.status()) && !by_mirror_) {
     Refuse(paths, file.status().message());
     return absl::OkStatus();
   }

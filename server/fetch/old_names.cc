@@ -89,12 +89,21 @@ absl::StatusOr<RepoSpec> CutInOneWay(const std::string& directory) {
 absl::StatusOr<NamedRepo> ParseNamedRepo(absl::string_view text) {
   NamedRepo named;
   HUBD_ASSIGN_OR_RETURN(named.spec, ParseRepoSpec(text));
-  // What is left, the parser has seen: [https://][host/]owner/name[.git].
+  const std::string url = named.spec.id.Url();
+  if (IsSshUrl(url) || IsFileUrl(url)) {
+    return ReasonError(
+        Reason::kInvalidRepo,
+        absl::StrCat("a hub keeps no tree of ", named.spec.id.ToString(),
+                     ": name it as owner/name or host/owner/name"),
+        {{"repo", named.spec.id.ToString()}});
+  }
+  // What is left, the parser has seen: [https://][host/]owner/name[.git][/].
   if (!named.spec.ref.empty()) {
     text.remove_suffix(named.spec.ref.size() + 1);
   } else {
     text = absl::StripSuffix(text, ":");
   }
+  text = absl::StripSuffix(text, "/");
   if (text.size() > 4 && absl::EndsWithIgnoreCase(text, ".git")) {
     text.remove_suffix(4);
   }

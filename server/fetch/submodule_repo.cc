@@ -36,8 +36,7 @@ absl::StatusOr<RepoId> RepoOfSubmodule(const RepoId& parent,
   if (!absl::StartsWith(whole, kHttps)) {
     return ReasonError(Reason::kInvalidRepo, "its URL is not an https one");
   }
-  HUBD_ASSIGN_OR_RETURN(const RepoSpec spec,
-                        ParseRepoSpec(absl::StripSuffix(whole, "/")));
+  HUBD_ASSIGN_OR_RETURN(const RepoSpec spec, ParseRepoSpec(whole));
   if (spec.ref.empty()) return spec.id;
   return ReasonError(Reason::kInvalidRepo, "its URL holds a \":\"");
 }

@@ -162,10 +162,11 @@ struct Answer {
   std::vector<std::string> warnings;
 };
 
-absl::StatusOr<Answer> AskForRefs(const FetchParts& parts,
+absl::StatusOr<Answer> AskForRefs(const FetchContext& context,
                                   const TreeRequest& request,
                                   const RepoId& name,
                                   const std::stop_token& stop) {
+  const FetchParts& parts = context.parts;
   const RepoId& repo = request.spec.id;
   Answer answer;
   std::optional<Advertisement> behind;
@@ -173,9 +174,9 @@ absl::StatusOr<Answer> AskForRefs(const FetchParts& parts,
   absl::Status asked = AskInTurn(
       parts.mirrors.SourcesOf(name.Url(), /*origin_first=*/request.refresh),
       [&](const Source& source) -> absl::Status {
-        absl::StatusOr<Advertisement> said = parts.git.ListRefs(
-            {source.is_mirror ? source.url : repo.Url(), request.environment},
-            stop);
+        GitSource where = context.GitSourceAt(source);
+        if (!source.is_mirror) where.url = repo.Url();
+        absl::StatusOr<Advertisement> said = parts.git.ListRefs(where, stop);
         if (!source.is_mirror) origin = said.status();
         HUBD_ASSIGN_OR_RETURN(answer.advertisement, std::move(said));
         if (!source.is_mirror) return absl::OkStatus();
@@ -221,11 +222,15 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
   progress.subject = repo.ToString();
   flight.Report(progress);
   absl::StatusOr<Answer> answer =
-      AskForRefs(parts, request, known_repo.id(), flight.stop());
+      AskForRefs(context, request, known_repo.id(), flight.stop());
   if (!answer.ok()) {
+    // That there is none says what was asked.
     absl::Status failure =
-        Annotate(answer.status(),
-                 absl::StrCat("cannot ask for the refs of ", repo.ToString()));
+        ReasonOf(answer.status()) == Reason::kRepoNotFound
+            ? answer.status()
+            : Annotate(
+                  answer.status(),
+                  absl::StrCat("cannot ask for the refs of ", repo.ToString()));
     if (!known || !IsSilence(failure)) return failure;
     return StandIn(repo, *std::move(known), std::move(failure),
                    answer.status().message());
@@ -251,8 +256,9 @@ absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
   }
   HUBD_ASSIGN_OR_RETURN(Staging staging, store.StageDirectory());
   UnpackMeter meter(context.options.tree_limits, flight.stop());
-  const auto unpack = [&](const TreeKey& which, const std::string& directory) {
-    return FetchFromAny(context, which, directory, meter, flight);
+  const auto unpack = [&](const FetchContext& its, const TreeKey& which,
+                          const std::string& directory) {
+    return FetchFromAny(its, which, directory, meter, flight);
   };
   HUBD_ASSIGN_OR_RETURN(
       UnpackedTree unpacked,

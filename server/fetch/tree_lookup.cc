@@ -48,7 +48,8 @@ std::optional<std::string> FindAmong(const std::vector<TreeObject>& trees,
   if (!MayBeCommit(ref)) return std::nullopt;
   std::set<std::string> commits;
   for (const TreeObject& tree : trees) {
-    if (!tree.unproven && absl::StartsWith(tree.key.commit, ref)) {
+    if (!tree.unproven && !tree.imported &&
+        absl::StartsWith(tree.key.commit, ref)) {
       commits.insert(tree.key.commit);
     }
   }
@@ -107,7 +108,9 @@ absl::StatusOr<std::optional<TreeObject>> FindResolved(
   HUBD_ASSIGN_OR_RETURN(std::optional<TreeObject> tree,
                         FindTreeOf(store, names, commit));
   if (tree && tree->unproven && request.proves_commit()) {
-    HUBD_ASSIGN_OR_RETURN(tree, store.RecordProven(*std::move(tree)));
+    // Else it is shown again next time.
+    absl::StatusOr<TreeObject> proven = store.RecordProven(*tree);
+    if (proven.ok()) tree = *std::move(proven);
   }
   return tree;
 }
@@ -126,7 +129,8 @@ absl::Status AdmitMoved(const TreeRequest& request, const RepoId& repo) {
 // What the store has where the known refs lead to no tree.
 absl::Status LookUpOffline(const FetchContext& context,
                            const TreeRequest& request, const KnownRepo& repo,
-                           KnownTree& known, std::optional<TreeObject>& tree) {
+                           absl::Time now, KnownTree& known,
+                           std::optional<TreeObject>& tree) {
   Store& store = context.parts.store;
   HUBD_ASSIGN_OR_RETURN(const std::vector<TreeObject> trees,
                         TreesOf(store.catalog(), repo));
@@ -137,7 +141,9 @@ absl::Status LookUpOffline(const FetchContext& context,
     known.resolved = ResolvedRef{ref, *commit, {}};
     HUBD_ASSIGN_OR_RETURN(tree, FindTreeOf(store, repo.names, *commit));
   }
-  if (!tree) known.others = Describe(trees, repo.refs.get());
+  if (tree) return absl::OkStatus();
+  known.others = Describe(trees, repo.refs.get());
+  HUBD_ASSIGN_OR_RETURN(known.result, LookUpImported(context, request, now));
   return absl::OkStatus();
 }
 
@@ -215,12 +221,10 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
     }
   }
   if (!tree && request.offline) {
-    HUBD_RETURN_IF_ERROR(LookUpOffline(context, request, repo, known, tree));
+    HUBD_RETURN_IF_ERROR(
+        LookUpOffline(context, request, repo, now, known, tree));
   }
-  if (!tree && request.offline) {
-    HUBD_ASSIGN_OR_RETURN(known.result, LookUpImported(context, request, now));
-    if (known.result) return known;
-  }
+  if (known.result) return known;
   if (known.resolved) {
     // A ref is the word of who has the repo by now, whatever name its tree was
     // fetched under; a whole commit is none's.

@@ -32,7 +32,7 @@ FetchContext ContextOf(FetchContext context, const TreeRequest& request) {
 }
 
 // Whether another caller, with other credentials, might get something else.
-bool IsRefusal(const absl::Status& status) {
+bool MayDifferByCaller(const absl::Status& status) {
   const std::optional<Reason> reason = ReasonOf(status);
   return reason == Reason::kRepoNotFound || reason == Reason::kRefNotFound ||
          reason == Reason::kUpstreamForbidden || reason == Reason::kRateLimited;
@@ -116,7 +116,8 @@ void TreeOperation::JoinAsCaller(
       nullptr,
       [this, what, run, ours,
        then = std::move(then)](const absl::StatusOr<Fetched>& fetched) {
-        if (ours->load() || !IsRefusal(fetched.status())) return then(fetched);
+        if (ours->load() || !MayDifferByCaller(fetched.status()))
+          return then(fetched);
         // Who lends the same has been answered already.
         if (absl::Status known = LookUpNegative(); !known.ok()) {
           return Finish(known);

@@ -91,7 +91,7 @@ absl::Status FetchByGit(const FetchContext& context, GitFetcher& objects,
 }
 
 // Whether `status`, of an anonymous request, may hide what is private.
-bool IsRefusal(const absl::Status& status) {
+bool MayHideArchive(const absl::Status& status) {
   const std::optional<Reason> reason = ReasonOf(status);
   return reason == Reason::kRefNotFound ||
          reason == Reason::kUpstreamForbidden || reason == Reason::kRateLimited;
@@ -141,12 +141,11 @@ absl::Status FetchTreeBytes(const FetchContext& context, const TreeKey& key,
       absl::StrCat(key.repo.ToString(), " at ", key.commit.substr(0, 12));
   if (key.route != kArchiveRoute) {
     return FetchByGit(context, context.parts.ObjectsAt(source),
-                      {source.url, context.environment}, key, progress, sink,
-                      flight);
+                      context.GitSourceAt(source), key, progress, sink, flight);
   }
   absl::Status fetched = FetchArchive(context, source, progress, sink, flight);
   if (source.is_mirror || context.environment == nullptr ||
-      !IsRefusal(fetched)) {
+      !MayHideArchive(fetched)) {
     return fetched;
   }
   return FetchPrivateArchive(context, key, progress, fetched, sink, flight);

@@ -31,7 +31,7 @@ constexpr int kMaxDepth = 8;
 constexpr size_t kMaxWarnings = 50;
 
 // Whether it says for good that a submodule is not to be had.
-bool IsRefusal(const absl::Status& status) {
+bool LeavesSubmoduleOut(const absl::Status& status) {
   const std::optional<Reason> reason = ReasonOf(status);
   return reason == Reason::kRepoNotFound || reason == Reason::kRefNotFound ||
          reason == Reason::kUpstreamForbidden ||
@@ -68,49 +68,53 @@ void Add(const UnpackedTree& submodule, absl::string_view name,
 
 class WholeTree {
  public:
-  WholeTree(const FetchContext& context, const UnpackFilesFn& unpack,
-            UnpackMeter& meter, FlightTable::Context& flight)
-      : context_(context), unpack_(unpack), meter_(meter), flight_(flight) {}
+  WholeTree(const UnpackFilesFn& unpack, UnpackMeter& meter,
+            FlightTable::Context& flight)
+      : unpack_(unpack), meter_(meter), flight_(flight) {}
 
   // `depth`: of how many submodules it is one.
-  absl::StatusOr<UnpackedTree> Fetch(const TreeKey& key,
+  absl::StatusOr<UnpackedTree> Fetch(const FetchContext& context,
+                                     const TreeKey& key,
                                      const std::string& directory, int depth);
 
  private:
-  absl::StatusOr<UnpackedTree> AddSubmodules(const TreeKey& key, int root,
+  absl::StatusOr<UnpackedTree> AddSubmodules(const FetchContext& context,
+                                             const TreeKey& key, int root,
                                              int depth, UnpackedTree tree);
   // REF_NOT_FOUND, or another refusal, where it stays out.
-  absl::StatusOr<UnpackedTree> FetchSubmodule(const TreeKey& key, int root,
+  absl::StatusOr<UnpackedTree> FetchSubmodule(const FetchContext& context,
+                                              const TreeKey& key, int root,
                                               int depth,
                                               const GitSubmodule& submodule);
-  absl::StatusOr<std::vector<GitSubmodule>> List(const TreeKey& key, int root);
+  absl::StatusOr<std::vector<GitSubmodule>> List(const FetchContext& context,
+                                                 const TreeKey& key, int root);
 
-  const FetchContext& context_;
   const UnpackFilesFn& unpack_;
   UnpackMeter& meter_;
   FlightTable::Context& flight_;
 };
 
-absl::StatusOr<UnpackedTree> WholeTree::Fetch(const TreeKey& key,
+absl::StatusOr<UnpackedTree> WholeTree::Fetch(const FetchContext& context,
+                                              const TreeKey& key,
                                               const std::string& directory,
                                               int depth) {
-  HUBD_ASSIGN_OR_RETURN(UnpackedTree tree, unpack_(key, directory));
+  HUBD_ASSIGN_OR_RETURN(UnpackedTree tree, unpack_(context, key, directory));
   const UniqueFd root(::open(directory.c_str(), static_cast<int>(kOpenFolder)));
   if (!root.valid()) {
     return ErrnoError(errno, absl::StrCat("cannot open ", directory));
   }
-  HUBD_ASSIGN_OR_RETURN(tree, WithLfsContent(context_, key, root.get(),
+  HUBD_ASSIGN_OR_RETURN(tree, WithLfsContent(context, key, root.get(),
                                              std::move(tree), meter_, flight_));
   if (!tree.has_submodules) return tree;
-  return AddSubmodules(key, root.get(), depth, std::move(tree));
+  return AddSubmodules(context, key, root.get(), depth, std::move(tree));
 }
 
-absl::StatusOr<UnpackedTree> WholeTree::AddSubmodules(const TreeKey& key,
-                                                      int root, int depth,
-                                                      UnpackedTree tree) {
-  const auto submodules = List(key, root);
+absl::StatusOr<UnpackedTree> WholeTree::AddSubmodules(
+    const FetchContext& context, const TreeKey& key, int root, int depth,
+    UnpackedTree tree) {
+  const auto submodules = List(context, key, root);
   if (ReasonOf(submodules.status()) == Reason::kBadArchive ||
-      IsRefusal(submodules.status())) {
+      LeavesSubmoduleOut(submodules.status())) {
     tree.warnings.push_back(
         absl::StrCat("the repo has submodules (.gitmodules) whose files are "
                      "not in the tree: ",
@@ -123,10 +127,10 @@ absl::StatusOr<UnpackedTree> WholeTree::AddSubmodules(const TreeKey& key,
   for (const GitSubmodule& submodule : *submodules) {
     const std::string name =
         absl::StrCat("the submodule ", ShownName(submodule.path));
-    const auto added = FetchSubmodule(key, root, depth, submodule);
+    const auto added = FetchSubmodule(context, key, root, depth, submodule);
     if (added.ok()) {
       Add(*added, name, tree);
-    } else if (IsRefusal(added.status())) {
+    } else if (LeavesSubmoduleOut(added.status())) {
       tree.warnings.push_back(
           absl::StrCat(name, " (", ShownName(WithoutUserInfo(submodule.url)),
                        ") is not in the tree: ", added.status().message()));
@@ -145,8 +149,8 @@ absl::StatusOr<UnpackedTree> WholeTree::AddSubmodules(const TreeKey& key,
   return tree;
 }
 
-absl::StatusOr<std::vector<GitSubmodule>> WholeTree::List(const TreeKey& key,
-                                                          int root) {
+absl::StatusOr<std::vector<GitSubmodule>> WholeTree::List(
+    const FetchContext& context, const TreeKey& key, int root) {
   const UniqueFd file =
       OpenBeneath(root, kModules, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   struct stat info;
@@ -158,24 +162,25 @@ absl::StatusOr<std::vector<GitSubmodule>> WholeTree::List(const TreeKey& key,
   }
   HUBD_ASSIGN_OR_RETURN(const std::string modules,
                         ReadFile(PathOf(file), kMaxModules));
-  const FetchParts& parts = context_.parts;
+  const FetchParts& parts = context.parts;
   std::vector<GitSubmodule> submodules;
-  HUBD_RETURN_IF_ERROR(AskInTurn(
-      parts.mirrors.SourcesOf(key.repo.Url()),
-      [&](const Source& source) -> absl::Status {
-        HUBD_ASSIGN_OR_RETURN(const Staging scratch,
-                              parts.store.StageDirectory());
-        HUBD_ASSIGN_OR_RETURN(
-            submodules, parts.ObjectsAt(source).ListSubmodules(
-                            {source.url, context_.environment}, key.commit,
-                            modules, scratch.path(), flight_.stop()));
-        return absl::OkStatus();
-      }));
+  HUBD_RETURN_IF_ERROR(
+      AskInTurn(parts.mirrors.SourcesOf(key.repo.Url()),
+                [&](const Source& source) -> absl::Status {
+                  HUBD_ASSIGN_OR_RETURN(const Staging scratch,
+                                        parts.store.StageDirectory());
+                  HUBD_ASSIGN_OR_RETURN(
+                      submodules, parts.ObjectsAt(source).ListSubmodules(
+                                      context.GitSourceAt(source), key.commit,
+                                      modules, scratch.path(), flight_.stop()));
+                  return absl::OkStatus();
+                }));
   return submodules;
 }
 
 absl::StatusOr<UnpackedTree> WholeTree::FetchSubmodule(
-    const TreeKey& key, int root, int depth, const GitSubmodule& submodule) {
+    const FetchContext& context, const TreeKey& key, int root, int depth,
+    const GitSubmodule& submodule) {
   if (submodule.url.empty()) {
     return ReasonError(Reason::kInvalidRepo,
                        ".gitmodules has no URL for its path");
@@ -195,7 +200,10 @@ absl::StatusOr<UnpackedTree> WholeTree::FetchSubmodule(
   }
   TreeKey its = KeyOfTree(repo, submodule.commit);
   its.domain = key.domain;
-  return Fetch(its, PathOf(folder), depth + 1);
+  // The repo's word alone must not show the caller's logins to a host.
+  FetchContext its_context = context;
+  if (repo.host != key.repo.host) its_context.environment = nullptr;
+  return Fetch(its_context, its, PathOf(folder), depth + 1);
 }
 
 }  // namespace
@@ -208,7 +216,7 @@ absl::StatusOr<UnpackedTree> FetchWholeTree(const FetchContext& context,
                                             FlightTable::Context& flight) {
   HUBD_ASSIGN_OR_RETURN(
       UnpackedTree tree,
-      WholeTree(context, unpack, meter, flight).Fetch(key, directory, 0));
+      WholeTree(unpack, meter, flight).Fetch(context, key, directory, 0));
   if (tree.warnings.size() > kMaxWarnings) {
     const size_t more = tree.warnings.size() - kMaxWarnings;
     tree.warnings.resize(kMaxWarnings);

@@ -12,7 +12,7 @@
 namespace hubd {
 namespace {
 
-bool IsRefusal(int status) {
+bool MayNeedLogin(int status) {
   return status == 401 || status == 403 || status == 404 || status == 429;
 }
 
@@ -22,7 +22,7 @@ class Trial final : public HttpHandler {
   explicit Trial(HttpHandler& handler) : handler_(handler) {}
 
   absl::Status OnResponse(const HttpResponse& response) override {
-    if (!IsRefusal(response.status)) return handler_.OnResponse(response);
+    if (!MayNeedLogin(response.status)) return handler_.OnResponse(response);
     refusal_ = response;
     return absl::AbortedError("refused");
   }
@@ -78,11 +78,16 @@ absl::Status CallerHttp::FetchAsCaller(
   HUBD_ASSIGN_OR_RETURN(const Url url, ParseUrl(source_.url));
   Credentials credentials(source_, url, options_,
                           refusal && IsRateLimit(*refusal));
+  std::optional<HttpResponse> told = refusal;
   while (std::optional<Credential> credential = credentials.Next(stop)) {
     Trial trial(handler);
     absl::Status fetched = http_.Fetch(With(*credential, request), trial, stop);
     if (trial.refusal()) {
       credentials.Refuse(*credential, *trial.refusal(), stop);
+      // Who may come in is told that there is nothing.
+      if (told && told->status == 401 && trial.refusal()->status == 404) {
+        told = trial.refusal();
+      }
       continue;
     }
     if (fetched.ok()) {
@@ -98,11 +103,11 @@ absl::Status CallerHttp::FetchAsCaller(
         absl::StrCat("fetching ", RedactUrl(request.url), " was cancelled"));
   }
   absl::Status failed =
-      refusal ? handler.OnResponse(*refusal)
-              : ReasonError(Reason::kUpstreamForbidden,
-                            absl::StrCat(RedactUrl(source_.url),
-                                         " is not given to everybody"),
-                            {{"url", RedactUrl(source_.url)}});
+      told ? handler.OnResponse(*told)
+           : ReasonError(Reason::kUpstreamForbidden,
+                         absl::StrCat(RedactUrl(source_.url),
+                                      " is not given to everybody"),
+                         {{"url", RedactUrl(source_.url)}});
   return failed.ok() ? failed : Extend(failed, credentials.Explain());
 }
 

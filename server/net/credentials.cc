@@ -51,7 +51,8 @@ bool IsReadableFile(const std::string& path) {
 
 Credentials::Credentials(const GitSource& source, const Url& url,
                          const CredentialOptions& options, bool limited)
-    : environment_(source.environment),
+    : source_url_(source.url),
+      environment_(source.environment),
       url_(url),
       heeded_(options.heeded),
       limited_(limited),
@@ -128,6 +129,14 @@ void Credentials::Accept(const Credential& credential,
 void Credentials::Refuse(const Credential& credential,
                          const HttpResponse& response,
                          const std::stop_token& stop) {
+  if (!response.effective_url.empty() &&
+      !SameOrigin(response.effective_url, source_url_)) {
+    notes_.push_back(absl::StrCat(credential.name,
+                                  " was not asked for: the host leads to "
+                                  "another one, which refuses (HTTP ",
+                                  response.status, ")"));
+    return;
+  }
   if (!credential.netrc_file.empty() && !response.netrc_used) {
     notes_.push_back(
         absl::StrCat(credential.name, " has nothing for ", url_.host));

@@ -68,6 +68,7 @@ class Credentials {
   std::optional<Credential> Netrc();
   std::optional<Credential> Helper(const std::stop_token& stop);
 
+  const std::string source_url_;
   const LentEnvironment environment_;
   const Url url_;
   const bool heeded_;

@@ -30,6 +30,9 @@ constexpr size_t kMaxSettings = 16 << 20;
 constexpr char kRemote[] = "fd::3";
 static_assert(kGitRemoteFd == 3);
 constexpr char kBranches[] = "+refs/heads/*:refs/heads/*";
+// For --filter.
+constexpr char kWithFiles[] = "--no-filter";
+constexpr char kWithoutFiles[] = "--filter=blob:none";
 constexpr char kTags[] = "+refs/tags/*:refs/tags/*";
 // Highest of all in precedence: nothing that a tree's own attributes say may
 // change what is written.
@@ -92,9 +95,10 @@ class ChildGitFetcher final : public GitFetcher {
                      const std::function<void(int64_t)>& received,
                      const std::stop_token& stop);
 
-  // What FetchFiles writes out.
+  // A commit without its history; `filter` as git takes it.
   absl::Status FetchCommit(const GitSource& source, const std::string& commit,
                            const std::string& directory, absl::Time deadline,
+                           const std::string& filter,
                            const std::function<void(int64_t)>& received,
                            const std::stop_token& stop);
   // Serves the git at the other end of `socket`.
@@ -236,16 +240,17 @@ absl::StatusOr<std::string> ChildGitFetcher::FindCommit(
 absl::Status ChildGitFetcher::FetchCommit(
     const GitSource& source, const std::string& commit,
     const std::string& directory, absl::Time deadline,
-    const std::function<void(int64_t)>& received, const std::stop_token& stop) {
+    const std::string& filter, const std::function<void(int64_t)>& received,
+    const std::stop_token& stop) {
   absl::Status fetched =
-      Fetch(source, directory, {"--depth=1", kRemote, commit}, deadline,
+      Fetch(source, directory, {"--depth=1", filter, kRemote, commit}, deadline,
             options_.relay, received, stop);
   // In version 0, which an sshd that passes no GIT_PROTOCOL on leads to, most
   // hosts give whole branches and tags only.
   if (!absl::StrContains(fetched.message(), "unadvertised object")) {
     return fetched;
   }
-  return Fetch(source, directory, {kRemote, kBranches, kTags}, deadline,
+  return Fetch(source, directory, {filter, kRemote, kBranches, kTags}, deadline,
                options_.relay, received, stop);
 }
 
@@ -256,8 +261,8 @@ absl::Status ChildGitFetcher::FetchFiles(
     std::stop_token stop) {
   const std::string& url = source.url;
   const absl::Time deadline = absl::Now() + options_.timeout;
-  if (absl::Status fetched =
-          FetchCommit(source, commit, directory, deadline, received, stop);
+  if (absl::Status fetched = FetchCommit(source, commit, directory, deadline,
+                                         kWithFiles, received, stop);
       !fetched.ok()) {
     return FailureOf(fetched, url, commit);
   }
@@ -298,10 +303,9 @@ absl::StatusOr<std::vector<GitSubmodule>> ChildGitFetcher::ListSubmodules(
   const std::string& url = source.url;
   const absl::Time deadline = absl::Now() + options_.timeout;
   // A host that cannot leave the files out sends them too.
-  if (absl::Status fetched = Fetch(
-          source, directory,
-          {"--depth=1", "--filter=blob:none", kRemote, commit}, deadline,
-          options_.relay, [](int64_t) {}, stop);
+  if (absl::Status fetched = FetchCommit(
+          source, commit, directory, deadline, kWithoutFiles, [](int64_t) {},
+          stop);
       !fetched.ok()) {
     return FailureOf(fetched, url, commit);
   }

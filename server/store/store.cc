@@ -385,6 +385,9 @@ absl::StatusOr<TreeObject> Store::PublishTree(Staging staging, TreeObject tree,
       WithWayOut(MoveInDirectory(std::move(staging), tree), layout_));
   // Of what is there, be it a directory that only lacked its record.
   HUBD_ASSIGN_OR_RETURN(tree.digest, TreeDigest(tree.path, stop));
+  // Another fetch of it may have been first meanwhile: its words hold.
+  HUBD_ASSIGN_OR_RETURN(stored, FindTree(tree.key));
+  if (stored) return *stored;
   return Commit(std::move(tree));
 }
 

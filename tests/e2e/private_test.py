@@ -21,7 +21,7 @@ import pytest
 from tests.e2e.machine import ORDINARY_UID, TIMEOUT, Machine
 from tests.e2e.processes import wait_until
 from tests.e2e.rows import start_machine
-from tests.origin import Origin
+from tests.origin import Gitlink, Origin
 
 PYCLIENT = str(Path(__file__).resolve().parents[2] / "pyclient")
 HOST = "git.example.org"
@@ -229,6 +229,22 @@ def test_a_token_helps_against_githubs_limit(machine: Machine, origin: Origin) -
         assert "in GITHUB_TOKEN" in fail(machine, repo, end)
         words = "GITHUB_TOKEN was refused (HTTP 429)"
         assert words in fail(machine, repo, end, GITHUB_TOKEN=SECRET)
+
+
+def test_a_private_submodule_comes_for_who_may_have_it(
+    machine: Machine, origin: Origin
+) -> None:
+    lib = origin.add_repo("o", "lib", {"code.py": "code"})
+    origin.make_private("o", "lib", GITHUB_LOGIN)
+    modules = '[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n'
+    for number in (1, 2):
+        more = {"lib": Gitlink(lib), ".gitmodules": modules, "number": str(number)}
+        commit = origin.add_repo("o", "whole", {"hubconf.py": HUBCONF, **more})
+        token = {"GITHUB_TOKEN": SECRET} if number == 2 else {}
+        tree = load(machine, f"o/whole:{commit}", **token)
+        found = (Path(tree["path"]) / "lib" / "code.py").exists()
+        assert found == (number == 2)
+        assert bool(tree["warnings"]) == (number == 1)
 
 
 def test_an_older_commit_of_a_private_repo(machine: Machine, origin: Origin) -> None:

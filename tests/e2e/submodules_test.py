@@ -194,7 +194,7 @@ def test_a_repo_that_is_not_public(
     machine: Machine, origin: Origin, status: int
 ) -> None:
     add_repo(origin, "../lib")
-    with origin.respond(HOST, "/o/lib/", status):
+    with origin.respond(HOST, "/o/lib", status):
         left_out(machine, origin, f"HTTP {status}")
 
 

@@ -86,14 +86,25 @@ class LfsContentTest : public FetchFixture {
     return count;
   }
 
-  const TreeKey key_ = {kSharedDomain,
-                        {"git.example.org", "o", "n"},
-                        std::string(40, 'a'),
-                        "git"};
+  TreeKey key_ = {kSharedDomain,
+                  {"git.example.org", "o", "n"},
+                  std::string(40, 'a'),
+                  "git"};
   const std::string tree_ = temp_.path() + "/tree";
   UnpackedTree tree_files_;
   FreeFlight flight_;
 };
+
+TEST_F(LfsContentTest, PointersStayWhereTheRepoIsNotOverHttps) {
+  AddPointer("model.pth", "weights");
+  for (const char* host : {"ssh://git@h.org", "file://"}) {
+    key_.repo.host = host;
+    const auto tree = Run();
+    ASSERT_TRUE(tree.ok()) << tree.status();
+    EXPECT_THAT(tree->warnings, ElementsAre(HasSubstr("over HTTPS only")));
+    EXPECT_TRUE(http_.requests().empty());
+  }
+}
 
 TEST_F(LfsContentTest, PutsContentInThePlaceOfPointers) {
   AddPointer("model.pth", "weights");

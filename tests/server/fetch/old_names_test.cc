@@ -52,6 +52,19 @@ TEST(OldNamesTest, ADirectoryMeansOnlyWhatItCannotButMean) {
   }
 }
 
+TEST(OldNamesTest, OnlyWhatAHubCanHaveIsNamed) {
+  for (const char* repo :
+       {"git@h.org:n", "ssh://h.org/n", "/srv/n", "file:///srv/o/n", "o"}) {
+    EXPECT_EQ(ReasonOf(ParseNamedRepo(repo).status()), Reason::kInvalidRepo)
+        << repo;
+  }
+  for (const char* repo : {"https://h.org/o/n/", "https://h.org/o/n.git/"}) {
+    const auto named = ParseNamedRepo(repo);
+    ASSERT_TRUE(named.ok()) << named.status();
+    EXPECT_EQ(named->owner + " " + named->name, "o n");
+  }
+}
+
 TEST(OldNamesTest, WhatItCanMeanInSeveralWaysIsNotGuessed) {
   struct Case {
     std::string directory;

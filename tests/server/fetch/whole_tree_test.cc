@@ -1,6 +1,7 @@
 #include "server/fetch/whole_tree.h"
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,11 +44,14 @@ class WholeTreeTest : public FetchFixture {
   }
   absl::StatusOr<UnpackedTree> Fetch(const ArchiveLimits& limits = {}) {
     UnpackMeter meter(limits, {});
+    FetchContext lending = context();
+    lending.environment = std::make_shared<const CallerEnvironment>();
     return FetchWholeTree(
-        context(), {kSharedDomain, kRepo, Commit('1'), "git"}, tree_,
-        [&](const TreeKey& key,
+        lending, {kSharedDomain, kRepo, Commit('1'), "git"}, tree_,
+        [&](const FetchContext& its, const TreeKey& key,
             const std::string& dir) -> absl::StatusOr<UnpackedTree> {
           asked_.push_back(key);
+          if (its.environment != nullptr) lent_.push_back(key.repo.ToString());
           if (!failure_.ok() && key.repo != kRepo) return failure_;
           return UnpackTree(SourceOf(archives_.at(key.commit)), dir, meter);
         },
@@ -69,6 +73,8 @@ class WholeTreeTest : public FetchFixture {
   const std::string tree_ = temp_.path() + "/tree";
   std::map<std::string, std::string> archives_;
   std::vector<TreeKey> asked_;
+  // For which the caller's environment was at hand.
+  std::vector<std::string> lent_;
   absl::Status failure_;
   FreeFlight flight_;
 };
@@ -93,6 +99,9 @@ TEST_F(WholeTreeTest, FillsTheFoldersOfSubmodules) {
   ASSERT_TRUE(tree.ok()) << tree.status();
   EXPECT_EQ(Content("hubconf.py"), "xx");
   EXPECT_EQ(Content("deep/lib/lib.py"), "lib");
+  // Other hosts are the repo's word alone.
+  EXPECT_THAT(lent_,
+              ElementsAre("git.example.org/o/r", "git.example.org/o/lib"));
   EXPECT_EQ(Content("deep/lib/inner/inner.py"), "inner");
   EXPECT_THAT(asked_,
               ElementsAre(TreeKey{kSharedDomain, kRepo, Commit('1'), "git"},

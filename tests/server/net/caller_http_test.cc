@@ -118,6 +118,14 @@ TEST_F(CallerHttpTest, TellsOfTheFirstRefusalAndWhatWasTried) {
   EXPECT_EQ(handler_.body, "");
 }
 
+TEST_F(CallerHttpTest, WhoMayComeInIsToldThatThereIsNothing) {
+  ScriptedHttp scripted({401, 404});
+  CallerHttp http(scripted, Source(), {});
+  const absl::Status status = http.Fetch(Request(), handler_, {});
+  EXPECT_THAT(handler_.statuses, ElementsAre(404));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("HTTP 404"));
+}
+
 TEST_F(CallerHttpTest, AnotherFailureEndsTheTrials) {
   ScriptedHttp scripted({401, 500});
   CallerHttp http(scripted, Source(), {});

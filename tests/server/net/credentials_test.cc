@@ -153,6 +153,10 @@ TEST_F(CredentialsTest, AHelperForgetsOnlyWhatIsNoLogin) {
   credentials.Refuse(*login, refusal, {});
   EXPECT_EQ(*ReadFile(told), "");
   refusal.status = 401;
+  refusal.effective_url = "https://elsewhere/o/r";
+  credentials.Refuse(*login, refusal, {});
+  EXPECT_EQ(*ReadFile(told), "");
+  refusal.effective_url = "https://h/o/r/info/refs";
   credentials.Refuse(*login, refusal, {});
   EXPECT_THAT(*ReadFile(told), HasSubstr("password=secret"));
 }

@@ -131,7 +131,8 @@ TEST_F(CatalogTest, TreesOfARepoAreNewestFirstAndNoOthers) {
   TreeObject other = SampleTree(layout_, 4);
   other.key.repo.name = "other";
   ASSERT_TRUE(catalog_->PutTree(other).ok());
-  std::vector<TreeObject> trees = *catalog_->TreesOfRepo("shared", kSampleRepo, "");
+  std::vector<TreeObject> trees =
+      *catalog_->TreesOfRepo("shared", kSampleRepo, "");
   ASSERT_EQ(trees.size(), 3u);
   EXPECT_EQ(trees[0].key, SampleTree(layout_, 3).key);
   EXPECT_EQ(trees[2].key, SampleTree(layout_, 1).key);
