@@ -63,6 +63,7 @@ Fetcher::Options FetcherOptionsOf(const Config& config) {
   options.tree_limits.max_entries = config.tree.max_entries;
   options.tree_limits.max_bytes = config.tree.max_bytes;
   options.tree_limits.max_ratio = config.tree.max_ratio;
+  options.many_users = IsSystem(config);
   options.credentials = CredentialOptionsOf(config);
   return options;
 }

@@ -27,6 +27,9 @@ struct FetchOptions {
   // not have.
   absl::Duration ref_negative_ttl = absl::Seconds(30);
   ArchiveLimits tree_limits;
+  // Whether callers are several users: what one of them took unseen (unproven)
+  // is given to no other.
+  bool many_users = false;
   // Whether and how what callers lend is used.
   CredentialOptions credentials;
 };

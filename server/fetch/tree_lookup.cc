@@ -115,6 +115,16 @@ absl::StatusOr<std::optional<TreeObject>> FindResolved(
   return tree;
 }
 
+TreeResult ResultOf(const ResolvedRef& resolved, TreeObject tree) {
+  TreeResult result;
+  result.ref = resolved.ref;
+  result.warnings = resolved.warnings;
+  result.ambiguous_ref = resolved.ambiguous;
+  result.cached = true;
+  SetTree(std::move(tree), result);
+  return result;
+}
+
 // Whether the request takes what `repo` says.
 absl::Status AdmitMoved(const TreeRequest& request, const RepoId& repo) {
   const RepoId& asked = request.spec.id;
@@ -210,7 +220,10 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
   std::optional<TreeObject> tree;
   if (IsCommit(spec.ref)) {
     HUBD_ASSIGN_OR_RETURN(tree, FindTreeOf(store, repo.names, spec.ref));
-    if (tree && tree->unproven && request.proves_commit()) tree.reset();
+    if (tree && tree->unproven && context.options.many_users &&
+        request.proves_commit()) {
+      tree.reset();
+    }
     if (tree) known.resolved = ResolvedRef{spec.ref, spec.ref, {}};
   }
   if (!tree) {
@@ -232,14 +245,7 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
     HUBD_RETURN_IF_ERROR(
         AdmitMoved(request, is_commit ? tree->key.repo : known.repo));
   }
-  if (tree) {
-    TreeResult& result = known.result.emplace();
-    result.ref = known.resolved->ref;
-    result.warnings = known.resolved->warnings;
-    result.ambiguous_ref = known.resolved->ambiguous;
-    result.cached = true;
-    SetTree(*std::move(tree), result);
-  }
+  if (tree) known.result = ResultOf(*known.resolved, *std::move(tree));
   return known;
 }
 

@@ -37,7 +37,8 @@ struct KnownTree {
 
 // Looks at the store only:
 //   - a full commit whose tree is there, and that was shown to be the repo's
-//     or need not be, needs no answer about refs;
+//     or need not be (a user's own daemon keeps to what is cached, as the hubs
+//     do), needs no answer about refs;
 //   - else the known refs say the commit, if they are young enough at `now`, or
 //     no more are to be had (offline);
 //   - offline, the beginning of a commit that no ref names any more means the

@@ -25,10 +25,11 @@ namespace hubd {
 
 class FetchFixture : public testing::Test {
  protected:
-  FetchFixture()
-      : store_(*Store::Open({temp_.path() + "/root", ""}, clock_)),
+  explicit FetchFixture(const FetchOptions& options = {})
+      : options_(options),
+        store_(*Store::Open({temp_.path() + "/root", ""}, clock_)),
         policy_(*UrlPolicy::Create({})),
-        fetcher_({}, parts()) {}
+        fetcher_(options_, parts()) {}
 
   ~FetchFixture() override {
     http_.Release();
@@ -36,7 +37,7 @@ class FetchFixture : public testing::Test {
     OnIo([this] { operations_.clear(); });
   }
 
-  FetchContext context() { return {{}, parts()}; }
+  FetchContext context() { return {options_, parts()}; }
 
   FetchParts parts() {
     return {*store_, http_,    git_, objects_, objects_, mirrors_,
@@ -89,6 +90,7 @@ class FetchFixture : public testing::Test {
 
   static constexpr int kRunners = 8;
 
+  const FetchOptions options_;
   TempDir temp_;
   FakeClock clock_;
   FakeHttpTransport http_;

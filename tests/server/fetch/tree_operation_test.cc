@@ -22,7 +22,8 @@ const std::string kOther(40, 'b');
 
 class TreeOperationTest : public FetchFixture {
  protected:
-  TreeOperationTest() {
+  explicit TreeOperationTest(const FetchOptions& options = {})
+      : FetchFixture(options) {
     git_.Answer(
         Advertisement{"refs/heads/main", {{"refs/heads/main", kCommit}}});
     ServeArchive(kCommit, "def f(): pass\n");
@@ -270,7 +271,28 @@ TEST_F(TreeOperationTest, AnUnadvertisedCommitNeedsSkipValidation) {
   EXPECT_TRUE(FetchTree(skip).ok());
 }
 
-TEST_F(TreeOperationTest, WhatWasTakenUnseenIsGivenToNobodyElse) {
+class ManyUsersTest : public TreeOperationTest {
+ protected:
+  ManyUsersTest() : TreeOperationTest(Options()) {}
+
+  static FetchOptions Options() {
+    FetchOptions options;
+    options.many_users = true;
+    return options;
+  }
+};
+
+TEST_F(TreeOperationTest, WhatItsUserTookUnseenIsThere) {
+  objects_.AnswerCommit(ReasonError(Reason::kRefNotFound, "a fork's"));
+  TreeRequest skip = Request(kOther);
+  skip.skip_validation = true;
+  ASSERT_TRUE(FetchTree(skip).ok());
+  EXPECT_TRUE(FetchTree(Request(kOther)).ok());
+  EXPECT_EQ(ReasonOf(FetchTree(Request(kOther.substr(0, 7))).status()),
+            Reason::kRefNotFound);
+}
+
+TEST_F(ManyUsersTest, WhatWasTakenUnseenIsGivenToNobodyElse) {
   objects_.AnswerCommit(ReasonError(Reason::kRefNotFound, "a fork's"));
   TreeRequest skip = Request(kOther);
   skip.skip_validation = true;
