@@ -119,6 +119,17 @@ absl::StatusOr<UniqueFd> MoveUp(const UniqueFd& fd) {
   return moved;
 }
 
+void SetSignalsAndSession(posix_spawnattr_t& attributes) {
+  sigset_t none, all;
+  ::sigemptyset(&none);
+  ::sigfillset(&all);
+  ::posix_spawnattr_setsigmask(&attributes, &none);
+  ::posix_spawnattr_setsigdefault(&attributes, &all);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
+                                              POSIX_SPAWN_SETSIGDEF |
+                                              POSIX_SPAWN_SETSID);
+}
+
 std::string ReadErrors(int fd) {
   // The position is shared with the child, which wrote up to there.
   const off_t size = ::lseek(fd, 0, SEEK_CUR);
@@ -197,14 +208,7 @@ absl::StatusOr<pid_t> GitProgram::Spawn(Program& program,
   }
   ::posix_spawn_file_actions_addclosefrom_np(&actions, kept + 1);
 
-  sigset_t none, all;
-  ::sigemptyset(&none);
-  ::sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
-                                              POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETSID);
+  SetSignalsAndSession(attributes);
   pid_t pid = 0;
   const int error = ::posix_spawnp(&pid, kLimiter, &actions, &attributes,
                                    Pointers(program.arguments).data(),

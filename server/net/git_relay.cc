@@ -226,7 +226,7 @@ absl::StatusOr<std::string> AskAbilities(HttpTransport& http,
     if (http.Fetch(first, abilities, stop).ok()) asked = absl::OkStatus();
   }
   HUBD_RETURN_IF_ERROR(asked);
-  HUBD_ASSIGN_OR_RETURN(const std::string text, abilities.Abilities());
+  HUBD_ASSIGN_OR_RETURN(std::string text, abilities.Abilities());
   if (!options.ability.empty() && !CanFetchWith(text, options.ability)) {
     return GitUnavailable(url, "protocol",
                           absl::StrCat("the host cannot do what is needed (",

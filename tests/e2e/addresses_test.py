@@ -107,12 +107,14 @@ def nest(origin: Origin, name: str) -> None:
     git("clone", "-q", "--mirror", source, path)
 
 
-def test_a_group_in_a_group(machine: Machine, origin: Origin) -> None:
-    nest(origin, "g/s/n")
+@pytest.mark.parametrize("path", ["g/s/n", "scm/PROJECT/n", "a/b/c/d"])
+def test_a_group_in_a_group(machine: Machine, origin: Origin, path: str) -> None:
+    """As GitLab, and Bitbucket on a server, have it."""
+    nest(origin, path)
     names = [
-        f"{HOST}/g/s/n",
-        f"https://{HOST}/g/s/n.git",
-        f"https://{HOST}/g/s/n/:main",
+        f"{HOST}/{path}",
+        f"https://{HOST}/{path}.git",
+        f"https://{HOST}/{path}/:main",
     ]
     trees = [load(machine, name) for name in names]
     assert {tree["repo"] for tree in trees} == {names[0]}
