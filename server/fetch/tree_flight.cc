@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
@@ -201,6 +202,20 @@ absl::StatusOr<Answer> AskForRefs(const FetchContext& context,
   return answer;
 }
 
+// A failure about the repo, with its name in whole: of a long URL only the
+// beginning is shown.
+absl::Status Named(const RepoId& repo, const absl::Status& failure) {
+  absl::string_view rest = failure.message();
+  if (ReasonOf(failure) == Reason::kRepoNotFound &&
+      absl::ConsumePrefix(&rest, RedactUrl(repo.Url()))) {
+    return ReasonError(Reason::kRepoNotFound,
+                       absl::StrCat(repo.ToString(), rest),
+                       MetadataOf(failure));
+  }
+  return Annotate(failure,
+                  absl::StrCat("cannot ask for the refs of ", repo.ToString()));
+}
+
 }  // namespace
 
 absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
@@ -224,13 +239,7 @@ absl::StatusOr<Fetched> FetchRefs(const FetchContext& context,
   absl::StatusOr<Answer> answer =
       AskForRefs(context, request, known_repo.id(), flight.stop());
   if (!answer.ok()) {
-    // That there is none says what was asked.
-    absl::Status failure =
-        ReasonOf(answer.status()) == Reason::kRepoNotFound
-            ? answer.status()
-            : Annotate(
-                  answer.status(),
-                  absl::StrCat("cannot ask for the refs of ", repo.ToString()));
+    absl::Status failure = Named(repo, answer.status());
     if (!known || !IsSilence(failure)) return failure;
     return StandIn(repo, *std::move(known), std::move(failure),
                    answer.status().message());
