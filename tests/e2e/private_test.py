@@ -238,8 +238,13 @@ def test_a_private_submodule_comes_for_who_may_have_it(
     origin.make_private("o", "lib", GITHUB_LOGIN)
     modules = '[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n'
     for number in (1, 2):
-        more = {"lib": Gitlink(lib), ".gitmodules": modules, "number": str(number)}
-        commit = origin.add_repo("o", "whole", {"hubconf.py": HUBCONF, **more})
+        files: dict[str, str | Gitlink] = {
+            "hubconf.py": HUBCONF,
+            "lib": Gitlink(lib),
+            ".gitmodules": modules,
+            "number": str(number),
+        }
+        commit = origin.add_repo("o", "whole", {**files})
         token = {"GITHUB_TOKEN": SECRET} if number == 2 else {}
         tree = load(machine, f"o/whole:{commit}", **token)
         found = (Path(tree["path"]) / "lib" / "code.py").exists()
