@@ -155,16 +155,17 @@ absl::StatusOr<UniqueFd> FindOrStartDaemon(const DaemonPlace& place,
   HUBD_ASSIGN_OR_RETURN(UniqueFd system,
                         TryConnect(place.system_socket, limit));
   if (system.valid()) return system;
-  HUBD_ASSIGN_OR_RETURN(UniqueFd fd, ConnectByAddress(place.root, limit));
+  const std::string root = CanonicalPath(place.root);
+  HUBD_ASSIGN_OR_RETURN(UniqueFd fd, ConnectByAddress(root, limit));
   if (fd.valid()) return fd;
   if (!place.autostart) {
     return absl::UnavailableError(
-        absl::StrCat("no hubd answers for ", place.root,
+        absl::StrCat("no hubd answers for ", root,
                      ", and starting one is switched off (HUBD_AUTOSTART, "
                      "HUBD_SOCKET): run hubd --dir ",
-                     place.root));
+                     root));
   }
-  return BoundedStart(place.root, limit);
+  return BoundedStart(root, limit);
 }
 
 }  // namespace hubd

@@ -64,11 +64,13 @@ absl::StatusOr<absl::Duration> EnvironmentTimeout() {
   return timeout;
 }
 
-std::map<std::string, std::string> LentVariables() {
-  std::map<std::string, std::string> lent;
+std::vector<std::pair<std::string, std::string>> LentVariables() {
+  std::vector<std::pair<std::string, std::string>> lent;
   for (const char* name : kLent) {
     const char* value = std::getenv(name);
-    if (value != nullptr && std::strlen(value) <= kMaxLent) lent[name] = value;
+    if (value != nullptr && std::strlen(value) <= kMaxLent) {
+      lent.emplace_back(name, value);
+    }
   }
   return lent;
 }

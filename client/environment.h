@@ -4,9 +4,10 @@
 #ifndef HUBD_CLIENT_ENVIRONMENT_H_
 #define HUBD_CLIENT_ENVIRONMENT_H_
 
-#include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -32,10 +33,10 @@ bool EnvironmentIsOffline();
 // it is no duration.
 absl::StatusOr<absl::Duration> EnvironmentTimeout();
 
-// What a caller lends of its environment: the variables that TreeSelector in
-// hub.proto names, as far as they are set
-// and not over-long.
-std::map<std::string, std::string> LentVariables();
+// What a caller lends of its environment: names and values of the variables
+// that TreeSelector in hub.proto names, as far as they are set and not
+// over-long.
+std::vector<std::pair<std::string, std::string>> LentVariables();
 
 // The caller's home directory: HOME, else the user database; empty for none.
 std::string HomeDirectory();

@@ -5,12 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/environment.h"
 #include "server/base/digest.h"
-#include "server/base/fs.h"
 #include "server/base/status.h"
 
 namespace hubd {
@@ -23,6 +24,12 @@ std::string ExpandHome(const std::string& path) {
     return absl::StrCat(HomeDirectory(), path.substr(1));
   }
   return path;
+}
+
+std::string AbsolutePath(const std::string& path) {
+  if (absl::StartsWith(path, "/")) return path;
+  std::error_code error;
+  return std::filesystem::absolute(path, error).string();
 }
 
 // Whether the path of a socket in `directory` fits into a socket's address.
@@ -46,12 +53,12 @@ std::string SocketDirectoryPath() {
 }  // namespace
 
 absl::StatusOr<std::string> FindRoot(const std::string& chosen) {
-  if (!chosen.empty()) return CanonicalPath(ExpandHome(chosen));
+  if (!chosen.empty()) return AbsolutePath(ExpandHome(chosen));
   const std::string home = EnvironmentOrEmpty("HUBD_HOME");
-  if (!home.empty()) return CanonicalPath(ExpandHome(home));
+  if (!home.empty()) return AbsolutePath(ExpandHome(home));
   const std::string cache = EnvironmentOrEmpty("XDG_CACHE_HOME");
   if (!cache.empty()) {
-    return CanonicalPath(absl::StrCat(ExpandHome(cache), "/hubd"));
+    return AbsolutePath(absl::StrCat(ExpandHome(cache), "/hubd"));
   }
   const std::string user = HomeDirectory();
   if (user.empty()) {
@@ -59,7 +66,7 @@ absl::StatusOr<std::string> FindRoot(const std::string& chosen) {
         "you have no home directory: set HUBD_HOME to where the cache shall "
         "lie");
   }
-  return CanonicalPath(absl::StrCat(user, "/.cache/hubd"));
+  return AbsolutePath(absl::StrCat(user, "/.cache/hubd"));
 }
 
 std::string RootKey(const std::string& root) {

@@ -10,12 +10,13 @@
 
 namespace hubd {
 
-// The root's canonical path: `chosen` if not empty, else $HUBD_HOME, else
+// The root's absolute path, links in it and all: `chosen` if not empty, else $HUBD_HOME, else
 // $XDG_CACHE_HOME/hubd, else ~/.cache/hubd. It need not exist. Fails where the
 // caller has no home directory and nothing else says.
 absl::StatusOr<std::string> FindRoot(const std::string& chosen);
 
-// What names the root's socket and its lock: 16 hex digits.
+// What names the socket and the lock of a root, by its canonical path: 16 hex
+// digits.
 std::string RootKey(const std::string& root);
 
 // The file in which the root's daemon writes down where it listens.

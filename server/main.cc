@@ -7,6 +7,7 @@
 #include <iostream>
 #include <system_error>
 
+#include "absl/synchronization/mutex.h"
 #include "server/base/log.h"
 #include "server/base/standard_fds.h"
 #include "server/base/thread.h"
@@ -41,6 +42,8 @@ int RunWorkerHost(const CommandLine& line) {
 
 int Main(int argc, char** argv) {
   FillStandardFds();
+  // Debian's abseil looks for deadlocks at each of gRPC's locks.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
   if (!line.ok()) {
     std::cerr << "hubd: " << line.status().message()

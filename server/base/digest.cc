@@ -16,6 +16,15 @@ namespace {
 
 constexpr size_t kChunk = 1 << 20;
 
+// OpenSSL looks an algorithm up by its name at each use of EVP_sha256(), which
+// takes longer than to hash a short text. Never freed: threads hash until the
+// process ends.
+const EVP_MD* Sha256() {
+  static const EVP_MD* const kSha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  HUBD_CHECK(kSha256 != nullptr);
+  return kSha256;
+}
+
 }  // namespace
 
 void Hasher::Free::operator()(evp_md_ctx_st* context) const {
@@ -23,7 +32,7 @@ void Hasher::Free::operator()(evp_md_ctx_st* context) const {
 }
 
 Hasher::Hasher() : context_(EVP_MD_CTX_new()) {
-  HUBD_CHECK(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+  HUBD_CHECK(EVP_DigestInit_ex(context_.get(), Sha256(), nullptr) == 1);
 }
 
 Hasher::~Hasher() = default;

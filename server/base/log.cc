@@ -38,26 +38,32 @@ class Sink {
 
   void Write(absl::string_view line) {
     MutexLock lock(mutex_);
-    if (file_.valid() && ::lseek(file_.get(), 0, SEEK_END) > kMaxFileBytes) {
+    if (file_.valid() && size_ > kMaxFileBytes) {
       std::rename(path_.c_str(), absl::StrCat(path_, ".1").c_str());
       if (!Open().ok()) file_.reset();
     }
     int fd = file_.valid() ? file_.get() : STDERR_FILENO;
     // A log that cannot be written must not end the daemon.
-    [[maybe_unused]] ssize_t written = ::write(fd, line.data(), line.size());
+    const ssize_t written = ::write(fd, line.data(), line.size());
+    if (written > 0) size_ += written;
   }
 
  private:
   absl::Status Open() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     file_.reset(
         ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
-    if (file_.valid()) return absl::OkStatus();
-    return ErrnoError(errno, absl::StrCat("cannot open the log ", path_));
+    if (!file_.valid()) {
+      return ErrnoError(errno, absl::StrCat("cannot open the log ", path_));
+    }
+    size_ = std::max<off_t>(::lseek(file_.get(), 0, SEEK_END), 0);
+    return absl::OkStatus();
   }
 
   Mutex mutex_;
   std::string path_ ABSL_GUARDED_BY(mutex_);
   UniqueFd file_ ABSL_GUARDED_BY(mutex_);
+  // Of the file, as far as it was written here.
+  off_t size_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 // Lives as long as the process, since threads may log until its end.
@@ -108,7 +114,7 @@ LogLine::~LogLine() {
   std::string line =
       absl::StrCat(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(),
                                     absl::UTCTimeZone()),
-                   " level=", LevelName(level_), " ", stream_.str(), "\n");
+                   " level=", LevelName(level_), " ", text_, "\n");
   GlobalSink().Write(line);
 }
 

@@ -8,10 +8,10 @@
 #ifndef HUBD_SERVER_BASE_LOG_H_
 #define HUBD_SERVER_BASE_LOG_H_
 
-#include <sstream>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 namespace hubd {
@@ -34,7 +34,7 @@ std::string LogQuote(absl::string_view text);
 // the first 256 bytes.
 std::string RedactUrl(absl::string_view url);
 
-// Collects one line and writes it when it goes.
+// Collects one line, of all that absl::StrCat takes, and writes it when it goes.
 class LogLine {
  public:
   explicit LogLine(LogLevel level) : level_(level) {}
@@ -42,11 +42,15 @@ class LogLine {
   LogLine(const LogLine&) = delete;
   LogLine& operator=(const LogLine&) = delete;
 
-  std::ostream& stream() { return stream_; }
+  template <class Value>
+  LogLine& operator<<(const Value& value) {
+    absl::StrAppend(&text_, value);
+    return *this;
+  }
 
  private:
   const LogLevel level_;
-  std::ostringstream stream_;
+  std::string text_;
 };
 
 }  // namespace hubd
@@ -55,6 +59,6 @@ class LogLine {
   if (!::hubd::LogEnabled(::hubd::LogLevel::level)) \
     ;                                               \
   else                                              \
-    ::hubd::LogLine(::hubd::LogLevel::level).stream()
+    ::hubd::LogLine(::hubd::LogLevel::level)
 
 #endif  // HUBD_SERVER_BASE_LOG_H_

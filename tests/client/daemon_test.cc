@@ -76,6 +76,18 @@ TEST(FindOrStartDaemonTest, AsksTheNamedThenTheSystemsThenTheRoots) {
             daemons.Below("named"));
 }
 
+TEST(FindOrStartDaemonTest, TheMessageNamesWhereLinksLead) {
+  StartedDaemons daemons;
+  ASSERT_EQ(::mkdir(daemons.Below("real").c_str(), 0700), 0);
+  ASSERT_EQ(::symlink("real", daemons.Below("link").c_str()), 0);
+  DaemonPlace place = PlaceOf(daemons);
+  place.root = daemons.Below("link/new/root");
+  place.autostart = false;
+  EXPECT_THAT(FindMessage(place),
+              testing::StartsWith("no hubd answers for " +
+                                  daemons.Below("real/new/root") + ","));
+}
+
 TEST(FindOrStartDaemonTest, StartsNoneWhereASocketIsNamed) {
   StartedDaemons daemons;
   DaemonPlace place = PlaceOf(daemons);
