@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.processes import descendants, wait_gone
 from tests.origin import Origin
 
 # A uid that nobody uses, for what an ordinary user does.
@@ -133,14 +134,16 @@ class Machine:
         return int(self.json("status")["pid"])
 
     def kill_daemon(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """Waits until it is gone."""
+        """Waits until it is gone, and all that it had started."""
         pid = self.daemon_pid()
         handle = os.pidfd_open(pid)
+        below = descendants(pid)
         try:
             os.kill(pid, how)
             wait_for_end(handle)
         finally:
             os.close(handle)
+        wait_gone(*below)
 
     def stop_daemon(self) -> None:
         """Ends it in order, so that its index is closed."""

@@ -7,8 +7,10 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.e2e.machine import Machine
+if TYPE_CHECKING:
+    from tests.e2e.machine import Machine
 
 PATIENCE_SECONDS = 60
 
