@@ -194,6 +194,13 @@ absl::Status WriteAll(int fd, absl::string_view bytes) {
   return absl::OkStatus();
 }
 
+bool LeadsTo(const std::string& path, int fd) {
+  struct stat named;
+  struct stat held;
+  return ::stat(path.c_str(), &named) == 0 && ::fstat(fd, &held) == 0 &&
+         named.st_dev == held.st_dev && named.st_ino == held.st_ino;
+}
+
 std::string CanonicalPath(const std::string& path) {
   // What is there costs one look at each component; the rest is for what is
   // not.

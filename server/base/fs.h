@@ -37,6 +37,9 @@ absl::Status WriteFileDurably(const std::string& path,
 absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      int64_t max_bytes = 1 << 20);
 
+// Whether `path` leads to the file behind `fd`.
+bool LeadsTo(const std::string& path, int fd);
+
 // Whether something is at `path`, be it a link that leads nowhere. What cannot
 // be looked at counts as there: only the kernel's "no such file" is an absence.
 bool IsThere(const std::string& path);

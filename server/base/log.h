@@ -34,7 +34,8 @@ std::string LogQuote(absl::string_view text);
 // the first 256 bytes.
 std::string RedactUrl(absl::string_view url);
 
-// Collects one line, of all that absl::StrCat takes, and writes it when it goes.
+// Collects one line, of all that absl::StrCat takes, and writes it when it
+// goes.
 class LogLine {
  public:
   explicit LogLine(LogLevel level) : level_(level) {}

@@ -14,7 +14,7 @@
 
 #include "absl/strings/string_view.h"
 #include "server/base/unique_fd.h"
-#include "server/store/store.h"
+#include "server/store/holder.h"
 
 namespace hubd {
 

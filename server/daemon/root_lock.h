@@ -9,6 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/store/holder.h"
+#include "server/store/layout.h"
 #include "server/store/store.h"
 
 namespace hubd {

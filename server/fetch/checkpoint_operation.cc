@@ -148,6 +148,30 @@ std::optional<CheckpointResult> LookUpCheckpoint(
   return result;
 }
 
+std::optional<CheckpointResult> CheckpointInMemory(
+    const FetchContext& context, const CheckpointRequest& request) {
+  const FetchParts& parts = context.parts;
+  if (request.refresh && !request.offline) return std::nullopt;
+  // Whether it is an archive is read from the disk.
+  if (request.unpack) return std::nullopt;
+  if (!parts.policy.CheckUrl(request.url).ok()) return std::nullopt;
+  std::optional<CheckpointObject> checkpoint =
+      parts.store.CheckpointInMemory(kSharedDomain, request.url);
+  if (!checkpoint ||
+      !JudgeCheckpoint(request.sha256_prefix, request.reject_pages, *checkpoint)
+           .ok()) {
+    return std::nullopt;
+  }
+  if (!request.sha256_prefix.empty() &&
+      !parts.store.IsVerifiedInMemory(*checkpoint)) {
+    return std::nullopt;
+  }
+  CheckpointResult result;
+  result.checkpoint = *std::move(checkpoint);
+  result.cached = true;
+  return result;
+}
+
 CheckpointOperation::CheckpointOperation(const FetchContext& context,
                                          CheckpointRequest request,
                                          ProgressFn progress, DoneFn done)

@@ -17,6 +17,11 @@ namespace hubd {
 std::optional<CheckpointResult> LookUpCheckpoint(
     const FetchContext& context, const CheckpointRequest& request);
 
+// The same as far as memory says it; nullopt: it has to be looked up. Waits for
+// nobody. Thread-safe.
+std::optional<CheckpointResult> CheckpointInMemory(
+    const FetchContext& context, const CheckpointRequest& request);
+
 // The steps:
 //   1. what the store has of the URL, unless the origin is to be asked; a file
 //      of an imported cache that is known to have its bytes is as good;

@@ -24,6 +24,24 @@ std::optional<TreeResult> Fetcher::LookUp(const TreeRequest& request) const {
   return *std::move(held);
 }
 
+std::optional<TreeResult> Fetcher::LookInMemory(
+    const TreeRequest& request) const {
+  const FetchParts& parts = context_.parts;
+  if (!parts.policy.CheckRepoUrl(request.spec.id.Url()).ok())
+    return std::nullopt;
+  std::optional<TreeResult> known =
+      TreeInMemory(context_, request, parts.clock.Now());
+  if (!known) return std::nullopt;
+  absl::StatusOr<TreeResult> held = HoldAgainstPin(request, *std::move(known));
+  if (!held.ok()) return std::nullopt;
+  return *std::move(held);
+}
+
+std::optional<CheckpointResult> Fetcher::LookInMemory(
+    const CheckpointRequest& request) const {
+  return CheckpointInMemory(context_, request);
+}
+
 std::optional<CheckpointResult> Fetcher::LookUp(
     const CheckpointRequest& request) const {
   return LookUpCheckpoint(context_, request);

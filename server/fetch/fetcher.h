@@ -36,6 +36,11 @@ class Fetcher {
   std::optional<TreeResult> LookUp(const TreeRequest& request) const;
   std::optional<CheckpointResult> LookUp(
       const CheckpointRequest& request) const;
+  // The same as far as memory says it, hubd's and the kernel's; nullopt: ask
+  // LookUp. Waits for nobody. Thread-safe.
+  std::optional<TreeResult> LookInMemory(const TreeRequest& request) const;
+  std::optional<CheckpointResult> LookInMemory(
+      const CheckpointRequest& request) const;
 
   // Errors: those of GitRemote::ListRefs and HttpTransport::Fetch,
   // REF_NOT_FOUND, OFFLINE_MISS, BAD_ARCHIVE, DISK_FULL; DIGEST_MISMATCH where

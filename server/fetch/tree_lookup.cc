@@ -249,6 +249,33 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
   return known;
 }
 
+std::optional<TreeResult> TreeInMemory(const FetchContext& context,
+                                       const TreeRequest& request,
+                                       absl::Time now) {
+  Store& store = context.parts.store;
+  const RepoSpec& spec = request.spec;
+  KnownRepo repo;
+  repo.names = {spec.id};
+  repo.refs = store.catalog().RefsInMemory(kSharedDomain, spec.id);
+  if (repo.refs != nullptr) {
+    if (repo.refs->moved_to) return std::nullopt;
+    repo.asked_at = repo.refs->asked_at;
+  }
+  const std::optional<ResolvedRef> resolved =
+      IsCommit(spec.ref) ? ResolvedRef{spec.ref, spec.ref, {}}
+                         : ResolveKnown(context, request, repo, now);
+  if (!resolved) return std::nullopt;
+  std::optional<TreeObject> tree =
+      store.TreeInMemory(KeyOfTree(spec.id, resolved->commit));
+  if (!tree) return std::nullopt;
+  // What proves it is written down, or is to be asked of the origin.
+  if (tree->unproven && request.proves_commit() &&
+      (context.options.many_users || !IsCommit(spec.ref))) {
+    return std::nullopt;
+  }
+  return ResultOf(*resolved, *std::move(tree));
+}
+
 absl::StatusOr<std::optional<TreeObject>> LookUpCommit(
     const FetchContext& context, const TreeRequest& request, const RepoId& repo,
     const std::string& commit) {

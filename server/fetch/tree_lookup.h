@@ -50,6 +50,12 @@ absl::StatusOr<KnownTree> LookUpTree(const FetchContext& context,
                                      const TreeRequest& request,
                                      absl::Time now);
 
+// The answer of LookUpTree as far as memory says it; nullopt: it has to look.
+// Waits for nobody. Thread-safe.
+std::optional<TreeResult> TreeInMemory(const FetchContext& context,
+                                       const TreeRequest& request,
+                                       absl::Time now);
+
 // The tree of a commit of `repo`, to which the request's name led, where the
 // store has it under one of its names. Fails as LookUpTree does. May wait for
 // the disk. Thread-safe.

@@ -17,6 +17,11 @@ namespace hubd {
 // May wait for the disk. Bytes, about as many as the interpreter's names have.
 std::optional<std::string> EnvironmentId(const v1::Interpreter& interpreter);
 
+// The same as far as the kernel has it in memory; nullopt: ask EnvironmentId.
+// Waits for nobody. Of what another machine serves it may be out of date.
+std::optional<std::string> EnvironmentIdInMemory(
+    const v1::Interpreter& interpreter);
+
 // Whether all that EnvironmentId looks at, and the way to it, lies on disks of
 // this machine and not with a server or another process. May wait for the disk.
 bool IsOnLocalDisks(const v1::Interpreter& interpreter);

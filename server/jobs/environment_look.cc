@@ -37,6 +37,16 @@ struct EnvironmentLook::Shared {
 EnvironmentLook::EnvironmentLook(Options options)
     : options_(std::move(options)), shared_(std::make_shared<Shared>()) {}
 
+std::optional<std::string> EnvironmentLook::IdInMemory(
+    const v1::Interpreter& interpreter) const {
+  const std::string name = interpreter.SerializeAsString();
+  {
+    MutexLock lock(shared_->mutex);
+    if (!shared_->local.contains(name)) return std::nullopt;
+  }
+  return options_.look_in_memory(interpreter);
+}
+
 std::optional<std::string> EnvironmentLook::IdOf(
     const v1::Interpreter& interpreter) const {
   std::string name = interpreter.SerializeAsString();

@@ -27,6 +27,9 @@ class EnvironmentLook {
     absl::Duration patience = absl::Seconds(3);
     std::function<std::optional<std::string>(const v1::Interpreter&)> look =
         EnvironmentId;
+    // The same without waiting; nullopt: `look` has to say.
+    std::function<std::optional<std::string>(const v1::Interpreter&)>
+        look_in_memory = EnvironmentIdInMemory;
     // Whether the paths that `look` looks at are sure to answer. Asked on the
     // thread of a look that has ended.
     std::function<bool(const v1::Interpreter&)> is_local = IsOnLocalDisks;
@@ -37,6 +40,11 @@ class EnvironmentLook {
   // What `look` says; nullopt where it does not say so in time, and at once as
   // long as one that was late has not ended.
   std::optional<std::string> IdOf(const v1::Interpreter& interpreter) const;
+
+  // The same of what is on local disks, as far as memory says it; nullopt: ask
+  // IdOf. Waits for nobody.
+  std::optional<std::string> IdInMemory(
+      const v1::Interpreter& interpreter) const;
 
  private:
   struct Shared;

@@ -29,6 +29,13 @@ bool IsSuccess(const JobDone& done) {
 }
 
 // A result that cannot be read is none: the code is run again.
+std::optional<InspectResult> ParseResult(
+    const std::optional<std::string>& kept) {
+  InspectResult result;
+  if (!kept || !result.ParseFromString(*kept)) return std::nullopt;
+  return result;
+}
+
 std::optional<InspectResult> LookUpResult(Catalog& catalog, uid_t uid,
                                           const std::string& key) {
   absl::StatusOr<std::optional<std::string>> found =
@@ -38,9 +45,7 @@ std::optional<InspectResult> LookUpResult(Catalog& catalog, uid_t uid,
                        << LogQuote(found.status().message());
     return std::nullopt;
   }
-  InspectResult result;
-  if (!*found || !result.ParseFromString(**found)) return std::nullopt;
-  return result;
+  return ParseResult(*found);
 }
 
 // Everything that a result depends on but for the environment. The length of a
@@ -57,6 +62,13 @@ std::string DescribeQuestion(const Question& question,
     absl::StrAppend(&text, field.size(), ":", field, ",");
   }
   return text;
+}
+
+// Names the question in an environment, as EnvironmentLook says it.
+std::string KeyOf(const Question& question, const std::string& worker,
+                  const std::string& environment) {
+  return Sha256Hex(absl::StrCat(DescribeQuestion(question, worker),
+                                question.uid, ",", environment));
 }
 
 }  // namespace
@@ -255,12 +267,20 @@ ResultCache::Known ResultCache::LookUp(const Question& question) const {
   std::optional<std::string> environment =
       environments_.IdOf(question.interpreter);
   if (!environment) return known;
-  known.key =
-      Sha256Hex(absl::StrCat(DescribeQuestion(question, options_.worker),
-                             question.uid, ",", *environment));
+  known.key = KeyOf(question, options_.worker, *environment);
   if (question.force) return known;
   known.result = LookUpResult(parts_.catalog, question.uid, known.key);
   return known;
+}
+
+std::optional<InspectResult> ResultCache::LookInMemory(
+    const Question& question) const {
+  if (!options_.keep || question.force) return std::nullopt;
+  std::optional<std::string> environment =
+      environments_.IdInMemory(question.interpreter);
+  if (!environment) return std::nullopt;
+  return ParseResult(parts_.catalog.JobResultInMemory(
+      question.uid, KeyOf(question, options_.worker, *environment)));
 }
 
 std::unique_ptr<JobQueue::Ticket> ResultCache::Run(const Question& question,

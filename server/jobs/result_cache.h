@@ -80,6 +80,11 @@ class ResultCache {
   // May wait for the disk. Thread-safe.
   Known LookUp(const Question& question) const;
 
+  // The result, where memory alone says it; nullopt: ask LookUp. Waits for
+  // nobody. Thread-safe.
+  std::optional<worker::v1::InspectResult> LookInMemory(
+      const Question& question) const;
+
   // Runs the job that answers the question, or joins the run under way that is
   // about the same `key`, as LookUp gave it; a forced question joins forced
   // runs only. A success is kept before it is told, but not that of a run

@@ -56,7 +56,7 @@ void FillHelp(Inspected& inspected, v1::HelpResponse& response) {
   result.set_cached(inspected.cached);
 }
 
-// Starts the work of List and Help.
+// Answers List and Help from memory, or starts their work.
 template <class Response>
 void RunInspection(const ServiceParts& parts, const HubService::Work& work,
                    const std::shared_ptr<StreamCall<Response>>& call,
@@ -64,6 +64,11 @@ void RunInspection(const ServiceParts& parts, const HubService::Work& work,
                    const std::function<void(Inspected&, Response&)>& fill) {
   if (!request.ok()) {
     call->Fail(request.status());
+    return;
+  }
+  if (auto known = Known<Response, Inspected>(
+          InspectedInMemory(*request, work.fetcher, work.results), fill)) {
+    call->SendResult(*std::move(known));
     return;
   }
   const auto shared =
@@ -137,26 +142,34 @@ grpc::ServerWriteReactor<v1::LoadResponse>* HubService::Load(
     call->Fail(tree.status());
     return call.get();
   }
+  using Response = v1::LoadResponse;
+  // Trust is looked up on the disk.
+  if (!request->require_trust()) {
+    if (auto known = Known<Response, TreeResult>(
+            work_.fetcher.LookInMemory(*tree), FillLoad)) {
+      call->SendResult(*std::move(known));
+      return call.get();
+    }
+  }
   if (request->require_trust() || !request->hub_dir().empty()) {
     tree->admit_moved = [hub_dir = request->hub_dir(), caller = info.caller,
                          parts = parts_](const RepoId& moved_to) {
       return parts.admission.RequireTrust(caller, moved_to, hub_dir);
     };
   }
-  auto look_up =
-      [tree = *tree, required = request->require_trust(),
-       hub_dir = request->hub_dir(), caller = info.caller, parts = parts_,
-       work = work_]() -> std::optional<absl::StatusOr<v1::LoadResponse>> {
+  auto look_up = [tree = *tree, required = request->require_trust(),
+                  hub_dir = request->hub_dir(), caller = info.caller,
+                  parts = parts_,
+                  work = work_]() -> std::optional<absl::StatusOr<Response>> {
     absl::Status trusted =
         required ? parts.admission.RequireTrust(caller, tree.spec.id, hub_dir)
                  : absl::OkStatus();
     if (!trusted.ok()) return trusted;
-    return Known<v1::LoadResponse, TreeResult>(work.fetcher.LookUp(tree),
-                                               FillLoad);
+    return Known<Response, TreeResult>(work.fetcher.LookUp(tree), FillLoad);
   };
   call->Run(parts_.disk, look_up,
             [tree = *tree, progress = ProgressTo(call),
-             done = ResultTo<v1::LoadResponse, TreeResult>(call, FillLoad),
+             done = ResultTo<Response, TreeResult>(call, FillLoad),
              work = work_]() -> std::shared_ptr<void> {
               return work.fetcher.FetchTree(tree, progress, done);
             });
@@ -175,6 +188,11 @@ HubService::FetchStateDict(grpc::CallbackServerContext* context,
     return call.get();
   }
   using Response = v1::FetchStateDictResponse;
+  if (auto known = Known<Response, CheckpointResult>(
+          work_.fetcher.LookInMemory(*checkpoint), FillCheckpoint)) {
+    call->SendResult(*std::move(known));
+    return call.get();
+  }
   auto look_up = [checkpoint = *checkpoint, work = work_] {
     return Known<Response, CheckpointResult>(work.fetcher.LookUp(checkpoint),
                                              FillCheckpoint);

@@ -55,6 +55,18 @@ void SetResult(const std::string& repo, worker::v1::InspectResult result,
   inspected.result = std::move(result);
 }
 
+// A kept result, if there is one.
+std::optional<Inspected> AsInspected(
+    const InspectionRequest& request, TreeResult tree,
+    std::optional<worker::v1::InspectResult> result) {
+  if (!result) return std::nullopt;
+  Inspected inspected;
+  inspected.tree = std::move(tree);
+  inspected.cached = true;
+  SetResult(request.tree.spec.id.ToString(), *std::move(result), inspected);
+  return inspected;
+}
+
 Question QuestionAbout(const InspectionRequest& request,
                        const TreeObject& tree) {
   return Question{.tree = tree.key,
@@ -176,13 +188,17 @@ std::optional<Inspected> LookUpInspected(const InspectionRequest& request,
   std::optional<TreeResult> tree = fetcher.LookUp(request.tree);
   if (!tree) return std::nullopt;
   ResultCache::Known known = results.LookUp(QuestionAbout(request, tree->tree));
-  if (!known.result) return std::nullopt;
-  Inspected inspected;
-  inspected.tree = *std::move(tree);
-  inspected.cached = true;
-  SetResult(request.tree.spec.id.ToString(), *std::move(known.result),
-            inspected);
-  return inspected;
+  return AsInspected(request, *std::move(tree), std::move(known.result));
+}
+
+std::optional<Inspected> InspectedInMemory(const InspectionRequest& request,
+                                           const Fetcher& fetcher,
+                                           const ResultCache& results) {
+  if (request.tree.refresh) return std::nullopt;
+  std::optional<TreeResult> tree = fetcher.LookInMemory(request.tree);
+  if (!tree) return std::nullopt;
+  auto result = results.LookInMemory(QuestionAbout(request, tree->tree));
+  return AsInspected(request, *std::move(tree), std::move(result));
 }
 
 std::shared_ptr<void> Inspect(

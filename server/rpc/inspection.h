@@ -46,6 +46,12 @@ std::optional<Inspected> LookUpInspected(const InspectionRequest& request,
                                          const Fetcher& fetcher,
                                          const ResultCache& results);
 
+// The same as far as memory says it; nullopt: look it up. Waits for nobody.
+// Thread-safe.
+std::optional<Inspected> InspectedInMemory(const InspectionRequest& request,
+                                           const Fetcher& fetcher,
+                                           const ResultCache& results);
+
 // Makes the tree present; then what is kept of it, looked up on `disk`, or what
 // its hubconf.py says in the user's worker host. Confined to the io thread;
 // never calls back within the call; dropped: no further callback, and the job

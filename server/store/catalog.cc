@@ -136,10 +136,13 @@ class SqliteCatalog final : public Catalog {
     const std::vector<SqlValue> values = {key.domain,     key.repo.host,
                                           key.repo.owner, key.repo.name,
                                           key.commit,     key.route};
-    return known_trees_.Get(
-        absl::StrJoin({key.domain, key.repo.ToString(), key.commit, key.route},
-                      "\n"),
-        [&] { return One<TreeObject>(kSql, values, TreeFromRow); });
+    return known_trees_.Get(NameOf(key), [&] {
+      return One<TreeObject>(kSql, values, TreeFromRow);
+    });
+  }
+
+  std::optional<TreeObject> TreeInMemory(const TreeKey& key) override {
+    return known_trees_.Find(NameOf(key));
   }
 
   absl::Status PutTree(const TreeObject& tree) override {
@@ -180,6 +183,11 @@ class SqliteCatalog final : public Catalog {
     return known_checkpoints_.Get(absl::StrCat(domain, "\n", url), [&] {
       return One<CheckpointObject>(kSql, {domain, url}, CheckpointFromRow);
     });
+  }
+
+  std::optional<CheckpointObject> CheckpointInMemory(
+      const std::string& domain, const std::string& url) override {
+    return known_checkpoints_.Find(absl::StrCat(domain, "\n", url));
   }
 
   absl::Status PutCheckpoint(const CheckpointObject& checkpoint) override {
@@ -253,6 +261,11 @@ class SqliteCatalog final : public Catalog {
     return refs;
   }
 
+  std::shared_ptr<const RefsObject> RefsInMemory(const std::string& domain,
+                                                 const RepoId& repo) override {
+    return known_refs_.Find(domain, repo);
+  }
+
   absl::Status PutRefs(const RefsObject& refs) override {
     HUBD_RETURN_IF_ERROR(Write(
         "INSERT INTO refs (domain, host, owner, name, asked_at, advertisement,"
@@ -318,6 +331,11 @@ class SqliteCatalog final : public Catalog {
           {key, uid},
           [](const SqlRows& row, const Layout&) { return row.Text(0); });
     });
+  }
+
+  std::optional<std::string> JobResultInMemory(
+      uint32_t uid, const std::string& key) override {
+    return known_results_.Find(absl::StrCat(uid, "\n", key));
   }
 
   // A value is bound as text, which SQLite keeps as the bytes that it is.
@@ -396,6 +414,12 @@ class SqliteCatalog final : public Catalog {
   }
 
  private:
+  // Among the known trees.
+  static std::string NameOf(const TreeKey& key) {
+    return absl::StrJoin(
+        {key.domain, key.repo.ToString(), key.commit, key.route}, "\n");
+  }
+
   static std::string NewestFirst(absl::string_view select) {
     return absl::StrCat(select,
                         " WHERE (created_at, id) < (?1, ?2)"

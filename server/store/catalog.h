@@ -3,7 +3,8 @@
 // What is there can be rebuilt from the records; what people decided (trust) is
 // here only, so writes are durable when they return (synchronous=FULL).
 //
-// Thread-safe. Every call may wait for the disk: never on the io thread. Reads
+// Thread-safe. Every call may wait for the disk, unless it says otherwise:
+// never on the io thread. Reads
 // borrow a read-only connection each; writes go to one writer thread that
 // commits what waits together as one transaction.
 //
@@ -55,6 +56,9 @@ class Catalog {
   // nullopt where there is none.
   virtual absl::StatusOr<std::optional<TreeObject>> LookupTree(
       const TreeKey& key) = 0;
+  // Here and below: what was looked up lately; nullopt or null may also mean
+  // that it is to be looked up. Waits for nobody.
+  virtual std::optional<TreeObject> TreeInMemory(const TreeKey& key) = 0;
   virtual absl::Status PutTree(const TreeObject& tree) = 0;
   virtual absl::Status RemoveTree(const TreeKey& key) = 0;
   // Newest first.
@@ -62,6 +66,8 @@ class Catalog {
       int page_size, const std::string& token) = 0;
 
   virtual absl::StatusOr<std::optional<CheckpointObject>> LookupCheckpoint(
+      const std::string& domain, const std::string& url) = 0;
+  virtual std::optional<CheckpointObject> CheckpointInMemory(
       const std::string& domain, const std::string& url) = 0;
   // Replaces what the URL gave before.
   virtual absl::Status PutCheckpoint(const CheckpointObject& checkpoint) = 0;
@@ -82,6 +88,8 @@ class Catalog {
   // Null where there is none. Cheap when asked again and again.
   virtual absl::StatusOr<std::shared_ptr<const RefsObject>> LookupRefs(
       const std::string& domain, const RepoId& repo) = 0;
+  virtual std::shared_ptr<const RefsObject> RefsInMemory(
+      const std::string& domain, const RepoId& repo) = 0;
   virtual absl::Status PutRefs(const RefsObject& refs) = 0;
   // Of whom answers are kept: domain and repo.
   virtual absl::StatusOr<std::vector<std::pair<std::string, RepoId>>>
@@ -98,6 +106,8 @@ class Catalog {
 
   // What PutJobResult kept for this user under this key.
   virtual absl::StatusOr<std::optional<std::string>> LookupJobResult(
+      uint32_t uid, const std::string& key) = 0;
+  virtual std::optional<std::string> JobResultInMemory(
       uint32_t uid, const std::string& key) = 0;
   // Replaces what the key had. Goes with its tree's row; of each user the 256
   // put last are kept.

@@ -44,10 +44,9 @@ struct ObjectKind<TreeObject> {
   static std::string Path(const Layout& layout, const TreeObject& tree) {
     return layout.Tree(tree.key);
   }
-  // What cannot be looked at counts as whole, here and below.
-  static bool IsWhole(const TreeObject& tree) {
-    auto info = LookAt(tree.path);
-    return !info || S_ISDIR(info->st_mode);
+  // Whether stat shows what the record says, here and below.
+  static bool Fits(const TreeObject&, const struct stat& info) {
+    return S_ISDIR(info.st_mode);
   }
   static absl::Status Put(Catalog& catalog, const TreeObject& tree) {
     return catalog.PutTree(tree);
@@ -74,10 +73,9 @@ struct ObjectKind<CheckpointObject> {
                           const CheckpointObject& checkpoint) {
     return layout.Blob(checkpoint.sha256);
   }
-  static bool IsWhole(const CheckpointObject& checkpoint) {
-    auto info = LookAt(checkpoint.path);
-    return !info ||
-           (S_ISREG(info->st_mode) && info->st_size == checkpoint.size_bytes);
+  static bool Fits(const CheckpointObject& checkpoint,
+                   const struct stat& info) {
+    return S_ISREG(info.st_mode) && info.st_size == checkpoint.size_bytes;
   }
   static absl::Status Put(Catalog& catalog,
                           const CheckpointObject& checkpoint) {
@@ -106,9 +104,8 @@ struct ObjectKind<UnpackedObject> {
                           const UnpackedObject& unpacked) {
     return layout.Unpacked(unpacked.sha256);
   }
-  static bool IsWhole(const UnpackedObject& unpacked) {
-    auto info = LookAt(unpacked.path);
-    return !info || S_ISDIR(info->st_mode);
+  static bool Fits(const UnpackedObject&, const struct stat& info) {
+    return S_ISDIR(info.st_mode);
   }
   static absl::Status Put(Catalog& catalog, const UnpackedObject& unpacked) {
     return catalog.PutUnpacked(unpacked);
@@ -132,6 +129,14 @@ struct ObjectKind<RefsObject> {
     return catalog.PutRefs(refs);
   }
 };
+
+// Whether the object is on disk as its record says. What cannot be looked at
+// counts as whole.
+template <class Object>
+bool IsWhole(const Object& object) {
+  const std::optional<struct stat> info = LookAt(object.path);
+  return !info || ObjectKind<Object>::Fits(object, *info);
+}
 
 }  // namespace hubd
 

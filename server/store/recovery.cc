@@ -109,7 +109,7 @@ absl::StatusOr<Records<Object>> ReadRecords(const Layout& layout) {
       continue;
     }
     object->path = Kind::Path(layout, *object);
-    if (Kind::IsWhole(*object)) {
+    if (IsWhole(*object)) {
       records.whole.emplace(path, *std::move(object));
     } else {
       RemoveOrLog(path);
@@ -185,7 +185,7 @@ absl::Status RecoverKind(const Layout& layout, Catalog& catalog,
     if (record != records.whole.end()) {
       // What stays in the map gets its row below.
       if (record->second == row) records.whole.erase(record);
-    } else if (records.unreadable.contains(path) && Kind::IsWhole(row)) {
+    } else if (records.unreadable.contains(path) && IsWhole(row)) {
       named.insert(row.path);
     } else {
       HUBD_RETURN_IF_ERROR(Kind::Remove(catalog, row));

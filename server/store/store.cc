@@ -1,11 +1,9 @@
 #include "server/store/store.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -15,12 +13,14 @@
 #include "absl/random/random.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "server/base/digest.h"
 #include "server/base/fs.h"
+#include "server/base/local_disk.h"
 #include "server/base/log.h"
+#include "server/base/stat_in_memory.h"
 #include "server/base/status.h"
+#include "server/store/holder.h"
 #include "server/store/object_kind.h"
 #include "server/store/record.h"
 #include "server/store/recovery.h"
@@ -37,18 +37,6 @@ constexpr char kCachedirTag[] =
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# This directory is a cache of hubd: backups may leave it out.\n"
     "# See https://bford.info/cachedir/\n";
-
-bool SameFile(const struct stat& a, const struct stat& b) {
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-// Whether `path` names the file behind `fd`.
-bool Names(const std::string& path, int fd) {
-  struct stat named;
-  struct stat held;
-  return ::stat(path.c_str(), &named) == 0 && ::fstat(fd, &held) == 0 &&
-         SameFile(named, held);
-}
 
 absl::StatusOr<UniqueFd> OpenRoot(const std::string& root) {
   HUBD_RETURN_IF_ERROR(MakeDirectories(root, 0700));
@@ -69,54 +57,6 @@ absl::StatusOr<UniqueFd> OpenRoot(const std::string& root) {
         "the root ", root,
         " can be written by others than its owner: chmod go-w ", root));
   }
-  return fd;
-}
-
-// In place, since LOCK must stay the file that is locked; shortened only after
-// the write, so that who reads meanwhile finds a first line.
-absl::Status WriteHolder(int lock, const std::string& socket,
-                         const Layout& layout) {
-  std::array<char, 256> host = {};
-  ::gethostname(host.data(), host.size() - 1);
-  std::string line = absl::StrCat(::getpid(), " ", host.data(), " ",
-                                  socket.empty() ? "-" : socket, "\n");
-  if (::pwrite(lock, line.data(), line.size(), 0) ==
-          static_cast<ssize_t>(line.size()) &&
-      ::ftruncate(lock, line.size()) == 0) {
-    return absl::OkStatus();
-  }
-  return ErrnoError(errno, absl::StrCat("cannot write ", layout.lock()));
-}
-
-absl::Status HeldError(const Layout& layout) {
-  std::string who = "another hubd";
-  if (absl::StatusOr<Holder> holder = HolderOf(layout); holder.ok()) {
-    who = absl::StrCat(
-        "another hubd, pid ", holder->pid, " on host ", holder->host,
-        holder->socket.empty() ? ", which does not listen yet"
-                               : absl::StrCat(", socket ", holder->socket));
-  }
-  return absl::FailedPreconditionError(
-      absl::StrCat("the root ", layout.root(), " is held by ", who,
-                   ": stop that one or choose another root with --dir"));
-}
-
-absl::StatusOr<UniqueFd> TakeLock(const Layout& layout,
-                                  const std::string& socket) {
-  UniqueFd fd(
-      ::open(layout.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd.valid()) {
-    return ErrnoError(errno, absl::StrCat("cannot open ", layout.lock()));
-  }
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return HeldError(layout);
-    return ErrnoError(errno, absl::StrCat("cannot lock ", layout.lock()));
-  }
-  if (!Names(layout.lock(), fd.get())) {
-    return absl::UnavailableError(absl::StrCat(
-        layout.root(), " was removed or replaced while hubd opened it"));
-  }
-  HUBD_RETURN_IF_ERROR(WriteHolder(fd.get(), socket, layout));
   return fd;
 }
 
@@ -194,21 +134,6 @@ Staging::~Staging() {
   (void)RemoveAll(path_);
 }
 
-absl::StatusOr<Holder> HolderOf(const Layout& layout) {
-  HUBD_ASSIGN_OR_RETURN(std::string content, ReadFile(layout.lock()));
-  std::string line = content.substr(0, content.find('\n'));
-  std::vector<std::string> parts =
-      absl::StrSplit(line, absl::MaxSplits(' ', 2));
-  Holder holder;
-  if (parts.size() != 3 || !absl::SimpleAtoi(parts[0], &holder.pid)) {
-    return absl::NotFoundError(
-        absl::StrCat(layout.lock(), " does not say who holds it"));
-  }
-  holder.host = parts[1];
-  if (parts[2] != "-") holder.socket = parts[2];
-  return holder;
-}
-
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(Options options,
                                                    const Clock& clock) {
   Layout layout(options.root);
@@ -236,6 +161,7 @@ Store::Store(Layout layout, const Clock& clock, UniqueFd root, UniqueFd lock,
       root_(std::move(root)),
       lock_(std::move(lock)),
       catalog_(std::move(catalog)),
+      on_local_disk_(IsOnLocalDisk(layout_.root())),
       staging_prefix_(RandomWord()) {}
 
 Store::~Store() {
@@ -253,8 +179,8 @@ absl::Status Store::PublishAddress(const std::string& socket) {
 }
 
 bool Store::StillThere() const {
-  return Names(layout_.root(), root_.get()) &&
-         Names(layout_.lock(), lock_.get());
+  return LeadsTo(layout_.root(), root_.get()) &&
+         LeadsTo(layout_.lock(), lock_.get());
 }
 
 std::string Store::NextStagingPath() {
@@ -299,7 +225,7 @@ bool Store::IsAsGood(const Object& object) const {
   if constexpr (std::is_same_v<Object, CheckpointObject>) {
     return IsVerified(object);
   } else {
-    return ObjectKind<Object>::IsWhole(object);
+    return IsWhole(object);
   }
 }
 
@@ -417,7 +343,7 @@ template <class Object>
 absl::StatusOr<std::optional<Object>> Store::IfWhole(
     absl::StatusOr<std::optional<Object>> found) {
   using Kind = ObjectKind<Object>;
-  if (!found.ok() || !found->has_value() || Kind::IsWhole(**found)) {
+  if (!found.ok() || !found->has_value() || IsWhole(**found)) {
     return found;
   }
   HUBD_RETURN_IF_ERROR(RemoveAll(Kind::Record(layout_, **found)));
@@ -434,13 +360,43 @@ absl::StatusOr<std::optional<CheckpointObject>> Store::FindCheckpoint(
   return IfWhole(catalog_->LookupCheckpoint(domain, url));
 }
 
+std::optional<TreeObject> Store::TreeInMemory(const TreeKey& key) {
+  return IfWholeInMemory(catalog_->TreeInMemory(key));
+}
+
+std::optional<CheckpointObject> Store::CheckpointInMemory(
+    const std::string& domain, const std::string& url) {
+  return IfWholeInMemory(catalog_->CheckpointInMemory(domain, url));
+}
+
+template <class Object>
+std::optional<Object> Store::IfWholeInMemory(
+    std::optional<Object> found) const {
+  // What a server shows may have changed since it was asked.
+  if (!found || !on_local_disk_) return std::nullopt;
+  const absl::StatusOr<struct stat> info =
+      StatInMemory(found->path, AT_SYMLINK_NOFOLLOW);
+  if (!info.ok() || !ObjectKind<Object>::Fits(*found, *info)) {
+    return std::nullopt;
+  }
+  return found;
+}
+
 absl::StatusOr<std::optional<UnpackedObject>> Store::FindUnpacked(
     const std::string& sha256) {
   return IfWhole(catalog_->LookupUnpacked(sha256));
 }
 
 bool Store::IsVerified(const CheckpointObject& checkpoint) const {
-  return verified_.Has(checkpoint.path);
+  const std::optional<struct stat> info = LookAt(checkpoint.path);
+  return info && verified_.Has(checkpoint.path, *info);
+}
+
+bool Store::IsVerifiedInMemory(const CheckpointObject& checkpoint) const {
+  if (!on_local_disk_) return false;
+  const absl::StatusOr<struct stat> info =
+      StatInMemory(checkpoint.path, AT_SYMLINK_NOFOLLOW);
+  return info.ok() && verified_.Has(checkpoint.path, *info);
 }
 
 absl::Status Store::Verify(const CheckpointObject& checkpoint,
@@ -496,7 +452,7 @@ absl::Status Store::SetAside(const std::string& path, int fd,
                    << " actual=" << actual;
   MutexLock lock(move_mutex_);
   // Somebody may have put a good one there.
-  return Names(path, fd) ? ClearAway(path) : absl::OkStatus();
+  return LeadsTo(path, fd) ? ClearAway(path) : absl::OkStatus();
 }
 
 bool Store::HasBlob(const std::string& sha256) const {

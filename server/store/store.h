@@ -44,7 +44,8 @@ class Staging {
   std::string path_;
 };
 
-// Thread-safe. Every call may wait for the disk; a full one is DISK_FULL.
+// Thread-safe. Every call may wait for the disk, unless it says otherwise; a
+// full one is DISK_FULL.
 // Objects are published in the shared domain only.
 class Store {
  public:
@@ -121,9 +122,16 @@ class Store {
       const std::string& domain, const std::string& url);
   absl::StatusOr<std::optional<UnpackedObject>> FindUnpacked(
       const std::string& sha256);
+  // The same as far as memory says it, hubd's and the kernel's; nullopt: look
+  // it up. Waits for nobody.
+  std::optional<TreeObject> TreeInMemory(const TreeKey& key);
+  std::optional<CheckpointObject> CheckpointInMemory(const std::string& domain,
+                                                     const std::string& url);
   // Whether a blob's bytes are known to be those of its digest: this process
   // compared them, and stat sees no change since.
   bool IsVerified(const CheckpointObject& checkpoint) const;
+  // The same as far as memory says it; false: look. Waits for nobody.
+  bool IsVerifiedInMemory(const CheckpointObject& checkpoint) const;
   // Compares them. DIGEST_MISMATCH where they are others: the blob is then
   // removed, so that nobody else gets it. NOT_FOUND where it is gone, as when
   // somebody else's look removed it. CANCELLED soon after the stop.
@@ -160,12 +168,15 @@ class Store {
   template <class Object>
   absl::StatusOr<std::optional<Object>> IfWhole(
       absl::StatusOr<std::optional<Object>> found);
+  template <class Object>
+  std::optional<Object> IfWholeInMemory(std::optional<Object> found) const;
 
   const Layout layout_;
   const Clock& clock_;
   const UniqueFd root_;
   const UniqueFd lock_;
   const std::unique_ptr<Catalog> catalog_;
+  const bool on_local_disk_;
   // Sets this store's staged things apart from those of a store that took the
   // root's place.
   const std::string staging_prefix_;
@@ -176,15 +187,6 @@ class Store {
   Mutex move_mutex_;
   VerifiedBlobs verified_;
 };
-
-// Who holds, or held last, the root: what a daemon wrote into LOCK. NOT_FOUND
-// where none did.
-struct Holder {
-  int64_t pid = 0;
-  std::string host;
-  std::string socket;  // empty until it listens
-};
-absl::StatusOr<Holder> HolderOf(const Layout& layout);
 
 }  // namespace hubd
 

@@ -21,9 +21,8 @@ void VerifiedBlobs::Note(const std::string& path, const struct stat& info) {
   noted_[path] = info;
 }
 
-bool VerifiedBlobs::Has(const std::string& path) const {
-  struct stat info;
-  if (::lstat(path.c_str(), &info) != 0) return false;
+bool VerifiedBlobs::Has(const std::string& path,
+                        const struct stat& info) const {
   MutexLock lock(mutex_);
   auto noted = noted_.find(path);
   return noted != noted_.end() && Same(noted->second, info);

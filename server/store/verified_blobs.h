@@ -19,8 +19,8 @@ class VerifiedBlobs {
   // The bytes of the file at `path` were compared when stat showed `info`.
   void Note(const std::string& path, const struct stat& info);
 
-  // Whether the file at `path` was noted and stat shows it as then.
-  bool Has(const std::string& path) const;
+  // Whether the file at `path`, of which stat shows `info`, was noted so.
+  bool Has(const std::string& path, const struct stat& info) const;
 
  private:
   mutable Mutex mutex_;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "server/base/local_disk.h"
 #include "server/base/status.h"
 #include "server/fetch/tree_pin.h"
 #include "tests/server/fetch/fetch_fixture.h"
@@ -70,15 +71,26 @@ TEST_F(FetcherTest, LookUpGivesACheckpointThatIsThereAndFits) {
   ASSERT_TRUE(known.has_value());
   EXPECT_TRUE(known->cached);
   EXPECT_EQ(known->checkpoint.size_bytes, 7);
+  const bool in_memory = IsOnLocalDisk(store_->layout().root());
+  EXPECT_EQ(fetcher_.LookInMemory(request).has_value(), in_memory);
+  // These bytes were compared when they came.
+  request.sha256_prefix = known->checkpoint.sha256.substr(0, 8);
+  EXPECT_EQ(fetcher_.LookInMemory(request).has_value(), in_memory);
+  request.sha256_prefix.clear();
   request.unpack = true;  // It is no archive: there is nothing to unpack.
   EXPECT_TRUE(fetcher_.LookUp(request).has_value());
+  // That is seen by reading.
+  EXPECT_FALSE(fetcher_.LookInMemory(request).has_value());
+  request.unpack = false;
   request.refresh = true;
   EXPECT_FALSE(fetcher_.LookUp(request).has_value());
+  EXPECT_FALSE(fetcher_.LookInMemory(request).has_value());
   request.offline = true;
   EXPECT_TRUE(fetcher_.LookUp(request).has_value());
   // The operation says why not.
   request.sha256_prefix = "00000000";
   EXPECT_FALSE(fetcher_.LookUp(request).has_value());
+  EXPECT_FALSE(fetcher_.LookInMemory(request).has_value());
 }
 
 TEST_F(FetcherTest, LookUpGivesAnArchiveOnlyWithItsUnpackedFiles) {
@@ -125,8 +137,11 @@ TEST_F(FetcherTest, APinnedTreeNeedsNoRefsAndIsHeldAgainstItsPin) {
   EXPECT_EQ(pinned->ref, "main");
   EXPECT_EQ(pinned->tree.key.commit, commit);
   EXPECT_EQ(fetcher_.LookUp(request)->ref, "main");
+  EXPECT_EQ(fetcher_.LookInMemory(request).has_value(),
+            IsOnLocalDisk(store_->layout().root()));
   request.pin->digest = std::string(64, 'd');
   EXPECT_FALSE(fetcher_.LookUp(request).has_value());
+  EXPECT_FALSE(fetcher_.LookInMemory(request).has_value());
   EXPECT_EQ(ReasonOf(FetchTree(request).status()), Reason::kDigestMismatch);
   EXPECT_EQ(git_.calls(), 0);
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "server/base/local_disk.h"
 #include "server/base/status.h"
 #include "server/fetch/tree_source.h"
 #include "tests/server/fetch/fetch_fixture.h"
@@ -53,9 +54,40 @@ class TreeLookupTest : public FetchFixture {
     absl::StatusOr<KnownTree> known =
         LookUpTree(context(), request, clock_.Now());
     HUBD_CHECK(known.ok());
+    // Memory says the same, or that it is to be looked up.
+    const auto in_memory = TreeInMemory(context(), request, clock_.Now());
+    if (in_memory) {
+      ++found_in_memory_;
+      EXPECT_TRUE(known->result.has_value());
+      EXPECT_TRUE(known->result && in_memory->tree == known->result->tree);
+      EXPECT_EQ(in_memory->ref, known->result->ref);
+      EXPECT_EQ(in_memory->warnings, known->result->warnings);
+      EXPECT_EQ(in_memory->ambiguous_ref, known->result->ambiguous_ref);
+      EXPECT_EQ(in_memory->stale_for, known->result->stale_for);
+      EXPECT_TRUE(in_memory->cached);
+    }
     return *std::move(known);
   }
+
+  int found_in_memory_ = 0;
 };
+
+TEST_F(TreeLookupTest, MemoryAnswersWhatWasAnsweredBefore) {
+  PublishRefs();
+  PublishTree(kCommit);
+  EXPECT_EQ(TreeInMemory(context(), Request(), clock_.Now()), std::nullopt);
+  LookUp(Request());
+  LookUp(Request("main"));
+  LookUp(Request(kCommit));
+  if (!IsOnLocalDisk(store_->layout().root())) GTEST_SKIP();
+  EXPECT_EQ(found_in_memory_, 3);
+  LookUp(Request("other"));
+  clock_.Advance(absl::Minutes(6));
+  LookUp(Request());
+  EXPECT_EQ(found_in_memory_, 3);
+  LookUp(Request(kCommit));
+  EXPECT_EQ(found_in_memory_, 4);
+}
 
 TEST_F(TreeLookupTest, KnowsNothingOfAnEmptyStore) {
   KnownTree known = LookUp(Request());

@@ -44,6 +44,22 @@ TEST(EnvironmentLookTest, OnlyLocalDisksAreLookedAtByTheCaller) {
   EXPECT_EQ(*looked_here, 2);
 }
 
+TEST(EnvironmentLookTest, MemoryIsAskedOfLocalDisksOnly) {
+  const EnvironmentLook looks(
+      {.look = [](const v1::Interpreter&) { return "looked"; },
+       .look_in_memory = [](const v1::Interpreter&) { return "remembered"; },
+       .is_local =
+           [](const v1::Interpreter& python) {
+             return python.prefix() == "/local";
+           }});
+  for (const char* prefix : {"/remote", "/local"}) {
+    EXPECT_EQ(looks.IdInMemory(Python(prefix)), std::nullopt);
+    EXPECT_EQ(looks.IdOf(Python(prefix)), "looked");
+  }
+  EXPECT_EQ(looks.IdInMemory(Python("/remote")), std::nullopt);
+  EXPECT_EQ(looks.IdInMemory(Python("/local")), "remembered");
+}
+
 TEST(EnvironmentLookTest, AMountThatDoesNotAnswerHoldsUpNobody) {
   std::promise<void> answer;
   auto asked = std::make_shared<std::atomic<int>>(0);

@@ -129,10 +129,18 @@ class ResultCacheTest : public testing::Test {
 
   std::optional<std::string> Kept(const Question& question) {
     ResultCache::Known known = cache_->LookUp(question);
+    // Memory says the same, or that it is to be looked up.
+    const auto in_memory = cache_->LookInMemory(question);
+    if (in_memory) {
+      EXPECT_EQ(in_memory->signature(),
+                known.result ? known.result->signature() : "none");
+      ++found_in_memory_;
+    }
     if (!known.result) return std::nullopt;
     return known.result->signature();
   }
 
+  int found_in_memory_ = 0;
   TempDir dir_;
   Layout layout_;
   std::unique_ptr<Catalog> catalog_;

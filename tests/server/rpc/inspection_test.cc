@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/local_disk.h"
 #include "tests/server/rpc/rpc_fixture.h"
 
 namespace hubd {
@@ -103,10 +104,19 @@ TEST_F(InspectionTest, WhatIsKeptIsFoundWithoutARun) {
   EXPECT_EQ(known->tree.tree.path, tree.path);
   EXPECT_TRUE(known->cached);
   EXPECT_EQ(known->output, "");
+  std::optional<Inspected> in_memory =
+      InspectedInMemory(Request(), fetcher_, *results_);
+  if (IsOnLocalDisk(store_->layout().root())) {
+    ASSERT_TRUE(in_memory.has_value());
+    EXPECT_EQ(in_memory->result.signature(), "net()");
+    EXPECT_EQ(in_memory->tree.tree.path, tree.path);
+    EXPECT_TRUE(in_memory->cached);
+  }
   // Nor does it look where the run is wanted.
   InspectionRequest refresh = Request();
   refresh.tree.refresh = true;
   EXPECT_FALSE(LookUpInspected(refresh, fetcher_, *results_).has_value());
+  EXPECT_FALSE(InspectedInMemory(refresh, fetcher_, *results_).has_value());
   // The whole way, as a tree that was just fetched takes it, finds it too.
   done_ = {};
   absl::StatusOr<Inspected> again = Start().get();

@@ -299,6 +299,33 @@ TEST_F(CatalogTest, WhoHasReadARowSeesWhatIsWrittenNext) {
             std::nullopt);
 }
 
+TEST_F(CatalogTest, WhatWasLookedUpIsInMemoryUntilItIsWritten) {
+  const TreeObject tree = SampleTree(layout_, 1);
+  const CheckpointObject checkpoint = SampleCheckpoint(layout_, 1);
+  const std::string& url = checkpoint.url;
+  ASSERT_TRUE(catalog_->PutTree(tree).ok());
+  ASSERT_TRUE(catalog_->PutCheckpoint(checkpoint).ok());
+  ASSERT_TRUE(catalog_->PutRefs(SampleRefs(1)).ok());
+  ASSERT_TRUE(catalog_->PutJobResult({1, "k", tree.key, "result"}).ok());
+  Reopen();
+  EXPECT_EQ(catalog_->TreeInMemory(tree.key), std::nullopt);
+  EXPECT_EQ(catalog_->CheckpointInMemory("shared", url), std::nullopt);
+  EXPECT_EQ(catalog_->RefsInMemory("shared", kSampleRepo), nullptr);
+  EXPECT_EQ(catalog_->JobResultInMemory(1, "k"), std::nullopt);
+  EXPECT_TRUE(catalog_->LookupTree(tree.key).ok());
+  EXPECT_TRUE(catalog_->LookupCheckpoint("shared", url).ok());
+  EXPECT_TRUE(catalog_->LookupRefs("shared", kSampleRepo).ok());
+  EXPECT_TRUE(catalog_->LookupJobResult(1, "k").ok());
+  EXPECT_TRUE(catalog_->TreeInMemory(tree.key) == tree);
+  EXPECT_TRUE(catalog_->CheckpointInMemory("shared", url) == checkpoint);
+  EXPECT_TRUE(*catalog_->RefsInMemory("shared", kSampleRepo) == SampleRefs(1));
+  EXPECT_EQ(catalog_->JobResultInMemory(1, "k"), "result");
+  EXPECT_EQ(catalog_->JobResultInMemory(2, "k"), std::nullopt);
+  ASSERT_TRUE(catalog_->RemoveTree(tree.key).ok());
+  EXPECT_EQ(catalog_->TreeInMemory(tree.key), std::nullopt);
+  EXPECT_EQ(catalog_->JobResultInMemory(1, "k"), std::nullopt);
+}
+
 TEST_F(CatalogTest, AJobResultIsItsUsersAloneAndGoesWithItsTree) {
   TreeObject tree = SampleTree(layout_, 1);
   TreeObject other = SampleTree(layout_, 2);

@@ -16,6 +16,7 @@
 #include "server/base/digest.h"
 #include "server/base/fs.h"
 #include "server/base/unique_fd.h"
+#include "server/store/holder.h"
 #include "server/store/store.h"
 #include "tests/server/base/temp_dir.h"
 #include "tests/server/store/child.h"

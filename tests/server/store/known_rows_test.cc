@@ -34,6 +34,15 @@ TEST_F(KnownRowsTest, ARowIsReadOnceBetweenWrites) {
   EXPECT_EQ(reads_, 2);
 }
 
+TEST_F(KnownRowsTest, FindReadsNothing) {
+  EXPECT_EQ(known_.Find("k"), std::nullopt);
+  Get("k");
+  EXPECT_EQ(known_.Find("k"), "a row");
+  known_.Clear();
+  EXPECT_EQ(known_.Find("k"), std::nullopt);
+  EXPECT_EQ(reads_, 1);
+}
+
 TEST_F(KnownRowsTest, ThatThereIsNoneIsNotKept) {
   row_ = std::nullopt;
   EXPECT_EQ(Get("k"), "nothing");

@@ -14,6 +14,7 @@
 #include "server/base/clock.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
+#include "server/store/holder.h"
 #include "server/store/record.h"
 #include "server/store/tree_digest.h"
 #include "tests/server/base/temp_dir.h"
@@ -180,6 +181,30 @@ TEST_F(StoreTest, WhatIsNotAsItsRecordSaysIsNotFoundAndPutAnew) {
   }
   EXPECT_EQ(*ReadFile(layout_.version()), "1\n");
   EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
+}
+
+TEST_F(StoreTest, MemoryAnswersOnlyWhatIsWholeAndForgetsNothing) {
+  const std::string url = "https://h/x";
+  const TreeObject tree =
+      *store_->PublishTree(StageTree("bytes"), SampleTree(layout_, 1));
+  const CheckpointObject blob = Publish("bytes", url);
+  EXPECT_EQ(store_->TreeInMemory(tree.key), std::nullopt);
+  EXPECT_EQ(store_->CheckpointInMemory("shared", url), std::nullopt);
+  ASSERT_TRUE(store_->FindTree(tree.key)->has_value());
+  ASSERT_TRUE(store_->FindCheckpoint("shared", url)->has_value());
+  if (!store_->TreeInMemory(tree.key)) {
+    GTEST_SKIP() << "the directory of tests lies on no local disk";
+  }
+  EXPECT_TRUE(store_->TreeInMemory(tree.key) == tree);
+  EXPECT_TRUE(store_->CheckpointInMemory("shared", url) == blob);
+  EXPECT_TRUE(store_->IsVerifiedInMemory(blob));
+  ASSERT_EQ(::chmod(blob.path.c_str(), 0644), 0);
+  EXPECT_FALSE(store_->IsVerifiedInMemory(blob));
+  ASSERT_EQ(::truncate(blob.path.c_str(), 1), 0);
+  EXPECT_EQ(store_->CheckpointInMemory("shared", url), std::nullopt);
+  ASSERT_TRUE(RemoveAll(tree.path).ok());
+  EXPECT_EQ(store_->TreeInMemory(tree.key), std::nullopt);
+  EXPECT_TRUE(IsThere(layout_.TreeRecord(tree.key)));
 }
 
 TEST_F(StoreTest, AFlippedByteIsFoundByVerifyAndTheBlobGoes) {
@@ -375,10 +400,6 @@ TEST_F(StoreTest, RefusesARootThatIsAFile) {
   ASSERT_TRUE(WriteFileDurably(dir_.Below("file"), "", 0600).ok());
   absl::Status status = Store::Open({dir_.Below("file"), ""}, clock_).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
-}
-
-TEST_F(StoreTest, HolderOfARootThatNobodyOpenedIsNotFound) {
-  EXPECT_TRUE(absl::IsNotFound(HolderOf(Layout(dir_.Below("x"))).status()));
 }
 
 }  // namespace
