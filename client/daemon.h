@@ -13,8 +13,8 @@ namespace hubd {
 
 // Where a daemon is looked for.
 struct DaemonPlace {
-  // The root, as the caller names it: an absolute path. Where it leads is looked
-  // up for each new connection, since that costs more than a call.
+  // The root, as the caller names it: an absolute path. Where it leads is
+  // looked up for each new connection, since that costs more than a call.
   std::string root;
   // This socket and no other; empty: as FindOrStartDaemon says.
   std::string socket;

@@ -26,10 +26,15 @@ std::string ExpandHome(const std::string& path) {
   return path;
 }
 
-std::string AbsolutePath(const std::string& path) {
+absl::StatusOr<std::string> AbsolutePath(const std::string& path) {
   if (absl::StartsWith(path, "/")) return path;
   std::error_code error;
-  return std::filesystem::absolute(path, error).string();
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (!error) return absolute.string();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the root ", path,
+                   " is a relative path, and the working directory was "
+                   "removed: give an absolute path (--dir, HUBD_HOME)"));
 }
 
 // Whether the path of a socket in `directory` fits into a socket's address.

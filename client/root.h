@@ -10,9 +10,9 @@
 
 namespace hubd {
 
-// The root's absolute path, links in it and all: `chosen` if not empty, else $HUBD_HOME, else
-// $XDG_CACHE_HOME/hubd, else ~/.cache/hubd. It need not exist. Fails where the
-// caller has no home directory and nothing else says.
+// The root's absolute path, links in it and all: `chosen` if not empty, else
+// $HUBD_HOME, else $XDG_CACHE_HOME/hubd, else ~/.cache/hubd. It need not exist.
+// Fails where the caller has no home directory and nothing else says.
 absl::StatusOr<std::string> FindRoot(const std::string& chosen);
 
 // What names the socket and the lock of a root, by its canonical path: 16 hex

@@ -62,7 +62,7 @@ class Sink {
   Mutex mutex_;
   std::string path_ ABSL_GUARDED_BY(mutex_);
   UniqueFd file_ ABSL_GUARDED_BY(mutex_);
-  // Of the file, as far as it was written here.
+  // Of the file, but for the few lines that a worker host adds.
   off_t size_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -19,10 +19,10 @@ struct timespec TimeOf(const struct statx_timestamp& time) {
 
 }  // namespace
 
-absl::StatusOr<struct stat> StatInMemory(const std::string& path, int flags) {
+absl::StatusOr<struct stat> StatInMemory(const std::string& path, Links links) {
   struct open_how how = {};
   how.flags = O_PATH | O_CLOEXEC;
-  if ((flags & AT_SYMLINK_NOFOLLOW) != 0) how.flags |= O_NOFOLLOW;
+  if (links == Links::kKeep) how.flags |= O_NOFOLLOW;
   how.resolve = RESOLVE_CACHED;
   const UniqueFd fd(static_cast<int>(
       ::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how))));

@@ -11,14 +11,16 @@
 
 namespace hubd {
 
-// What stat shows of `path`, or lstat with AT_SYMLINK_NOFOLLOW in `flags`:
-// device, inode, type, mode, size and the times of the last change; the rest is
+enum class Links { kFollow, kKeep };
+
+// What stat shows of `path`, or lstat where `links` are not followed: device,
+// inode, type, mode, size and the times of the last change; the rest is
 // zero. Waits for no disk and no server, so that any thread may ask.
 //
 // NOT_FOUND: nothing is there. UNAVAILABLE: who may wait has to look, as
 // always where the kernel cannot be asked like this. Of what another machine
 // serves it may be out of date.
-absl::StatusOr<struct stat> StatInMemory(const std::string& path, int flags);
+absl::StatusOr<struct stat> StatInMemory(const std::string& path, Links links);
 
 }  // namespace hubd
 

@@ -254,8 +254,12 @@ std::optional<TreeResult> TreeInMemory(const FetchContext& context,
                                        absl::Time now) {
   Store& store = context.parts.store;
   const RepoSpec& spec = request.spec;
+  // Only a look at every ref shows what the beginning of a commit means.
+  if (MayBeCommit(spec.ref) && !IsCommit(spec.ref)) return std::nullopt;
   KnownRepo repo;
   repo.names = {spec.id};
+  // Null may also mean that they are no longer kept: a commit's tree under the
+  // name that was asked for is the right one wherever the repo has moved.
   repo.refs = store.catalog().RefsInMemory(kSharedDomain, spec.id);
   if (repo.refs != nullptr) {
     if (repo.refs->moved_to) return std::nullopt;

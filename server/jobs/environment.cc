@@ -64,8 +64,11 @@ std::optional<std::string> EnvironmentId(const v1::Interpreter& interpreter) {
 
 std::optional<std::string> EnvironmentIdInMemory(
     const v1::Interpreter& interpreter) {
-  return IdBy([](const std::string& path) { return StatInMemory(path, 0); },
-              interpreter);
+  return IdBy(
+      [](const std::string& path) {
+        return StatInMemory(path, Links::kFollow);
+      },
+      interpreter);
 }
 
 bool IsOnLocalDisks(const v1::Interpreter& interpreter) {

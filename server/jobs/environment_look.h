@@ -18,7 +18,8 @@ namespace hubd {
 // waits without end. So the first look at an interpreter has a thread of its
 // own, which is left behind when it takes too long, even by the end of the
 // process. So has every later one, which costs more than the rest of a cached
-// answer, unless the first has shown that local disks hold it all.
+// answer, unless the first has shown that local disks hold it all; that is
+// taken to stay so.
 // Thread-safe.
 class EnvironmentLook {
  public:

@@ -66,9 +66,10 @@ void RunInspection(const ServiceParts& parts, const HubService::Work& work,
     call->Fail(request.status());
     return;
   }
-  if (auto known = Known<Response, Inspected>(
-          InspectedInMemory(*request, work.fetcher, work.results), fill)) {
-    call->SendResult(*std::move(known));
+  if (call->AnswerFrom([&] {
+        return Known<Response, Inspected>(
+            InspectedInMemory(*request, work.fetcher, work.results), fill);
+      })) {
     return;
   }
   const auto shared =
@@ -144,12 +145,11 @@ grpc::ServerWriteReactor<v1::LoadResponse>* HubService::Load(
   }
   using Response = v1::LoadResponse;
   // Trust is looked up on the disk.
-  if (!request->require_trust()) {
-    if (auto known = Known<Response, TreeResult>(
-            work_.fetcher.LookInMemory(*tree), FillLoad)) {
-      call->SendResult(*std::move(known));
-      return call.get();
-    }
+  if (!request->require_trust() && call->AnswerFrom([&] {
+        return Known<Response, TreeResult>(work_.fetcher.LookInMemory(*tree),
+                                           FillLoad);
+      })) {
+    return call.get();
   }
   if (request->require_trust() || !request->hub_dir().empty()) {
     tree->admit_moved = [hub_dir = request->hub_dir(), caller = info.caller,
@@ -188,9 +188,10 @@ HubService::FetchStateDict(grpc::CallbackServerContext* context,
     return call.get();
   }
   using Response = v1::FetchStateDictResponse;
-  if (auto known = Known<Response, CheckpointResult>(
-          work_.fetcher.LookInMemory(*checkpoint), FillCheckpoint)) {
-    call->SendResult(*std::move(known));
+  if (call->AnswerFrom([&] {
+        return Known<Response, CheckpointResult>(
+            work_.fetcher.LookInMemory(*checkpoint), FillCheckpoint);
+      })) {
     return call.get();
   }
   auto look_up = [checkpoint = *checkpoint, work = work_] {

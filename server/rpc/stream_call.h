@@ -36,7 +36,7 @@ class StreamCall final
   // Whatever the call waits for. Dropped: no further callback.
   using Work = std::shared_ptr<void>;
 
-  // Answers the call at once, if it can. May wait for the disk.
+  // Answers the call at once, if it can.
   using LookUp = std::function<std::optional<absl::StatusOr<Response>>()>;
 
   // Opens the call. `io` and `calls` must outlive it.
@@ -59,8 +59,19 @@ class StreamCall final
     });
   }
 
-  // First runs `look_up` on `disk`. What it gives ends the call, without a way
-  // over the io thread: most calls are about what is there. Else Run(start).
+  // Ends the call with what `look_up` gives; false where that is nothing. Runs
+  // it here: it must not wait. A call that has ended looks nothing up.
+  bool AnswerFrom(const LookUp& look_up) {
+    if (ended()) return true;
+    std::optional<absl::StatusOr<Response>> known = look_up();
+    if (!known) return false;
+    SendResult(*std::move(known));
+    return true;
+  }
+
+  // First runs `look_up`, which may wait for the disk, on `disk`. What it gives
+  // ends the call, without a way over the io thread: most calls are about what
+  // is there. Else Run(start).
   void Run(Executor& disk, LookUp look_up, std::function<Work()> start) {
     disk.Post([self = this->shared_from_this(), look_up = std::move(look_up),
                start = std::move(start)]() mutable {

@@ -1,8 +1,5 @@
 #include "server/store/catalog.h"
 
-#include <algorithm>
-
-#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -12,13 +9,13 @@
 #include "server/store/connections.h"
 #include "server/store/known_refs.h"
 #include "server/store/known_rows.h"
+#include "server/store/page_token.h"
 #include "server/store/schema.h"
 #include "server/store/way_out.h"
 
 namespace hubd {
 namespace {
 
-constexpr int kMaxPage = 500;
 constexpr int kMaxTreesOfRepo = 100;
 
 constexpr char kSelectTree[] =
@@ -38,28 +35,6 @@ std::optional<RepoId> DecodeRepo(const std::string& text) {
   absl::StatusOr<RepoSpec> spec = ParseRepoSpec(text);
   if (!spec.ok()) return std::nullopt;
   return spec->id;
-}
-
-// A token is the sort key of the last object shown.
-std::string EncodeToken(const std::vector<std::string>& fields) {
-  return absl::WebSafeBase64Escape(EncodeLines(fields));
-}
-
-absl::StatusOr<std::vector<std::string>> DecodeToken(const std::string& token,
-                                                     size_t field_count) {
-  std::string text;
-  if (absl::WebSafeBase64Unescape(token, &text)) {
-    std::vector<std::string> fields = DecodeLines(text);
-    if (fields.size() == field_count) return fields;
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", absl::CHexEscape(token.substr(0, 100)),
-                   "\" is not a page token of this listing; begin with an "
-                   "empty one"));
-}
-
-int ClampPageSize(int page_size) {
-  return page_size <= 0 ? kMaxPage : std::min(page_size, kMaxPage);
 }
 
 int64_t Micros(absl::Time time) { return absl::ToUnixMicros(time); }
@@ -395,7 +370,7 @@ class SqliteCatalog final : public Catalog {
         " ORDER BY host, owner, name, hub_dir LIMIT ?8");
     std::vector<std::string> after = {"", "", "", ""};
     if (!token.empty()) {
-      HUBD_ASSIGN_OR_RETURN(after, DecodeToken(token, 4));
+      HUBD_ASSIGN_OR_RETURN(after, DecodePageToken(token, 4));
     }
     page_size = ClampPageSize(page_size);
     HUBD_ASSIGN_OR_RETURN(
@@ -407,7 +382,7 @@ class SqliteCatalog final : public Catalog {
             page_size, TrustFromRow));
     if (!page.next_token.empty()) {
       const TrustEntry& last = page.objects.back();
-      page.next_token = EncodeToken(
+      page.next_token = EncodePageToken(
           {last.repo.host, last.repo.owner, last.repo.name, last.hub_dir});
     }
     return page;
@@ -485,10 +460,10 @@ class SqliteCatalog final : public Catalog {
     int64_t id = INT64_MAX;
     if (!token.empty()) {
       HUBD_ASSIGN_OR_RETURN(std::vector<std::string> fields,
-                            DecodeToken(token, 2));
+                            DecodePageToken(token, 2));
       if (!absl::SimpleAtoi(fields[0], &micros) ||
           !absl::SimpleAtoi(fields[1], &id)) {
-        return DecodeToken(token, 0).status();
+        return DecodePageToken(token, 0).status();
       }
     }
     page_size = ClampPageSize(page_size);
@@ -497,8 +472,8 @@ class SqliteCatalog final : public Catalog {
         OnePage<Object>(sql, {micros, id, page_size + 1}, page_size, from_row));
     if (!page.next_token.empty()) {
       page.next_token =
-          EncodeToken({absl::StrCat(Micros(page.objects.back().created_at)),
-                       page.next_token});
+          EncodePageToken({absl::StrCat(Micros(page.objects.back().created_at)),
+                           page.next_token});
     }
     return page;
   }

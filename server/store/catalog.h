@@ -4,9 +4,8 @@
 // here only, so writes are durable when they return (synchronous=FULL).
 //
 // Thread-safe. Every call may wait for the disk, unless it says otherwise:
-// never on the io thread. Reads
-// borrow a read-only connection each; writes go to one writer thread that
-// commits what waits together as one transaction.
+// never on the io thread. Reads borrow a read-only connection each; writes go
+// to one writer thread that commits what waits together as one transaction.
 //
 // Paths are not stored but made from the layout, so that a root can be moved.
 

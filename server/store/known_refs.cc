@@ -19,15 +19,20 @@ size_t WeightOf(const RefsObject& refs) {
 
 }  // namespace
 
+KnownRefs::Kept KnownRefs::Weigh(std::shared_ptr<const RefsObject> refs) {
+  const size_t bytes = WeightOf(*refs);
+  return {std::move(refs), bytes};
+}
+
 std::shared_ptr<const RefsObject> KnownRefs::Find(const std::string& domain,
                                                   const RepoId& repo) {
   MutexLock lock(mutex_);
-  auto found = std::find_if(kept_.begin(), kept_.end(), [&](const auto& refs) {
-    return refs->repo == repo && refs->domain == domain;
+  auto found = std::find_if(kept_.begin(), kept_.end(), [&](const auto& kept) {
+    return kept.refs->repo == repo && kept.refs->domain == domain;
   });
   if (found == kept_.end()) return nullptr;
   kept_.splice(kept_.begin(), kept_, found);
-  return kept_.front();
+  return kept_.front().refs;
 }
 
 int64_t KnownRefs::generation() const {
@@ -37,29 +42,29 @@ int64_t KnownRefs::generation() const {
 
 void KnownRefs::NoteRead(std::shared_ptr<const RefsObject> refs,
                          int64_t generation) {
+  Kept kept = Weigh(std::move(refs));
   MutexLock lock(mutex_);
-  if (generation == generation_) Keep(std::move(refs));
+  if (generation == generation_) Keep(std::move(kept));
 }
 
 void KnownRefs::NoteWritten(std::shared_ptr<const RefsObject> refs) {
+  Kept kept = Weigh(std::move(refs));
   MutexLock lock(mutex_);
   ++generation_;
-  Keep(std::move(refs));
+  Keep(std::move(kept));
 }
 
-void KnownRefs::Keep(std::shared_ptr<const RefsObject> refs) {
-  size_t dropped = 0;
-  std::erase_if(kept_, [&](const auto& other) {
-    const bool same =
-        other->repo == refs->repo && other->domain == refs->domain;
-    if (same) dropped += WeightOf(*other);
+void KnownRefs::Keep(Kept kept) {
+  std::erase_if(kept_, [&](const Kept& other) {
+    const bool same = other.refs->repo == kept.refs->repo &&
+                      other.refs->domain == kept.refs->domain;
+    if (same) bytes_ -= other.bytes;
     return same;
   });
-  bytes_ -= dropped;
-  bytes_ += WeightOf(*refs);
-  kept_.push_front(std::move(refs));
+  bytes_ += kept.bytes;
+  kept_.push_front(std::move(kept));
   while (bytes_ > max_bytes_) {
-    bytes_ -= WeightOf(*kept_.back());
+    bytes_ -= kept_.back().bytes;
     kept_.pop_back();
   }
 }

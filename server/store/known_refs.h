@@ -33,13 +33,18 @@ class KnownRefs {
   void NoteWritten(std::shared_ptr<const RefsObject> refs);
 
  private:
-  void Keep(std::shared_ptr<const RefsObject> refs)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  struct Kept {
+    std::shared_ptr<const RefsObject> refs;
+    size_t bytes = 0;
+  };
+
+  static Kept Weigh(std::shared_ptr<const RefsObject> refs);
+  void Keep(Kept kept) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const size_t max_bytes_;
   mutable Mutex mutex_;
   // The one used last is in front.
-  std::list<std::shared_ptr<const RefsObject>> kept_ ABSL_GUARDED_BY(mutex_);
+  std::list<Kept> kept_ ABSL_GUARDED_BY(mutex_);
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
 };

@@ -44,7 +44,7 @@ class KnownRows {
   }
 
   // The same as far as it is held. Never calls `read`.
-  std::optional<Value> Find(const std::string& key) {
+  std::optional<Value> Find(const std::string& key) const {
     MutexLock lock(mutex_);
     auto found = rows_.find(key);
     if (found == rows_.end()) return std::nullopt;
@@ -60,7 +60,7 @@ class KnownRows {
 
  private:
   const size_t max_rows_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   int64_t writes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unordered_map<std::string, Value> rows_ ABSL_GUARDED_BY(mutex_);
 };

@@ -161,7 +161,7 @@ Store::Store(Layout layout, const Clock& clock, UniqueFd root, UniqueFd lock,
       root_(std::move(root)),
       lock_(std::move(lock)),
       catalog_(std::move(catalog)),
-      on_local_disk_(IsOnLocalDisk(layout_.root())),
+      on_local_disk_(IsOnLocalDisk(layout_.store())),
       staging_prefix_(RandomWord()) {}
 
 Store::~Store() {
@@ -375,7 +375,7 @@ std::optional<Object> Store::IfWholeInMemory(
   // What a server shows may have changed since it was asked.
   if (!found || !on_local_disk_) return std::nullopt;
   const absl::StatusOr<struct stat> info =
-      StatInMemory(found->path, AT_SYMLINK_NOFOLLOW);
+      StatInMemory(found->path, Links::kKeep);
   if (!info.ok() || !ObjectKind<Object>::Fits(*found, *info)) {
     return std::nullopt;
   }
@@ -395,7 +395,7 @@ bool Store::IsVerified(const CheckpointObject& checkpoint) const {
 bool Store::IsVerifiedInMemory(const CheckpointObject& checkpoint) const {
   if (!on_local_disk_) return false;
   const absl::StatusOr<struct stat> info =
-      StatInMemory(checkpoint.path, AT_SYMLINK_NOFOLLOW);
+      StatInMemory(checkpoint.path, Links::kKeep);
   return info.ok() && verified_.Has(checkpoint.path, *info);
 }
 

@@ -176,6 +176,7 @@ class Store {
   const UniqueFd root_;
   const UniqueFd lock_;
   const std::unique_ptr<Catalog> catalog_;
+  // All of store/ is, since it is renamed from one directory to another.
   const bool on_local_disk_;
   // Sets this store's staged things apart from those of a store that took the
   // root's place.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <climits>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "tests/client/environment_scope.h"
@@ -42,6 +43,17 @@ TEST(FindRootTest, ARelativeOneIsBelowTheWorkingDirectory) {
   char directory[PATH_MAX];
   ASSERT_NE(::getcwd(directory, sizeof(directory)), nullptr);
   EXPECT_EQ(*FindRoot("a/b"), absl::StrCat(directory, "/a/b"));
+}
+
+TEST(FindRootTest, ARelativeOneNeedsAWorkingDirectory) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  {
+    TempDir gone;
+    std::filesystem::current_path(gone.path());
+  }
+  const absl::Status status = FindRoot("a").status();
+  std::filesystem::current_path(before);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
 }
 
 TEST(RootKeyTest, IsTheBeginningOfThePathsDigest) {

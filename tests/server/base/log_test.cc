@@ -48,6 +48,17 @@ TEST(LogTest, LinesBelowTheLevelAreNotEvenMade) {
   EXPECT_EQ(LinesOf(dir.Below("log")).size(), 1u);
 }
 
+TEST(LogTest, AFileThatWasFullBeforeMakesRoomAtTheFirstLine) {
+  TempDir dir;
+  const std::string path = dir.Below("log");
+  ASSERT_TRUE(
+      WriteFileDurably(path, std::string((4 << 20) + 1, '\n'), 0600).ok());
+  ASSERT_TRUE(SetLogFile(path).ok());
+  HUBD_LOG(kInfo) << "event=test";
+  EXPECT_TRUE(IsThere(path + ".1"));
+  EXPECT_EQ(LinesOf(path).size(), 1u);
+}
+
 TEST(LogTest, LinesOfManyThreadsStayWhole) {
   TempDir dir;
   ASSERT_TRUE(SetLogFile(dir.Below("log")).ok());

@@ -3,9 +3,9 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "server/base/local_disk.h"
 #include "server/base/status.h"
 #include "server/fetch/tree_pin.h"
+#include "tests/server/base/memory_answers.h"
 #include "tests/server/fetch/fetch_fixture.h"
 
 namespace hubd {
@@ -71,7 +71,7 @@ TEST_F(FetcherTest, LookUpGivesACheckpointThatIsThereAndFits) {
   ASSERT_TRUE(known.has_value());
   EXPECT_TRUE(known->cached);
   EXPECT_EQ(known->checkpoint.size_bytes, 7);
-  const bool in_memory = IsOnLocalDisk(store_->layout().root());
+  const bool in_memory = MemoryAnswers(store_->layout().store());
   EXPECT_EQ(fetcher_.LookInMemory(request).has_value(), in_memory);
   // These bytes were compared when they came.
   request.sha256_prefix = known->checkpoint.sha256.substr(0, 8);
@@ -138,7 +138,7 @@ TEST_F(FetcherTest, APinnedTreeNeedsNoRefsAndIsHeldAgainstItsPin) {
   EXPECT_EQ(pinned->tree.key.commit, commit);
   EXPECT_EQ(fetcher_.LookUp(request)->ref, "main");
   EXPECT_EQ(fetcher_.LookInMemory(request).has_value(),
-            IsOnLocalDisk(store_->layout().root()));
+            MemoryAnswers(store_->layout().store()));
   request.pin->digest = std::string(64, 'd');
   EXPECT_FALSE(fetcher_.LookUp(request).has_value());
   EXPECT_FALSE(fetcher_.LookInMemory(request).has_value());

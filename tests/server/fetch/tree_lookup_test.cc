@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "server/base/local_disk.h"
 #include "server/base/status.h"
 #include "server/fetch/tree_source.h"
+#include "tests/server/base/memory_answers.h"
 #include "tests/server/fetch/fetch_fixture.h"
 
 namespace hubd {
@@ -79,7 +79,7 @@ TEST_F(TreeLookupTest, MemoryAnswersWhatWasAnsweredBefore) {
   LookUp(Request());
   LookUp(Request("main"));
   LookUp(Request(kCommit));
-  if (!IsOnLocalDisk(store_->layout().root())) GTEST_SKIP();
+  if (!MemoryAnswers(store_->layout().store())) GTEST_SKIP();
   EXPECT_EQ(found_in_memory_, 3);
   LookUp(Request("other"));
   clock_.Advance(absl::Minutes(6));
@@ -93,6 +93,30 @@ TEST_F(TreeLookupTest, KnowsNothingOfAnEmptyStore) {
   KnownTree known = LookUp(Request());
   EXPECT_FALSE(known.result || known.resolved);
   EXPECT_TRUE(known.others.empty());
+}
+
+TEST_F(TreeLookupTest, MemoryLeavesToTheStoreWhatIsToBeProvenOrHasMoved) {
+  if (!MemoryAnswers(store_->layout().store())) GTEST_SKIP();
+  PublishRefs();
+  TreeObject tree;
+  tree.key = KeyOfTree(Request().spec.id, kCommit);
+  tree.unproven = true;
+  ASSERT_TRUE(store_->PublishTree(*store_->StageDirectory(), tree).ok());
+  ASSERT_TRUE(store_->FindTree(tree.key)->has_value());
+  EXPECT_FALSE(TreeInMemory(context(), Request(), clock_.Now()).has_value());
+  EXPECT_TRUE(LookUp(Request()).result.has_value());
+  LookUp(Request());
+  EXPECT_EQ(found_in_memory_, 1);
+  EXPECT_FALSE(
+      TreeInMemory(context(), Request(kCommit.substr(0, 8)), clock_.Now())
+          .has_value());
+  RefsObject moved;
+  moved.repo = Request().spec.id;
+  moved.moved_to = RepoId{"github.com", "new", "n"};
+  ASSERT_TRUE(store_->PublishRefs(moved).ok());
+  ASSERT_TRUE(store_->FindTree(tree.key)->has_value());
+  EXPECT_FALSE(
+      TreeInMemory(context(), Request(kCommit), clock_.Now()).has_value());
 }
 
 TEST_F(TreeLookupTest, YoungRefsAndTheirTreeAreTheAnswer) {

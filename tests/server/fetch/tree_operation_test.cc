@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
+#include "tests/server/base/memory_answers.h"
 #include "tests/server/fetch/fetch_fixture.h"
 
 namespace hubd {
@@ -298,6 +299,9 @@ TEST_F(ManyUsersTest, WhatWasTakenUnseenIsGivenToNobodyElse) {
   skip.skip_validation = true;
   ASSERT_TRUE(FetchTree(skip).ok());
   EXPECT_TRUE(FetchTree(skip)->cached);
+  EXPECT_EQ(fetcher_.LookInMemory(skip).has_value(),
+            MemoryAnswers(store_->layout().store()));
+  EXPECT_FALSE(fetcher_.LookInMemory(Request(kOther)).has_value());
   for (const std::string& ref : {kOther, kOther.substr(0, 7)}) {
     EXPECT_EQ(ReasonOf(FetchTree(Request(ref)).status()), Reason::kRefNotFound);
     TreeRequest offline = Request(ref);

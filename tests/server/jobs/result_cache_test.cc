@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
+#include "tests/server/base/memory_answers.h"
 #include "tests/server/base/temp_dir.h"
 #include "tests/server/store/sample_objects.h"
 
@@ -172,6 +173,7 @@ TEST_F(ResultCacheTest, WhatIsKeptOutlivesTheDaemonButNotTheWorkersCode) {
   End(Success("f()"));
   OnIo([&] { Remake({.worker = "1"}); });
   EXPECT_EQ(Kept(Ask()), "f()");
+  EXPECT_EQ(found_in_memory_ > 0, MemoryAnswers("/usr/bin"));
   OnIo([&] { Remake({.worker = "2"}); });
   EXPECT_EQ(Kept(Ask()), std::nullopt);
 }

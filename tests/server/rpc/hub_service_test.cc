@@ -2,9 +2,13 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <future>
 #include <thread>
 
+#include "server/base/stat_in_memory.h"
 #include "server/rpc/host_stream.h"
+#include "tests/server/base/memory_answers.h"
 #include "tests/server/rpc/rpc_fixture.h"
 
 namespace hubd {
@@ -166,6 +170,75 @@ TEST_F(HubServiceTest, LoadGivesTheTreeAndAsksForTrustWhereItIsRequired) {
           .AddTrust(Caller{::getuid(), 0, 0}, tree.key.repo, request.hub_dir())
           .ok());
   EXPECT_TRUE(Load(request).status.ok());
+}
+
+// Holds up both threads of the disk pool as long as it lives.
+class BusyDisk {
+ public:
+  explicit BusyDisk(Executor& disk) {
+    for (int i = 0; i < 2; ++i) {
+      std::promise<void> begun;
+      disk.Post([&begun, end = end_] {
+        begun.set_value();
+        end.wait();
+      });
+      begun.get_future().wait();
+    }
+  }
+  ~BusyDisk() { go_on_.set_value(); }
+
+ private:
+  std::promise<void> go_on_;
+  const std::shared_future<void> end_ = go_on_.get_future().share();
+};
+
+TEST_F(HubServiceTest, WhatWasAskedForLatelyNeedsNoDisk) {
+  if (!MemoryAnswers(store_->layout().store())) GTEST_SKIP();
+  PublishTree("hubconf.py");
+  http_.Serve("https://h.org/w", "weights");
+  v1::LoadRequest load;
+  load.mutable_tree()->set_repo("o/r");
+  v1::LoadRequest trusted = load;
+  trusted.set_require_trust(true);
+  v1::FetchStateDictRequest fetch;
+  fetch.set_url("https://h.org/w");
+  // What is written makes what was read unknown.
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(Fetch(fetch).status.ok());
+    ASSERT_TRUE(Load(load).status.ok());
+  }
+  const BusyDisk busy(disk_);
+  EXPECT_TRUE(Load(load).result->result().tree().cached());
+  EXPECT_TRUE(Fetch(fetch).result->result().cached());
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::milliseconds(100));
+  EXPECT_EQ(ReadAll<v1::LoadResponse>(*hub_->Load(&context, trusted))
+                .status.error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST_F(HubServiceTest, AResultThatWasAskedForLatelyNeedsNoDisk) {
+  if (!StatInMemory(SomeInterpreter().executable(), Links::kFollow).ok() ||
+      !MemoryAnswers(store_->layout().store())) {
+    GTEST_SKIP();
+  }
+  PublishTree("hubconf.py");
+  JobDone done;
+  done.mutable_result()->add_entrypoints()->set_name("net");
+  {
+    std::jthread host = PlayHost(done);
+    ASSERT_TRUE(List(ListOf("o/r")).status.ok());
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_TRUE(List(ListOf("o/r")).result->result().cached());
+    }
+    {
+      const BusyDisk busy(disk_);
+      EXPECT_EQ(List(ListOf("o/r")).result->result().entrypoints(0).name(),
+                "net");
+    }
+    server_->Shutdown(absl::ZeroDuration());
+  }
 }
 
 TEST_F(HubServiceTest, LoadAsksForTrustInTheOwnerToWhomARepoHasMoved) {

@@ -7,7 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "server/base/local_disk.h"
+#include "tests/server/base/memory_answers.h"
 #include "tests/server/rpc/rpc_fixture.h"
 
 namespace hubd {
@@ -106,7 +106,7 @@ TEST_F(InspectionTest, WhatIsKeptIsFoundWithoutARun) {
   EXPECT_EQ(known->output, "");
   std::optional<Inspected> in_memory =
       InspectedInMemory(Request(), fetcher_, *results_);
-  if (IsOnLocalDisk(store_->layout().root())) {
+  if (MemoryAnswers(store_->layout().store())) {
     ASSERT_TRUE(in_memory.has_value());
     EXPECT_EQ(in_memory->result.signature(), "net()");
     EXPECT_EQ(in_memory->tree.tree.path, tree.path);

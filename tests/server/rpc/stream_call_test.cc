@@ -204,10 +204,23 @@ TEST_F(StreamCallTest, ALookUpMayFailTheCallOrLeaveItToTheWork) {
   EXPECT_EQ(ReadAll().second.error_message(), "by the work");
 }
 
+TEST_F(StreamCallTest, WhatIsFoundAtOnceEndsTheCall) {
+  EXPECT_FALSE(call_->AnswerFrom([]() -> Found { return std::nullopt; }));
+  EXPECT_TRUE(call_->AnswerFrom([]() -> Found { return ResultOf("found"); }));
+  auto [messages, status] = ReadAll();
+  EXPECT_TRUE(status.ok());
+  ASSERT_EQ(messages.size(), 1u);
+  EXPECT_EQ(messages[0].result().tree().repo(), "found");
+}
+
 TEST_F(StreamCallTest, ACallThatHasEndedLooksNothingUp) {
   ThreadPool disk("disk", 1);
   call_->Fail(absl::NotFoundError("gone"));
   bool looked = false;
+  EXPECT_TRUE(call_->AnswerFrom([&]() -> Found {
+    looked = true;
+    return std::nullopt;
+  }));
   call_->Run(
       disk,
       [&]() -> Found {
