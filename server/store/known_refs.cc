@@ -55,12 +55,14 @@ void KnownRefs::NoteWritten(std::shared_ptr<const RefsObject> refs) {
 }
 
 void KnownRefs::Keep(Kept kept) {
+  size_t dropped = 0;
   std::erase_if(kept_, [&](const Kept& other) {
     const bool same = other.refs->repo == kept.refs->repo &&
                       other.refs->domain == kept.refs->domain;
-    if (same) bytes_ -= other.bytes;
+    if (same) dropped += other.bytes;
     return same;
   });
+  bytes_ -= dropped;
   bytes_ += kept.bytes;
   kept_.push_front(std::move(kept));
   while (bytes_ > max_bytes_) {
