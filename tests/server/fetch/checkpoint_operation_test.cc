@@ -1,8 +1,10 @@
 #include "server/fetch/checkpoint_operation.h"
 
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -45,6 +47,27 @@ class CheckpointOperationTest : public FetchFixture {
     answer.body = body;
     answer.held = true;
     http_.Set(kUrl, answer);
+  }
+
+  // As StartCheckpoint, and waits until a flight tells it of its progress.
+  std::future<absl::StatusOr<CheckpointResult>> JoinCheckpoint(
+      CheckpointRequest request) {
+    auto result =
+        std::make_shared<std::promise<absl::StatusOr<CheckpointResult>>>();
+    auto joined = std::make_shared<std::promise<void>>();
+    auto once = std::make_shared<bool>(false);
+    OnIo([&] {
+      operations_.push_back(fetcher_.FetchCheckpoint(
+          std::move(request),
+          [joined, once](const Progress&) {
+            if (!std::exchange(*once, true)) joined->set_value();
+          },
+          [result](absl::StatusOr<CheckpointResult> checkpoint) {
+            result->set_value(std::move(checkpoint));
+          }));
+    });
+    joined->get_future().wait();
+    return result->get_future();
   }
 };
 
@@ -177,9 +200,8 @@ TEST_F(CheckpointOperationTest, ABlobThatGoesBeforeItIsReadIsAMiss) {
 
 TEST_F(CheckpointOperationTest, OneCallersWrongHashDisturbsNobody) {
   Hold("weights");
-  auto wrong = StartCheckpoint(Request("00000000"));
-  auto right = StartCheckpoint(Request(Sha256Hex("weights").substr(0, 8)));
-  http_.AwaitRequests(1);
+  auto wrong = JoinCheckpoint(Request("00000000"));
+  auto right = JoinCheckpoint(Request(Sha256Hex("weights").substr(0, 8)));
   http_.Release();
   EXPECT_EQ(ReasonOf(wrong.get().status()), Reason::kDigestMismatch);
   EXPECT_TRUE(right.get().ok());
