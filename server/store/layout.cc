@@ -78,6 +78,10 @@ std::string Layout::unpacked() const {
 
 std::string Layout::tmp() const { return absl::StrCat(store(), "/tmp"); }
 
+std::string Layout::partials() const {
+  return absl::StrCat(store(), "/partial");
+}
+
 std::string Layout::Blob(const std::string& sha256) const {
   return absl::StrCat(blobs(), "/", sha256.substr(0, 2), "/", sha256);
 }
@@ -110,6 +114,11 @@ std::string Layout::RefRecord(const std::string& domain,
 
 std::string Layout::UnpackedRecord(const std::string& sha256) const {
   return absl::StrCat(unpacked_records(), "/", sha256);
+}
+
+std::string Layout::Partial(const std::string& domain, const std::string& url,
+                            const std::string& source) const {
+  return absl::StrCat(partials(), "/", RecordName(domain, url, source));
 }
 
 }  // namespace hubd

@@ -35,6 +35,7 @@ class Layout {
   std::string unpacked_records() const;
   std::string unpacked() const;
   std::string tmp() const;
+  std::string partials() const;
 
   // store/blobs/ab/SHA256
   std::string Blob(const std::string& sha256) const;
@@ -49,6 +50,9 @@ class Layout {
   std::string TreeRecord(const TreeKey& key) const;
   std::string RefRecord(const std::string& domain, const RepoId& repo) const;
   std::string UnpackedRecord(const std::string& sha256) const;
+  // store/partial/KEY: of what `source` gives for the URL.
+  std::string Partial(const std::string& domain, const std::string& url,
+                      const std::string& source) const;
 
  private:
   std::string root_;

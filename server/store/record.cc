@@ -1,15 +1,13 @@
 #include "server/store/record.h"
 
-#include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 
-#include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include "hubd/store/v1/record.pb.h"
 #include "server/base/digest.h"
 #include "server/base/status.h"
+#include "server/store/record_json.h"
 
 namespace hubd {
 namespace {
@@ -17,15 +15,6 @@ namespace {
 using google::protobuf::RepeatedPtrField;
 using google::protobuf::Timestamp;
 using google::protobuf::util::TimeUtil;
-
-// JSON holds UTF-8 only; headers and file names may be anything.
-std::string Escape(absl::string_view text) { return absl::CEscape(text); }
-
-std::string Unescape(absl::string_view text) {
-  std::string result;
-  absl::CUnescape(text, &result);
-  return result;
-}
 
 Timestamp FromTime(absl::Time time) {
   return TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
@@ -49,32 +38,8 @@ RepoId ToRepo(const store::v1::Repo& message) {
 
 std::vector<std::string> ToLines(const RepeatedPtrField<std::string>& lines) {
   std::vector<std::string> result;
-  for (const std::string& line : lines) result.push_back(Unescape(line));
+  for (const std::string& line : lines) result.push_back(UnescapeText(line));
   return result;
-}
-
-std::string ToJson(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.preserve_proto_field_names = true;
-  std::string json;
-  // Every string was escaped, so there is nothing that JSON cannot hold.
-  HUBD_CHECK(
-      google::protobuf::util::MessageToJsonString(message, &json, options)
-          .ok());
-  return json;
-}
-
-template <class Message>
-absl::StatusOr<Message> FromJson(absl::string_view json) {
-  google::protobuf::util::JsonParseOptions options;
-  options.ignore_unknown_fields = true;
-  Message message;
-  auto status = google::protobuf::util::JsonStringToMessage(
-      {json.data(), json.size()}, &message, options);
-  if (status.ok()) return message;
-  return absl::DataLossError(
-      absl::StrCat("no record: ", status.ToString().substr(0, 200)));
 }
 
 // Digests, commits and names become paths: what was damaged must not point
@@ -109,29 +74,29 @@ std::string EncodeRecord(const TreeObject& tree) {
   record.set_entry_count(tree.entry_count);
   *record.mutable_created_at() = FromTime(tree.created_at);
   for (const std::string& line : tree.warnings) {
-    record.add_warnings(Escape(line));
+    record.add_warnings(EscapeText(line));
   }
   record.set_digest(tree.digest);
   record.set_unproven(tree.unproven);
   if (tree.imported) {
-    record.mutable_imported()->set_ref(Escape(tree.imported->ref));
+    record.mutable_imported()->set_ref(EscapeText(tree.imported->ref));
     *record.mutable_imported()->mutable_as_of() =
         FromTime(tree.imported->as_of);
   }
-  return ToJson(record);
+  return MessageToJson(record);
 }
 
 std::string EncodeRecord(const CheckpointObject& checkpoint) {
   store::v1::CheckpointRecord record;
   record.set_domain(checkpoint.domain);
-  record.set_url(Escape(checkpoint.url));
+  record.set_url(EscapeText(checkpoint.url));
   record.set_sha256(checkpoint.sha256);
   record.set_size_bytes(checkpoint.size_bytes);
-  record.set_etag(Escape(checkpoint.etag));
-  record.set_last_modified(Escape(checkpoint.last_modified));
-  record.set_content_type(Escape(checkpoint.content_type));
+  record.set_etag(EscapeText(checkpoint.etag));
+  record.set_last_modified(EscapeText(checkpoint.last_modified));
+  record.set_content_type(EscapeText(checkpoint.content_type));
   *record.mutable_created_at() = FromTime(checkpoint.created_at);
-  return ToJson(record);
+  return MessageToJson(record);
 }
 
 std::string EncodeRecord(const UnpackedObject& unpacked) {
@@ -139,30 +104,31 @@ std::string EncodeRecord(const UnpackedObject& unpacked) {
   record.set_sha256(unpacked.sha256);
   record.set_size_bytes(unpacked.size_bytes);
   for (const std::string& member : unpacked.members) {
-    record.add_members(Escape(member));
+    record.add_members(EscapeText(member));
   }
   *record.mutable_created_at() = FromTime(unpacked.created_at);
-  return ToJson(record);
+  return MessageToJson(record);
 }
 
 std::string EncodeRecord(const RefsObject& refs) {
   store::v1::RefsRecord record;
   record.set_domain(refs.domain);
   *record.mutable_repo() = FromRepo(refs.repo);
-  record.set_head(Escape(refs.advertisement.head));
+  record.set_head(EscapeText(refs.advertisement.head));
   for (const AdvertisedRef& ref : refs.advertisement.refs) {
     store::v1::RefsRecord::Ref* message = record.add_refs();
-    message->set_name(Escape(ref.name));
+    message->set_name(EscapeText(ref.name));
     message->set_commit(ref.commit);
   }
   *record.mutable_asked_at() = FromTime(refs.asked_at);
   if (refs.moved_to) *record.mutable_moved_to() = FromRepo(*refs.moved_to);
-  return ToJson(record);
+  return MessageToJson(record);
 }
 
 template <>
 absl::StatusOr<TreeObject> DecodeRecord(absl::string_view content) {
-  HUBD_ASSIGN_OR_RETURN(auto record, FromJson<store::v1::TreeRecord>(content));
+  HUBD_ASSIGN_OR_RETURN(auto record,
+                        MessageFromJson<store::v1::TreeRecord>(content));
   TreeObject tree;
   tree.key = {record.domain(), ToRepo(record.repo()), record.commit(),
               record.route()};
@@ -173,7 +139,7 @@ absl::StatusOr<TreeObject> DecodeRecord(absl::string_view content) {
   tree.digest = record.digest();
   tree.unproven = record.unproven();
   if (record.has_imported()) {
-    tree.imported = {Unescape(record.imported().ref()),
+    tree.imported = {UnescapeText(record.imported().ref()),
                      ToTime(record.imported().as_of())};
   }
   HUBD_RETURN_IF_ERROR(CheckRepo(tree.key.repo));
@@ -189,15 +155,15 @@ absl::StatusOr<TreeObject> DecodeRecord(absl::string_view content) {
 template <>
 absl::StatusOr<CheckpointObject> DecodeRecord(absl::string_view content) {
   HUBD_ASSIGN_OR_RETURN(auto record,
-                        FromJson<store::v1::CheckpointRecord>(content));
+                        MessageFromJson<store::v1::CheckpointRecord>(content));
   CheckpointObject checkpoint;
   checkpoint.domain = record.domain();
-  checkpoint.url = Unescape(record.url());
+  checkpoint.url = UnescapeText(record.url());
   checkpoint.sha256 = record.sha256();
   checkpoint.size_bytes = record.size_bytes();
-  checkpoint.etag = Unescape(record.etag());
-  checkpoint.last_modified = Unescape(record.last_modified());
-  checkpoint.content_type = Unescape(record.content_type());
+  checkpoint.etag = UnescapeText(record.etag());
+  checkpoint.last_modified = UnescapeText(record.last_modified());
+  checkpoint.content_type = UnescapeText(record.content_type());
   checkpoint.created_at = ToTime(record.created_at());
   if (!IsDigest(checkpoint.sha256)) {
     return absl::DataLossError("no record: its digest is none");
@@ -208,7 +174,7 @@ absl::StatusOr<CheckpointObject> DecodeRecord(absl::string_view content) {
 template <>
 absl::StatusOr<UnpackedObject> DecodeRecord(absl::string_view content) {
   HUBD_ASSIGN_OR_RETURN(auto record,
-                        FromJson<store::v1::UnpackedRecord>(content));
+                        MessageFromJson<store::v1::UnpackedRecord>(content));
   UnpackedObject unpacked;
   unpacked.sha256 = record.sha256();
   unpacked.size_bytes = record.size_bytes();
@@ -222,13 +188,14 @@ absl::StatusOr<UnpackedObject> DecodeRecord(absl::string_view content) {
 
 template <>
 absl::StatusOr<RefsObject> DecodeRecord(absl::string_view content) {
-  HUBD_ASSIGN_OR_RETURN(auto record, FromJson<store::v1::RefsRecord>(content));
+  HUBD_ASSIGN_OR_RETURN(auto record,
+                        MessageFromJson<store::v1::RefsRecord>(content));
   RefsObject refs;
   refs.domain = record.domain();
   refs.repo = ToRepo(record.repo());
-  refs.advertisement.head = Unescape(record.head());
+  refs.advertisement.head = UnescapeText(record.head());
   for (const store::v1::RefsRecord::Ref& ref : record.refs()) {
-    refs.advertisement.refs.push_back({Unescape(ref.name()), ref.commit()});
+    refs.advertisement.refs.push_back({UnescapeText(ref.name()), ref.commit()});
   }
   refs.asked_at = ToTime(record.asked_at());
   HUBD_RETURN_IF_ERROR(CheckRepo(refs.repo));

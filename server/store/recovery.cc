@@ -30,15 +30,16 @@ bool MayBe(mode_t type, const std::string& path) {
   return ::lstat(path.c_str(), &info) != 0 || (info.st_mode & S_IFMT) == type;
 }
 
+void LogError(const absl::Status& status) {
+  HUBD_LOG(kWarning) << "event=recovery error="
+                     << LogQuote(std::string(status.message()));
+}
+
 // What cannot be removed stays for the next time; it is in nobody's way.
 void RemoveOrLog(const std::string& path) {
   absl::Status status = RemoveAll(path);
-  if (status.ok()) {
-    HUBD_LOG(kInfo) << "event=recovery removed=" << LogQuote(path);
-  } else {
-    HUBD_LOG(kWarning) << "event=recovery error="
-                       << LogQuote(std::string(status.message()));
-  }
+  if (!status.ok()) return LogError(status);
+  HUBD_LOG(kInfo) << "event=recovery removed=" << LogQuote(path);
 }
 
 // Removes what WriteFileDurably had not renamed yet.
@@ -58,6 +59,28 @@ absl::Status EmptyTmp(const Layout& layout) {
                         ListDirectory(layout.tmp()));
   for (const std::string& name : names) {
     RemoveOrLog(absl::StrCat(layout.tmp(), "/", name));
+  }
+  return absl::OkStatus();
+}
+
+// Partials are directories, and stay: each is looked at when it is taken up.
+absl::Status TidyPartials(const Layout& layout) {
+  HUBD_ASSIGN_OR_RETURN(std::vector<std::string> names,
+                        ListDirectory(layout.partials()));
+  for (const std::string& name : names) {
+    const std::string path = absl::StrCat(layout.partials(), "/", name);
+    if (!MayBe(S_IFDIR, path)) {
+      RemoveOrLog(path);
+      continue;
+    }
+    // Nothing of it can be gone on with.
+    if (!IsThere(absl::StrCat(path, "/ledger"))) {
+      RemoveOrLog(path);
+      continue;
+    }
+    // No reason not to start: one that cannot be read is one download's.
+    absl::Status status = RemoveHalfWritten(path);
+    if (!status.ok()) LogError(status);
   }
   return absl::OkStatus();
 }
@@ -153,9 +176,7 @@ void Sweep(const Layout& layout, const std::string& directory, int depth,
   absl::StatusOr<std::vector<std::string>> names = ListDirectory(directory);
   if (!names.ok()) {
     // Objects that are named may lie below: nothing is removed unseen.
-    HUBD_LOG(kWarning) << "event=recovery error="
-                       << LogQuote(std::string(names.status().message()));
-    return;
+    return LogError(names.status());
   }
   for (const std::string& name : *names) {
     std::string path = absl::StrCat(directory, "/", name);
@@ -233,6 +254,7 @@ absl::Status Recover(const Layout& layout, Catalog& catalog) {
         layout.unpacked_records(), layout.ref_records()}) {
     HUBD_RETURN_IF_ERROR(RemoveHalfWritten(directory));
   }
+  HUBD_RETURN_IF_ERROR(TidyPartials(layout));
   HUBD_RETURN_IF_ERROR(
       RecoverKind<TreeObject>(layout, catalog, layout.trees(), 4));
   HUBD_RETURN_IF_ERROR(

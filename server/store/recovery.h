@@ -14,7 +14,8 @@
 namespace hubd {
 
 // Makes disk and catalog agree. The record decides: it is the commit point.
-//   - tmp/ and half-written files are removed;
+//   - tmp/ and half-written files are removed, and what is no directory in
+//     partial/; what downloads left there stays;
 //   - a record whose object is gone or not what the record says is removed, and
 //     so is its row;
 //   - a row is made, or made right, from its record; a row without one goes;

@@ -89,7 +89,8 @@ absl::Status MakeFolders(const Layout& layout) {
   }
   for (const std::string& path :
        {layout.tree_records(), layout.checkpoint_records(),
-        layout.unpacked_records(), layout.ref_records(), layout.tmp()}) {
+        layout.unpacked_records(), layout.ref_records(), layout.tmp(),
+        layout.partials()}) {
     HUBD_RETURN_IF_ERROR(MakeDirectories(path, 0700));
   }
   if (IsThere(layout.cachedir_tag())) return absl::OkStatus();
@@ -129,7 +130,7 @@ std::string RandomWord() {
 }  // namespace
 
 Staging::~Staging() {
-  if (path_.empty()) return;
+  if (path_.empty() || stays_) return;
   // What is left is wiped with tmp/ when the root is opened again.
   (void)RemoveAll(path_);
 }
@@ -202,6 +203,24 @@ absl::StatusOr<Store::StagedFile> Store::StageFile() {
   if (fd.valid()) return StagedFile{std::move(staging), std::move(fd)};
   return WithWayOut(
       ErrnoError(errno, absl::StrCat("cannot make ", staging.path())), layout_);
+}
+
+absl::StatusOr<Partial> Store::OpenPartial(const std::string& url,
+                                           const std::string& source,
+                                           const std::stop_token& stop) {
+  absl::StatusOr<Partial> partial =
+      Partial::Open(layout_.Partial(kSharedDomain, url, source), source, stop);
+  if (!partial.ok()) return WithWayOut(partial.status(), layout_);
+  return partial;
+}
+
+absl::Status Store::DropPartial(const std::string& url,
+                                const std::string& source) {
+  return RemovePartial(layout_.Partial(kSharedDomain, url, source));
+}
+
+absl::Status Store::PrunePartials(absl::Duration age) {
+  return hubd::PrunePartials(layout_.partials(), clock_.Now(), age);
 }
 
 // Where the object is there, the staged one goes: both have the same content.
@@ -286,6 +305,20 @@ absl::StatusOr<CheckpointObject> Store::PublishCheckpoint(
     verified_.Note(checkpoint.path, *info);
   }
   return RecordCheckpoint(std::move(checkpoint));
+}
+
+absl::StatusOr<CheckpointObject> Store::PublishPartial(
+    Partial partial, CheckpointObject checkpoint) {
+  HUBD_RETURN_IF_ERROR(partial.CheckThere());
+  Staging staging(partial.data_path());
+  staging.stays_ = true;
+  HUBD_ASSIGN_OR_RETURN(
+      checkpoint, PublishCheckpoint(std::move(staging), std::move(checkpoint)));
+  if (absl::Status removed = partial.Remove(); !removed.ok()) {
+    HUBD_LOG(kWarning) << "event=partial_not_removed error="
+                       << LogQuote(removed.message());
+  }
+  return checkpoint;
 }
 
 absl::StatusOr<CheckpointObject> Store::RecordCheckpoint(

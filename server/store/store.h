@@ -19,12 +19,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/base/unique_fd.h"
 #include "server/store/catalog.h"
 #include "server/store/layout.h"
 #include "server/store/objects.h"
+#include "server/store/partial.h"
 #include "server/store/verified_blobs.h"
 
 namespace hubd {
@@ -34,7 +36,8 @@ namespace hubd {
 class Staging {
  public:
   explicit Staging(std::string path) : path_(std::move(path)) {}
-  Staging(Staging&& other) noexcept : path_(std::exchange(other.path_, "")) {}
+  Staging(Staging&& other) noexcept
+      : path_(std::exchange(other.path_, "")), stays_(other.stays_) {}
   ~Staging();
 
   const std::string& path() const { return path_; }
@@ -42,6 +45,8 @@ class Staging {
  private:
   friend class Store;
   std::string path_;
+  // It is somebody else's until it is published.
+  bool stays_ = false;
 };
 
 // Thread-safe. Every call may wait for the disk, unless it says otherwise; a
@@ -91,11 +96,25 @@ class Store {
   };
   absl::StatusOr<StagedFile> StageFile();
 
+  // What is there of the shared domain's download of `url` from the URL
+  // `source`, or a fresh one (Partial::Open).
+  absl::StatusOr<Partial> OpenPartial(const std::string& url,
+                                      const std::string& source,
+                                      const std::stop_token& stop);
+  // Removes one, unless somebody has it.
+  absl::Status DropPartial(const std::string& url, const std::string& source);
+  // Removes the partials that nobody took up or wrote for longer than `age`.
+  absl::Status PrunePartials(absl::Duration age);
+
   // Publishes a staged file as the blob `checkpoint.sha256` (already there and
   // verified: the staged one goes, else it takes its place) and the checkpoint.
   // Fills path and created_at.
   absl::StatusOr<CheckpointObject> PublishCheckpoint(
       Staging staging, CheckpointObject checkpoint);
+  // The same for the bytes of a partial, all of which are there; nothing stays
+  // of it. Where that fails, or ends suddenly, the partial stays.
+  absl::StatusOr<CheckpointObject> PublishPartial(Partial partial,
+                                                  CheckpointObject checkpoint);
   // The same for bytes that are stored already: a new validator, or the same
   // bytes behind another URL.
   absl::StatusOr<CheckpointObject> RecordCheckpoint(

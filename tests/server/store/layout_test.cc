@@ -23,6 +23,16 @@ TEST(LayoutTest, ObjectsLieWhereTheirDocumentationSays) {
   EXPECT_EQ(layout.Unpacked(kDigest), "/root/store/unpacked/" + kDigest);
 }
 
+TEST(LayoutTest, APartialIsOfOneSourceOfOneUrl) {
+  Layout layout("/root");
+  EXPECT_EQ(layout.partials(), "/root/store/partial");
+  const std::string partial = layout.Partial("shared", "https://h/x", "m");
+  EXPECT_EQ(partial.find(layout.partials() + "/"), 0u);
+  EXPECT_NE(layout.Partial("uid", "https://h/x", "m"), partial);
+  EXPECT_NE(layout.Partial("shared", "https://h/y", "m"), partial);
+  EXPECT_NE(layout.Partial("shared", "https://h/x", "n"), partial);
+}
+
 TEST(LayoutTest, ATreeLiesAtTheSameDepthWhateverItsRepo) {
   const std::string trees = "/root/store/trees/";
   const std::string tree = "/" + kCommit + ".git";

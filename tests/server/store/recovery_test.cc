@@ -11,7 +11,9 @@
 #include <string>
 
 #include "server/base/clock.h"
+#include "server/base/crc32c.h"
 #include "server/base/fs.h"
+#include "server/store/partial.h"
 #include "server/store/record.h"
 #include "server/store/sqlite.h"
 #include "server/store/store.h"
@@ -21,6 +23,7 @@
 namespace hubd {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -389,6 +392,36 @@ TEST_F(RecoveryTest, HalfWrittenFilesAndStagedOnesGo) {
   EXPECT_FALSE(Exists(layout_.address() + ".1.0.tmp"));
   EXPECT_FALSE(Exists(layout_.trees() + "/stray"));
   EXPECT_FALSE(Exists(layout_.blobs() + "/stray"));
+}
+
+TEST_F(RecoveryTest, WhatADownloadLeftStaysAndNothingElseBesideIt) {
+  const std::string url = "https://h/half";
+  const std::string partial = layout_.Partial("shared", url, url);
+  const Ledger ledger = {url, "v", 2, 1, {{0, ExtendCrc32c(0, "x")}}};
+  {
+    auto store = Open();
+    absl::StatusOr<Partial> opened = store->OpenPartial(url, url, {});
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    ASSERT_TRUE(WriteAll(opened->fd(), "x").ok());
+    ASSERT_TRUE(opened->Save(ledger).ok());
+  }
+  for (const std::string& path :
+       {partial + "/ledger.1.0.tmp", layout_.partials() + "/stray",
+        layout_.partials() + "/a.1.0.tmp"}) {
+    ASSERT_TRUE(WriteFileDurably(path, "x", 0600).ok());
+  }
+  ASSERT_EQ(::symlink("/", (layout_.partials() + "/link").c_str()), 0);
+  auto store = Open();
+  ExpectAllThere(*store);
+  EXPECT_THAT(*ListDirectory(layout_.partials()), SizeIs(1));
+  EXPECT_THAT(*ListDirectory(partial), ElementsAre("data", "ledger"));
+  EXPECT_EQ(store->OpenPartial(url, url, {})->ledger(), ledger);
+}
+
+TEST_F(RecoveryTest, ARootOfBeforePartialsGetsTheirFolder) {
+  ASSERT_TRUE(RemoveAll(layout_.partials()).ok());
+  ExpectAllThere(*Open());
+  EXPECT_TRUE(Exists(layout_.partials()));
 }
 
 TEST_F(RecoveryTest, HundredsOfObjectsAreAllFoundAgain) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/base/clock.h"
+#include "server/base/crc32c.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
 #include "server/store/holder.h"
@@ -105,6 +106,48 @@ TEST_F(StoreTest, AnotherUrlForStoredBytesNeedsTheBytes) {
   EXPECT_EQ((*store_->FindCheckpoint("shared", "https://h/x"))->etag, "fresh");
   checkpoint.sha256 = Sha256Hex("others");
   EXPECT_TRUE(absl::IsNotFound(store_->RecordCheckpoint(checkpoint).status()));
+}
+
+TEST_F(StoreTest, APartialIsTakenUpAndPublished) {
+  const std::string url = "https://h/x";
+  const std::string path = layout_.Partial("shared", url, url);
+  const Ledger ledger = {url, "v", 5, 3, {{0, ExtendCrc32c(0, "byt")}}};
+  {
+    Partial begun = *store_->OpenPartial(url, url, {});
+    ASSERT_TRUE(WriteAll(begun.fd(), "byt").ok());
+    ASSERT_TRUE(begun.Save(ledger).ok());
+  }
+  EXPECT_EQ(ModeOf(layout_.partials()), 0700u);
+  Partial partial = *store_->OpenPartial(url, url, {});
+  EXPECT_EQ(partial.directory(), path);
+  EXPECT_EQ(partial.ledger(), ledger);
+  ASSERT_EQ(::pwrite(partial.fd(), "es", 2, 3), 2);
+  CheckpointObject checkpoint = SampleCheckpoint(layout_, 1);
+  checkpoint.sha256 = Sha256Hex("bytes");
+  checkpoint.size_bytes = 5;
+  checkpoint.url = url;
+  checkpoint =
+      *store_->PublishPartial(std::move(partial), std::move(checkpoint));
+  EXPECT_FALSE(IsThere(path));
+  EXPECT_EQ(*ReadFile(checkpoint.path), "bytes");
+  EXPECT_EQ(ModeOf(checkpoint.path), 0444u);
+  EXPECT_TRUE(*store_->FindCheckpoint("shared", url) == checkpoint);
+  EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
+}
+
+TEST_F(StoreTest, PartialsOfLongAgoArePrunedByTheStoresClock) {
+  for (int hours : {1, 3}) {
+    const std::string url = "https://h/" + std::to_string(hours);
+    ASSERT_TRUE(store_->OpenPartial(url, url, {}).ok());
+    const timespec time = absl::ToTimespec(clock_.Now() - absl::Hours(hours));
+    const timespec times[] = {time, time};
+    const std::string data = layout_.Partial("shared", url, url) + "/data";
+    ASSERT_EQ(::utimensat(AT_FDCWD, data.c_str(), times, 0), 0);
+  }
+  ASSERT_TRUE(store_->PrunePartials(absl::Hours(2)).ok());
+  EXPECT_TRUE(IsThere(layout_.Partial("shared", "https://h/1", "https://h/1")));
+  EXPECT_FALSE(
+      IsThere(layout_.Partial("shared", "https://h/3", "https://h/3")));
 }
 
 TEST_F(StoreTest, ATreeIsPublishedReadOnlyAndTheFirstOneStays) {

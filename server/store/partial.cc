@@ -1,0 +1,261 @@
+#include "server/store/partial.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/base/crc32c.h"
+#include "server/base/fs.h"
+#include "server/base/log.h"
+#include "server/base/status.h"
+
+namespace hubd {
+namespace {
+
+// Half a million parts.
+constexpr int64_t kMaxLedgerBytes = 16 << 20;
+// How much is read between two looks at the stop.
+constexpr int64_t kPiece = 1 << 20;
+
+std::string DataPath(const std::string& directory) {
+  return absl::StrCat(directory, "/data");
+}
+
+std::string LedgerPath(const std::string& directory) {
+  return absl::StrCat(directory, "/ledger");
+}
+
+// Whether something is at `path` that is not of this type; a link is no other
+// thing than itself.
+bool IsOther(mode_t type, const std::string& path) {
+  struct stat info;
+  return ::lstat(path.c_str(), &info) == 0 && (info.st_mode & S_IFMT) != type;
+}
+
+absl::Status MakeDirectory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return ErrnoError(errno, absl::StrCat("cannot make ", path));
+  }
+  if (!IsOther(S_IFDIR, path)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, " is there and is no directory"));
+}
+
+absl::StatusOr<UniqueFd> OpenData(const std::string& path) {
+  // A link, or a pipe: no bytes of ours are there.
+  if (IsOther(S_IFREG, path)) HUBD_RETURN_IF_ERROR(RemoveAll(path));
+  // It was about to be published, and so made read-only.
+  ::chmod(path.c_str(), 0600);
+  UniqueFd fd(
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd.valid()) return ErrnoError(errno, absl::StrCat("cannot open ", path));
+  return fd;
+}
+
+// The data of `directory`, locked. Somebody who removes it has it for a moment:
+// then it is made anew.
+absl::StatusOr<UniqueFd> TakeData(const std::string& directory,
+                                  const std::stop_token& stop) {
+  constexpr int kLooks = 200;
+  const std::string path = DataPath(directory);
+  for (int looks = 0; looks < kLooks && !stop.stop_requested(); ++looks) {
+    if (looks > 0) absl::SleepFor(absl::Milliseconds(10));
+    HUBD_RETURN_IF_ERROR(MakeDirectory(directory));
+    absl::StatusOr<UniqueFd> fd = OpenData(path);
+    if (!fd.ok() && !IsThere(directory)) continue;
+    HUBD_RETURN_IF_ERROR(fd.status());
+    if (::flock(fd->get(), LOCK_EX | LOCK_NB) == 0) {
+      if (!LeadsTo(path, fd->get())) continue;
+      // Who takes it up uses it: PrunePartials looks at the time.
+      ::futimens(fd->get(), nullptr);
+      return fd;
+    }
+    if (errno != EWOULDBLOCK && errno != EINTR) {
+      return ErrnoError(errno, absl::StrCat("cannot lock ", path));
+    }
+  }
+  if (stop.stop_requested()) {
+    return absl::CancelledError(absl::StrCat("stopped waiting for ", path));
+  }
+  return absl::AbortedError(absl::StrCat(path, " is in use; try again later"));
+}
+
+absl::StatusOr<Ledger> ReadLedger(const std::string& path,
+                                  const std::string& url) {
+  // A pipe would be waited for.
+  if (IsOther(S_IFREG, path)) return absl::DataLossError("no ledger: no file");
+  HUBD_ASSIGN_OR_RETURN(std::string json, ReadFile(path, kMaxLedgerBytes));
+  HUBD_ASSIGN_OR_RETURN(Ledger ledger, DecodeLedger(json));
+  if (ledger.url == url) return ledger;
+  return absl::DataLossError("no ledger: it is about another URL");
+}
+
+// Whether the bytes have that checksum; not where the stop came first.
+bool HasCrc32c(int fd, int64_t offset, int64_t length, uint32_t expected,
+               char* buffer, const std::stop_token& stop) {
+  uint32_t crc = 0;
+  while (length > 0 && !stop.stop_requested()) {
+    const ssize_t count = ::pread(fd, buffer, std::min(length, kPiece), offset);
+    if (count < 0 && errno == EINTR) continue;
+    // What a disk cannot read is fetched again, as what it never had.
+    if (count <= 0) return false;
+    crc = ExtendCrc32c(crc, {buffer, static_cast<size_t>(count)});
+    offset += count;
+    length -= count;
+  }
+  return length == 0 && crc == expected;
+}
+
+// Drops the parts that are not on the disk as the ledger says.
+absl::Status DropDamaged(int fd, const std::string& path,
+                         const std::stop_token& stop, Ledger& ledger) {
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kPiece);
+  const size_t dropped = std::erase_if(ledger.parts, [&](const auto& part) {
+    const int64_t offset = part.first * ledger.part_size;
+    const int64_t length = std::min(ledger.part_size, ledger.size - offset);
+    return !HasCrc32c(fd, offset, length, part.second, buffer.get(), stop);
+  });
+  if (stop.stop_requested()) {
+    return absl::CancelledError(absl::StrCat("stopped reading ", path));
+  }
+  if (dropped > 0) {
+    HUBD_LOG(kWarning) << "event=partial_damaged path=" << LogQuote(path)
+                       << " parts=" << dropped;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Cut(int fd, int64_t size, const std::string& path) {
+  struct stat info;
+  if (::fstat(fd, &info) == 0 &&
+      (info.st_size <= size || ::ftruncate(fd, size) == 0)) {
+    return absl::OkStatus();
+  }
+  return ErrnoError(errno, absl::StrCat("cannot cut ", path));
+}
+
+// When a partial was last taken up or written; of one that is gone: never
+// long ago.
+absl::Time LastUse(const std::string& directory) {
+  absl::Time last = absl::InfinitePast();
+  struct stat info;
+  for (const std::string& path : {LedgerPath(directory), DataPath(directory)}) {
+    if (::lstat(path.c_str(), &info) == 0) {
+      last = std::max(last, absl::TimeFromTimespec(info.st_mtim));
+    }
+  }
+  if (last != absl::InfinitePast()) return last;
+  // Not yet more than a directory.
+  if (::lstat(directory.c_str(), &info) != 0) return absl::InfiniteFuture();
+  return absl::TimeFromTimespec(info.st_mtim);
+}
+
+}  // namespace
+
+absl::StatusOr<Partial> Partial::Open(std::string directory,
+                                      const std::string& url,
+                                      const std::stop_token& stop) {
+  HUBD_ASSIGN_OR_RETURN(UniqueFd fd, TakeData(directory, stop));
+  const std::string data = DataPath(directory);
+  Partial partial(std::move(directory), std::move(fd));
+  const std::string path = LedgerPath(partial.directory_);
+  absl::StatusOr<Ledger> ledger = ReadLedger(path, url);
+  if (ledger.ok()) {
+    HUBD_RETURN_IF_ERROR(DropDamaged(partial.fd(), data, stop, *ledger));
+  } else if (!absl::IsNotFound(ledger.status())) {
+    HUBD_LOG(kWarning) << "event=partial_forgotten path=" << LogQuote(path)
+                       << " error=" << LogQuote(ledger.status().message());
+  }
+  if (!ledger.ok() || ledger->parts.empty()) {
+    HUBD_RETURN_IF_ERROR(partial.Restart());
+    return partial;
+  }
+  HUBD_RETURN_IF_ERROR(Cut(partial.fd(), ledger->size, data));
+  partial.ledger_ = *std::move(ledger);
+  return partial;
+}
+
+std::string Partial::data_path() const { return DataPath(directory_); }
+
+// The root may have been replaced, by that of a daemon that is here now.
+absl::Status Partial::CheckThere() const {
+  const std::string data = DataPath(directory_);
+  if (LeadsTo(data, fd_.get())) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(data, " was removed or replaced"));
+}
+
+absl::Status Partial::Restart() {
+  HUBD_RETURN_IF_ERROR(CheckThere());
+  ledger_.reset();
+  HUBD_RETURN_IF_ERROR(RemoveAll(LedgerPath(directory_)));
+  return Cut(fd_.get(), 0, DataPath(directory_));
+}
+
+absl::Status Partial::Save(Ledger ledger) {
+  HUBD_RETURN_IF_ERROR(CheckThere());
+  // The kernel tells a failure once: a second sync would say that all is well.
+  if (lost_bytes_) {
+    return absl::DataLossError(
+        absl::StrCat(DataPath(directory_), " has lost bytes"));
+  }
+  if (::fdatasync(fd_.get()) != 0) {
+    absl::Status failure =
+        ErrnoError(errno, absl::StrCat("cannot sync ", DataPath(directory_)));
+    lost_bytes_ = true;
+    ledger_.reset();
+    HUBD_RETURN_IF_ERROR(RemoveAll(LedgerPath(directory_)));
+    return failure;
+  }
+  // The directory may be new.
+  if (!ledger_) {
+    HUBD_RETURN_IF_ERROR(SyncDirectory(
+        std::filesystem::path(directory_).parent_path().string()));
+  }
+  HUBD_RETURN_IF_ERROR(
+      WriteFileDurably(LedgerPath(directory_), EncodeLedger(ledger), 0600));
+  ledger_ = std::move(ledger);
+  return absl::OkStatus();
+}
+
+absl::Status Partial::Remove() {
+  ledger_.reset();
+  if (IsThere(DataPath(directory_))) HUBD_RETURN_IF_ERROR(CheckThere());
+  return RemoveAll(directory_);
+}
+
+absl::Status RemovePartial(const std::string& directory) {
+  const std::string path = DataPath(directory);
+  if (!IsThere(path)) return RemoveAll(directory);
+  HUBD_ASSIGN_OR_RETURN(const UniqueFd data, OpenData(path));
+  if (::flock(data.get(), LOCK_EX | LOCK_NB) == 0) return RemoveAll(directory);
+  if (errno == EWOULDBLOCK) return absl::OkStatus();
+  return ErrnoError(errno, absl::StrCat("cannot lock ", path));
+}
+
+absl::Status PrunePartials(const std::string& directory, absl::Time now,
+                           absl::Duration age) {
+  HUBD_ASSIGN_OR_RETURN(std::vector<std::string> names,
+                        ListDirectory(directory));
+  absl::Status result;
+  for (const std::string& name : names) {
+    const std::string path = absl::StrCat(directory, "/", name);
+    if (now - LastUse(path) <= age) continue;
+    absl::Status status = RemovePartial(path);
+    result.Update(status);
+    if (status.ok() && !IsThere(path)) {
+      HUBD_LOG(kInfo) << "event=partial_pruned path=" << LogQuote(path);
+    }
+  }
+  return result;
+}
+
+}  // namespace hubd

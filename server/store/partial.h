@@ -1,0 +1,84 @@
+// The bytes of a download that has not ended, kept across the daemon's end.
+//
+// store/partial/KEY/ holds `data`, as long as the object or shorter, with bytes
+// at their places, and `ledger`, which says which parts of it are good. Write
+// order: bytes, fdatasync, then the ledger by a rename: a part that the ledger
+// names was on the disk before. Its CRC-32C is compared when it is taken up
+// again, since a machine may lose what a disk said it had.
+
+#ifndef HUBD_SERVER_STORE_PARTIAL_H_
+#define HUBD_SERVER_STORE_PARTIAL_H_
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/unique_fd.h"
+#include "server/store/ledger.h"
+
+namespace hubd {
+
+// Thread-compatible. UNAVAILABLE, of all that changes it, where somebody has
+// put another one in its place.
+class Partial {
+ public:
+  // Takes up or makes the partial in `directory`, which is made if it is not
+  // there. UNAVAILABLE where somebody has it: it is locked until it goes. Its
+  // parts are read and compared; those that are not as the ledger says are
+  // dropped from it, and data beyond the object's end is cut. A ledger that
+  // cannot be read, or is about another URL, counts as none. CANCELLED soon
+  // after the stop.
+  static absl::StatusOr<Partial> Open(std::string directory,
+                                      const std::string& url,
+                                      const std::stop_token& stop);
+
+  Partial(Partial&&) noexcept = default;
+  Partial& operator=(Partial&&) noexcept = default;
+
+  // What is there; nullopt: nothing.
+  const std::optional<Ledger>& ledger() const { return ledger_; }
+  // To read and write the bytes.
+  int fd() const { return fd_.get(); }
+  const std::string& directory() const { return directory_; }
+  // Where they are.
+  std::string data_path() const;
+
+  // Forgets what is there and begins anew: no bytes, no ledger.
+  absl::Status Restart();
+
+  // Syncs the bytes, then replaces the ledger. Where the disk does not take the
+  // bytes there is no ledger from then on: it says so once and then no more.
+  absl::Status Save(Ledger ledger);
+
+  // Whether it is still what lies at its path.
+  absl::Status CheckThere() const;
+
+  // Removes all of it, but for what was renamed away.
+  absl::Status Remove();
+
+ private:
+  Partial(std::string directory, UniqueFd fd)
+      : directory_(std::move(directory)), fd_(std::move(fd)) {}
+
+  std::string directory_;
+  UniqueFd fd_;
+  std::optional<Ledger> ledger_;
+  bool lost_bytes_ = false;
+};
+
+// Removes the partial in `directory`, if there is one that nobody has.
+absl::Status RemovePartial(const std::string& directory);
+
+// Removes the partials in `directory` that were last taken up or written longer
+// ago than `age`. One that cannot be removed keeps none of the others; the
+// first error is the answer.
+absl::Status PrunePartials(const std::string& directory, absl::Time now,
+                           absl::Duration age);
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_STORE_PARTIAL_H_
