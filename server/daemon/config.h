@@ -45,6 +45,15 @@ struct Config {
     // Bytes a second.
     int64_t stall_rate = 1024;
     int64_t max_redirects = 10;
+    // Requests in a row without a byte of a checkpoint, until it fails.
+    int64_t tries = 5;
+    // The longest wait before the second one; it doubles with each further one.
+    absl::Duration retry_base = absl::Milliseconds(100);
+  };
+
+  struct Cache {
+    // How long what has come of a download is kept without a caller.
+    absl::Duration partial_age = absl::Hours(24 * 7);
   };
 
   struct Refs {
@@ -73,6 +82,7 @@ struct Config {
 
   Daemon daemon;
   Net net;
+  Cache cache;
   Refs refs;
   // One for each [[mirror]]; no two of one `from`.
   std::vector<Mirror> mirrors;

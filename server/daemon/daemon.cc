@@ -29,6 +29,9 @@ namespace {
 // which a daemon without a root is gone.
 constexpr absl::Duration kWatchInterval = absl::Milliseconds(500);
 
+// How often downloads without a caller are looked through.
+constexpr absl::Duration kPruneInterval = absl::Hours(1);
+
 // What of the drain time is kept for ending flights, streams and threads.
 constexpr absl::Duration kCutTime = absl::Seconds(2);
 
@@ -63,6 +66,11 @@ Fetcher::Options FetcherOptionsOf(const Config& config) {
   options.tree_limits.max_entries = config.tree.max_entries;
   options.tree_limits.max_bytes = config.tree.max_bytes;
   options.tree_limits.max_ratio = config.tree.max_ratio;
+  options.retry.tries = static_cast<int>(
+      std::min<int64_t>(config.net.tries, std::numeric_limits<int>::max()));
+  options.retry.base = config.net.retry_base;
+  // Whoever waits is not told for what: longer waits than our own fail.
+  options.retry.max_asked = absl::ZeroDuration();
   options.many_users = IsSystem(config);
   options.credentials = CredentialOptionsOf(config);
   return options;
@@ -166,6 +174,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
                 .http = std::move(http),
                 .git = std::move(git)};
   auto daemon = std::make_unique<Daemon>(std::move(options), std::move(opened));
+  daemon->PrunePartials();
   HUBD_RETURN_IF_ERROR(daemon->Serve());
   return daemon;
 }
@@ -256,7 +265,12 @@ absl::Status Daemon::Listen() {
 
 int Daemon::Run() {
   std::string last_failure;
+  absl::Time next_prune = clock_->Now() + kPruneInterval;
   while (!WaitForStopSignal(kWatchInterval)) {
+    if (clock_->Now() >= next_prune) {
+      next_prune = clock_->Now() + kPruneInterval;
+      disk_.Post([this] { PrunePartials(); });
+    }
     if (!store_->StillThere()) {
       HUBD_LOG(kError) << "event=root_gone root=" << LogQuote(options_.root);
       return 1;
@@ -283,6 +297,15 @@ int Daemon::Run() {
   }
   Drain(options_.config.daemon.drain_timeout);
   return 0;
+}
+
+void Daemon::PrunePartials() {
+  const absl::Status pruned =
+      store_->PrunePartials(options_.config.cache.partial_age);
+  if (!pruned.ok()) {
+    HUBD_LOG(kWarning) << "event=partials_not_pruned error="
+                       << LogQuote(pruned.message());
+  }
 }
 
 // 1. New work is refused. 2. Calls under way may end. 3. What is left is told

@@ -71,6 +71,8 @@ class Daemon {
   absl::Status Serve();
   // Listens at the place that is right at this moment and says so in the root.
   absl::Status Listen();
+  // Removes what came long ago of downloads that nobody wants any more.
+  void PrunePartials();
   // In `allowed` at most.
   void Drain(absl::Duration allowed);
 

@@ -9,6 +9,7 @@
 #include "server/base/executor.h"
 #include "server/fetch/archive.h"
 #include "server/fetch/flight_table.h"
+#include "server/fetch/retry.h"
 #include "server/net/credentials.h"
 #include "server/net/git_fetcher.h"
 #include "server/net/git_remote.h"
@@ -27,6 +28,8 @@ struct FetchOptions {
   // not have.
   absl::Duration ref_negative_ttl = absl::Seconds(30);
   ArchiveLimits tree_limits;
+  // How often a download of a checkpoint is tried.
+  RetryOptions retry;
   // Whether callers are several users: what one of them took unseen (unproven)
   // is given to no other.
   bool many_users = false;

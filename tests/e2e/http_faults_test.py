@@ -25,7 +25,11 @@ PYCLIENT = str(Path(__file__).resolve().parents[2] / "pyclient")
 # Every load asks for the refs, whatever the answer was.
 ASKING = '[refs]\nttl = "0s"\nnegative_ttl = "0s"\n'
 # Time-outs that let a test of slow hosts end soon.
-HURRIED = 'connect_timeout = "2s"\nstall_timeout = "2s"\n' + ASKING + 'timeout = "2s"\n'
+HURRIED = (
+    'connect_timeout = "2s"\nstall_timeout = "2s"\ntries = 2\n'
+    + ASKING
+    + 'timeout = "2s"\n'
+)
 _numbers = itertools.count()
 
 
@@ -226,7 +230,7 @@ def test_a_refresh_that_fails_changes_nothing(
     target = any_mode.home / "copy.bin"
     fetch = ["fetch", url, "--refresh", "--to", str(target)]
     any_mode.hubctl(*fetch)
-    origin.add_file(HOST, path, b"other" * 100)
+    origin.add_file(HOST, path, b"other" * 1000)
     end = NOT_FOUND if fault == "404" else UNAVAILABLE
     with origin.fault(fault, HOST, path):
         fails(any_mode, *fetch, end=end)
@@ -234,7 +238,7 @@ def test_a_refresh_that_fails_changes_nothing(
     assert target.read_bytes() == GOOD
     assert [entry.name for entry in any_mode.home.glob("*.bin*")] == ["copy.bin"]
     any_mode.hubctl(*fetch)
-    assert target.read_bytes() == b"other" * 100
+    assert target.read_bytes() == b"other" * 1000
 
 
 # Repositories: what the host says of its refs, and the archive.

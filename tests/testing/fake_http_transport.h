@@ -4,13 +4,17 @@
 #ifndef HUBD_TESTS_TESTING_FAKE_HTTP_TRANSPORT_H_
 #define HUBD_TESTS_TESTING_FAKE_HTTP_TRANSPORT_H_
 
+#include <algorithm>
 #include <map>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "server/base/mutex.h"
 #include "server/net/http_transport.h"
 
@@ -26,6 +30,10 @@ class FakeHttpTransport final : public HttpTransport {
     absl::Status end = absl::OkStatus();
     // Half of the body is held back until Release, or a stop.
     bool held = false;
+    // Whether "Range: bytes=N-" is heeded, and If-Range with the ETag.
+    bool ranges = false;
+    // How many bytes the next requests get before their connection breaks.
+    std::vector<size_t> cuts = {};
   };
 
   // A 200 with this body.
@@ -75,6 +83,14 @@ class FakeHttpTransport final : public HttpTransport {
                            absl::StrCat("cannot reach ", request.url));
       }
       answer = found->second;
+      std::vector<size_t>& cuts = found->second.cuts;
+      if (!cuts.empty()) cuts.erase(cuts.begin());
+    }
+    if (answer.ranges) CutToRange(request, answer);
+    if (!answer.cuts.empty()) {
+      answer.body.resize(std::min(answer.body.size(), answer.cuts[0]));
+      answer.end = ReasonError(Reason::kUpstreamUnavailable, "it broke off",
+                               {{"cause", "cut"}});
     }
     answer.response.effective_url = request.url;
     HUBD_RETURN_IF_ERROR(handler.OnResponse(answer.response));
@@ -86,6 +102,33 @@ class FakeHttpTransport final : public HttpTransport {
   }
 
  private:
+  static std::string HeaderOf(const HttpRequest& request,
+                              absl::string_view name) {
+    for (const std::string& header : request.headers) {
+      absl::string_view value = header;
+      if (absl::ConsumePrefix(&value, name)) return std::string(value);
+    }
+    return "";
+  }
+
+  static void CutToRange(const HttpRequest& request, Answer& answer) {
+    const std::string condition = HeaderOf(request, "If-Range: ");
+    const std::string wanted = HeaderOf(request, "Range: bytes=");
+    absl::string_view range = wanted;
+    size_t from;
+    if (!absl::ConsumeSuffix(&range, "-") || !absl::SimpleAtoi(range, &from) ||
+        (condition != answer.response.headers["etag"] &&
+         condition != answer.response.headers["last-modified"])) {
+      return;
+    }
+    const size_t size = answer.body.size();
+    answer.response.status = from < size ? 206 : 416;
+    answer.response.headers["content-range"] =
+        absl::StrCat("bytes ", from, "-", size - 1, "/", size);
+    answer.body.erase(0, from);
+    answer.response.content_length = static_cast<int64_t>(answer.body.size());
+  }
+
   absl::Status AwaitRelease(const std::string& url,
                             const std::stop_token& stop) {
     std::stop_callback wake(stop, [this] {

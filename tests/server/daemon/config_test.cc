@@ -41,6 +41,10 @@ connect_timeout = "2s"
 stall_timeout = "9s"
 stall_rate = "2KiB"
 max_redirects = 3
+tries = 2
+retry_base = "20ms"
+[cache]
+partial_age = "2h"
 [refs]
 ttl = "0"
 negative_ttl = "8s"
@@ -76,6 +80,9 @@ output = "1KB"
   EXPECT_EQ(config->net.stall_timeout, absl::Seconds(9));
   EXPECT_EQ(config->net.stall_rate, 2048);
   EXPECT_EQ(config->net.max_redirects, 3);
+  EXPECT_EQ(config->net.tries, 2);
+  EXPECT_EQ(config->net.retry_base, absl::Milliseconds(20));
+  EXPECT_EQ(config->cache.partial_age, absl::Hours(2));
   EXPECT_EQ(config->refs.ttl, absl::ZeroDuration());
   EXPECT_EQ(config->refs.negative_ttl, absl::Seconds(8));
   EXPECT_EQ(config->refs.timeout, absl::Milliseconds(250));
@@ -107,7 +114,7 @@ TEST(ConfigTest, ErrorsNameFileLineKeyAndTheWayOut) {
        "unknown key \"mode\"; the nearest known key is daemon.mode"},
       {"[nett]\nproxy = \"x\"", "f.toml:2: ",
        "unknown key \"nett.proxy\"; the nearest known key is net.proxy"},
-      {"\n[cache]\n", "f.toml:2: ", "unknown key \"cache\""},
+      {"\n[caches]\n", "f.toml:2: ", "unknown key \"caches\""},
       {"[cache]\nmax_bytes = \"1GB\"",
        "f.toml:2: ", "unknown key \"cache.max_bytes\""},
       {"[[mirror]]\nhost = \"x\"", "f.toml:1: ", "mirror: expected both, from"},
@@ -144,7 +151,7 @@ TEST(ConfigTest, ErrorsNameFileLineKeyAndTheWayOut) {
       {"[[mirror]]\nfrom = \"https://a/\"\nto = [\"https://b/\"]\n"
        "[[mirror]]\nfrom = \"https://a/\"\nto = [\"https://c/\"]",
        "f.toml:5: ", "mirror.from: \"https://a/\" stands in another"},
-      {"[net]\ntries = 5", "f.toml:2: ", "unknown key \"net.tries\""},
+      {"[net]\nspeed = 5", "f.toml:2: ", "unknown key \"net.speed\""},
       {"net = 5", "f.toml:1: ", "net: expected a table, [net]"},
       {"[daemon]\nmode = \"both\"",
        "f.toml:2: ", "daemon.mode: expected \"user\" or \"system\""},

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/digest.h"
@@ -12,6 +13,7 @@
 namespace hubd {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -45,6 +47,86 @@ TEST_F(CheckpointFlightTest, PublishesNothingThatNobodyAccepts) {
   EXPECT_FALSE(FetchUrl(context(), kUrl, false, flight).ok());
   EXPECT_FALSE(store_->HasBlob(Sha256Hex("weights")));
   EXPECT_TRUE(ListDirectory(store_->layout().tmp())->empty());
+}
+
+// More than two parts of it can be kept.
+std::string Big(char fill) { return std::string((17 << 20) + 3, fill); }
+
+FakeHttpTransport::Answer BigAnswer(char fill, std::vector<size_t> cuts) {
+  FakeHttpTransport::Answer answer;
+  answer.response.status = 200;
+  answer.response.headers["etag"] = "\"e\"";
+  answer.body = Big(fill);
+  answer.response.content_length = static_cast<int64_t>(answer.body.size());
+  answer.ranges = true;
+  answer.cuts = std::move(cuts);
+  return answer;
+}
+
+TEST_F(CheckpointFlightTest, WhatCameBeforeIsFetchedAnewWhereNobodyAcceptsIt) {
+  http_.Set(kUrl, BigAnswer('a', {9 << 20, 0}));
+  FreeFlight flight;
+  EXPECT_FALSE(FetchUrl(context(), kUrl, false, flight).ok());
+  // The same validator for other bytes.
+  http_.Set(kUrl, BigAnswer('b', {}));
+  flight.set_wanted(Sha256Hex(Big('b')));
+  auto fetched = FetchUrl(context(), kUrl, false, flight);
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_EQ(std::get<CheckpointObject>(fetched->object).sha256,
+            Sha256Hex(Big('b')));
+  EXPECT_EQ(http_.requests().size(), 4u);
+  // Once only.
+  http_.Set(kUrl, BigAnswer('c', {}));
+  EXPECT_FALSE(FetchUrl(context(), kUrl, true, flight).ok());
+  EXPECT_TRUE(ListDirectory(store_->layout().partials())->empty());
+}
+
+TEST_F(CheckpointFlightTest, OtherBytesThanThoseThatCameAreTold) {
+  http_.Set(kUrl, BigAnswer('a', {9 << 20, 0}));
+  FreeFlight flight;
+  EXPECT_FALSE(FetchUrl(context(), kUrl, false, flight).ok());
+  http_.Serve(kUrl, "other", {{"etag", "\"f\""}});
+  auto fetched = FetchUrl(context(), kUrl, false, flight);
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_THAT(fetched->warnings,
+              ElementsAre(HasSubstr("the server has other bytes than those")));
+}
+
+// Each has a partial of its own.
+TEST_F(CheckpointFlightTest, TwoUrlsMayHaveOneSource) {
+  const std::string mirror = "https://mirror.example.org/m.bin";
+  http_.Set(mirror, BigAnswer('a', {9 << 20, 0}));
+  FreeFlight flight;
+  EXPECT_FALSE(FetchUrl(context(), mirror, false, flight).ok());
+  auto direct = store_->OpenPartial(mirror, mirror, {});
+  ASSERT_TRUE(direct.ok()) << direct.status();
+  EXPECT_TRUE(direct->ledger().has_value());
+  mirrors_ = Mirrors({{.from = "https://models.example.org/",
+                       .to = {"https://mirror.example.org/"}}},
+                     absl::Seconds(1));
+  http_.Set(mirror, BigAnswer('a', {}));
+  auto fetched =
+      FetchUrl(context(), "https://models.example.org/m.bin", false, flight);
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_TRUE(direct->ledger().has_value());
+}
+
+TEST_F(CheckpointFlightTest, APublishThatFailsKeepsTheBytes) {
+  http_.Set(kUrl, BigAnswer('a', {}));
+  // A file in the place of a directory: that fails for root too.
+  const std::string blobs = store_->layout().blobs();
+  ASSERT_TRUE(RemoveAll(blobs).ok());
+  ASSERT_TRUE(WriteFileDurably(blobs, "", 0600).ok());
+  FreeFlight flight;
+  EXPECT_FALSE(FetchUrl(context(), kUrl, false, flight).ok());
+  const std::string partial =
+      store_->layout().Partial(kSharedDomain, kUrl, kUrl);
+  EXPECT_EQ(ReadFile(partial + "/data", 1 << 30)->size(), Big('a').size());
+  ASSERT_TRUE(RemoveAll(blobs).ok());
+  ASSERT_TRUE(MakeDirectories(blobs, 0755).ok());
+  ASSERT_TRUE(FetchUrl(context(), kUrl, false, flight).ok());
+  EXPECT_THAT(http_.requests().back().headers,
+              Contains(absl::StrCat("Range: bytes=", 16 << 20, "-")));
 }
 
 TEST_F(CheckpointFlightTest, ACutBodyIsNotPublished) {

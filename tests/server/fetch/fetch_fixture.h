@@ -25,7 +25,7 @@ namespace hubd {
 
 class FetchFixture : public testing::Test {
  protected:
-  explicit FetchFixture(const FetchOptions& options = {})
+  explicit FetchFixture(const FetchOptions& options = OneTry())
       : options_(options),
         store_(*Store::Open({temp_.path() + "/root", ""}, clock_)),
         policy_(*UrlPolicy::Create({})),
@@ -35,6 +35,13 @@ class FetchFixture : public testing::Test {
     http_.Release();
     // Operations end on the io thread.
     OnIo([this] { operations_.clear(); });
+  }
+
+  // A failure that may pass is final.
+  static FetchOptions OneTry() {
+    FetchOptions options;
+    options.retry.tries = 1;
+    return options;
   }
 
   FetchContext context() { return {options_, parts()}; }
@@ -115,14 +122,23 @@ class FreeFlight final : public FlightTable::Context {
   void Report(const Progress& progress) override {
     reports_.push_back(progress);
   }
-  absl::Status Judge(const Fetched&) const override { return judgement_; }
+  absl::Status Judge(const Fetched& fetched) const override {
+    const auto* got = std::get_if<CheckpointObject>(&fetched.object);
+    if (got != nullptr && !wanted_.empty() && got->sha256 != wanted_) {
+      return absl::DataLossError("another digest");
+    }
+    return judgement_;
+  }
 
   void set_judgement(absl::Status judgement) {
     judgement_ = std::move(judgement);
   }
+  // Of a checkpoint; others are refused.
+  void set_wanted(std::string sha256) { wanted_ = std::move(sha256); }
   const std::vector<Progress>& reports() const { return reports_; }
 
  private:
+  std::string wanted_;
   absl::Status judgement_ = absl::OkStatus();
   std::vector<Progress> reports_;
 };

@@ -1,0 +1,114 @@
+"""Downloads that break off and go on where they ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.machine import Machine
+from tests.e2e.processes import wait_until
+from tests.origin import Origin
+
+MODELS = "models.example.org"
+MIB = 1 << 20
+# The ledger is written when so much has come.
+SAVED = 64 * MIB
+SIZE = 72 * MIB + 5
+
+
+@pytest.fixture(scope="module")
+def weights() -> bytes:
+    return os.urandom(SIZE)
+
+
+def ranges(origin: Origin) -> list[str]:
+    """What was asked for of the file, in order."""
+    return [
+        seen.headers.get("range", "all")
+        for seen in origin.requests
+        if (seen.method, seen.host) == ("GET", MODELS)
+    ]
+
+
+def fetched(machine: Machine, url: str) -> bytes:
+    return Path(machine.hubctl("fetch", url).stdout.strip()).read_bytes()
+
+
+def test_kill_9_costs_what_was_in_flight(
+    machine: Machine, origin: Origin, weights: bytes
+) -> None:
+    url = origin.add_file(MODELS, "/w", weights)
+    with origin.hold(MODELS, "/w", after=SAVED + 2 * MIB) as gate:
+        fetch = machine.start([machine.hubctl_path, "fetch", url])
+        gate.wait_reached()
+        wait_until(lambda: list(machine.store("partial").glob("*/ledger")), "a ledger")
+        machine.kill_daemon()
+    # The client asks the next daemon.
+    out, errors = fetch.communicate()
+    assert fetch.returncode == 0, errors
+    assert Path(out.strip()).read_bytes() == weights
+    assert ranges(origin) == ["all", f"bytes={SAVED}-"]
+    assert list(machine.store("partial").iterdir()) == []
+
+
+def leave_half(machine: Machine, origin: Origin, url: str) -> None:
+    """A caller asks, and goes in the middle."""
+    with origin.hold(MODELS, "/w", after=24 * MIB) as gate:
+        fetch = machine.start([machine.hubctl_path, "fetch", url])
+        gate.wait_reached()
+        # Sent is not yet received.
+        data = next(machine.store("partial").glob("*/data"))
+        wait_until(lambda: data.stat().st_size > 8 * MIB, "a part is there")
+        fetch.send_signal(signal.SIGINT)
+        fetch.communicate()
+        wait_until(lambda: list(machine.store("partial").glob("*/ledger")), "a ledger")
+
+
+def test_the_last_caller_s_leaving_keeps_what_has_come(
+    machine: Machine, origin: Origin, weights: bytes
+) -> None:
+    url = origin.add_file(MODELS, "/w", weights)
+    leave_half(machine, origin, url)
+    assert fetched(machine, url) == weights
+    # Whole parts; some of what was sent had not arrived.
+    assert ranges(origin)[0] == "all"
+    assert ranges(origin)[1:] in [[f"bytes={n * MIB}-"] for n in (8, 16, 24)]
+
+
+def test_other_bytes_under_the_url_come_anew_and_are_told(
+    machine: Machine, origin: Origin, weights: bytes
+) -> None:
+    url = origin.add_file(MODELS, "/w", weights)
+    leave_half(machine, origin, url)
+    others = weights[::-1]
+    origin.add_file(MODELS, "/w", others)
+    done = machine.hubctl("fetch", url)
+    assert Path(done.stdout.strip()).read_bytes() == others
+    assert "the server has other bytes than those" in done.stderr
+    assert len(ranges(origin)) == 2
+
+
+def test_broken_connections_are_nobody_s_error(
+    machine: Machine, origin: Origin, weights: bytes
+) -> None:
+    url = origin.add_file(MODELS, "/w", weights)
+    # Each of its answers breaks so, but for the last.
+    with origin.cut(MODELS, "/w", after=20 * MIB):
+        assert fetched(machine, url) == weights
+    cuts = [f"bytes={n * MIB}-" for n in (20, 40, 60)]
+    assert ranges(origin) == ["all", *cuts]
+    assert origin.bytes_sent(MODELS, "/w") == SIZE
+
+
+def test_old_partials_go(machine: Machine, origin: Origin, weights: bytes) -> None:
+    url = origin.add_file(MODELS, "/w", weights)
+    leave_half(machine, origin, url)
+    machine.stop_daemon()
+    week = 7 * 24 * 3600
+    for path in machine.store("partial").glob("*/*"):
+        os.utime(path, (0, path.stat().st_mtime - week - 1))
+    machine.daemon_pid()
+    wait_until(lambda: not list(machine.store("partial").iterdir()), "it goes")

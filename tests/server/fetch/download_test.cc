@@ -1,0 +1,445 @@
+#include "server/fetch/download.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "server/base/crc32c.h"
+#include "server/base/digest.h"
+#include "server/base/fs.h"
+#include "server/base/status.h"
+#include "tests/server/base/temp_dir.h"
+#include "tests/testing/fake_http_transport.h"
+
+namespace hubd {
+namespace {
+
+using ::testing::ElementsAre;
+
+constexpr char kUrl[] = "https://h.org/w";
+constexpr size_t kPart = 8 << 20;
+
+// Of three parts and a bit; no two places look alike.
+std::string Body(char first = 'a') {
+  std::string body(3 * kPart + 5, first);
+  for (size_t i = 0; i + 8 <= body.size(); i += 4096) {
+    body.replace(i, 8, absl::StrCat(1'0000'000 + i / 4096));
+  }
+  return body;
+}
+
+class DownloadTest : public testing::Test {
+ protected:
+  DownloadTest() { Serve(body_, "\"e\""); }
+
+  void Serve(const std::string& body, const std::string& etag,
+             std::vector<size_t> cuts = {}) {
+    FakeHttpTransport::Answer answer;
+    answer.response.status = 200;
+    if (!etag.empty()) answer.response.headers["etag"] = etag;
+    answer.response.content_length = static_cast<int64_t>(body.size());
+    answer.body = body;
+    answer.ranges = true;
+    answer.cuts = std::move(cuts);
+    http_.Set(kUrl, answer);
+  }
+
+  // In a fresh process, as it were.
+  absl::StatusOr<Downloaded> Run(int tries = 1,
+                                 const std::stop_token& stop = {}) {
+    Partial partial = *Partial::Open(directory_, kUrl, {});
+    absl::StatusOr<Downloaded> got = Download(
+        {.tries = tries, .base = absl::ZeroDuration()}, http_, request_,
+        partial,
+        [this](int64_t done, int64_t total) {
+          done_ = done;
+          total_ = total;
+        },
+        stop);
+    if (got.ok() && !got->unchanged) {
+      bytes_ = *ReadFile(Data(), 1 << 30);
+      // As if it had been published.
+      EXPECT_TRUE(partial.Remove().ok());
+    }
+    return got;
+  }
+
+  std::string Data() const { return directory_ + "/data"; }
+
+  // What was asked for, in short.
+  std::vector<std::string> Ranges() const {
+    std::vector<std::string> ranges;
+    for (const HttpRequest& request : http_.requests()) {
+      std::string range = "all";
+      for (const std::string& header : request.headers) {
+        if (absl::StartsWith(header, "Range: ")) range = header.substr(13);
+      }
+      ranges.push_back(range);
+    }
+    return ranges;
+  }
+
+  void ExpectAll(const absl::StatusOr<Downloaded>& got,
+                 const std::string& body) {
+    ASSERT_TRUE(got.ok()) << got.status();
+    EXPECT_EQ(got->sha256, Sha256Hex(body));
+    EXPECT_EQ(got->size_bytes, static_cast<int64_t>(body.size()));
+    EXPECT_TRUE(bytes_ == body);
+  }
+
+  TempDir dir_;
+  const std::string directory_ = dir_.Below("partial");
+  const std::string body_ = Body();
+  FakeHttpTransport http_;
+  DownloadRequest request_{.url = kUrl};
+  int64_t done_ = 0;
+  int64_t total_ = 0;
+  std::string bytes_;
+};
+
+TEST_F(DownloadTest, BringsAllBytesByOneRequest) {
+  const absl::StatusOr<Downloaded> got = Run();
+  ExpectAll(got, body_);
+  EXPECT_FALSE(got->resumed || got->changed || got->unchanged);
+  EXPECT_EQ(done_, static_cast<int64_t>(body_.size()));
+  EXPECT_EQ(total_, done_);
+  EXPECT_THAT(Ranges(), ElementsAre("all"));
+}
+
+TEST_F(DownloadTest, WhatBrokeOffGoesOnWhereItEnded) {
+  Serve(body_, "\"e\"", {kPart + 7, 3});
+  const absl::StatusOr<Downloaded> got = Run(3);
+  ExpectAll(got, body_);
+  // It came in this call.
+  EXPECT_FALSE(got->resumed);
+  EXPECT_THAT(Ranges(), ElementsAre("all", absl::StrCat(kPart + 7, "-"),
+                                    absl::StrCat(kPart + 10, "-")));
+}
+
+TEST_F(DownloadTest, AnotherCallGoesOnBehindTheLastWholePart) {
+  Serve(body_, "\"e\"", {2 * kPart + 7, 0});
+  EXPECT_EQ(ReasonOf(Run().status()), Reason::kUpstreamUnavailable);
+  const absl::StatusOr<Downloaded> got = Run();
+  ExpectAll(got, body_);
+  EXPECT_TRUE(got->resumed);
+  EXPECT_EQ(got->response.headers.at("etag"), "\"e\"");
+  EXPECT_THAT(Ranges(), ElementsAre("all", absl::StrCat(2 * kPart + 7, "-"),
+                                    absl::StrCat(2 * kPart, "-")));
+}
+
+TEST_F(DownloadTest, OfAWholeObjectTheLastPartIsAskedForAgain) {
+  {
+    Partial partial = *Partial::Open(directory_, kUrl, {});
+    ASSERT_TRUE(WriteAll(partial.fd(), body_).ok());
+    Ledger ledger = {
+        kUrl, "\"e\"", static_cast<int64_t>(body_.size()), kPart, {}};
+    for (int64_t part = 0; part < 4; ++part) {
+      ledger.parts[part] =
+          ExtendCrc32c(0, absl::string_view(body_).substr(part * kPart, kPart));
+    }
+    ASSERT_TRUE(partial.Save(ledger).ok());
+  }
+  const absl::StatusOr<Downloaded> got = Run();
+  ExpectAll(got, body_);
+  EXPECT_TRUE(got->resumed);
+  EXPECT_THAT(Ranges(), ElementsAre(absl::StrCat(3 * kPart, "-")));
+}
+
+TEST_F(DownloadTest, ABreakBehindTheLastByteIsNone) {
+  Serve(body_, "\"e\"", {body_.size()});
+  ExpectAll(Run(), body_);
+  EXPECT_THAT(Ranges(), ElementsAre("all"));
+}
+
+TEST_F(DownloadTest, TheLedgerIsWrittenWhileBytesCome) {
+  const std::string body = body_ + body_ + body_;
+  FakeHttpTransport::Answer held;
+  held.response.status = 200;
+  held.response.headers["etag"] = "\"e\"";
+  held.response.content_length = static_cast<int64_t>(2 * body.size());
+  held.body = body + body;
+  held.held = true;
+  http_.Set(kUrl, held);
+  std::stop_source stop;
+  std::jthread run([&] { (void)Run(1, stop.get_token()); });
+  // Half of it comes, which is more than goes without a ledger.
+  const absl::Time end = absl::Now() + absl::Minutes(1);
+  while (!IsThere(directory_ + "/ledger") && absl::Now() < end) {
+    std::this_thread::yield();
+  }
+  absl::StatusOr<Ledger> ledger =
+      DecodeLedger(*ReadFile(directory_ + "/ledger"));
+  ASSERT_TRUE(ledger.ok()) << ledger.status();
+  EXPECT_EQ(ledger->parts.size(), 8u);
+  stop.request_stop();
+}
+
+TEST_F(DownloadTest, BelowOnePartNothingIsKept) {
+  Serve(body_, "\"e\"", {kPart - 1, 0});
+  EXPECT_FALSE(Run().ok());
+  EXPECT_FALSE(IsThere(directory_));
+  ExpectAll(Run(), body_);
+  EXPECT_EQ(Ranges().back(), "all");
+}
+
+TEST_F(DownloadTest, APartThatWasDamagedIsFetchedAgain) {
+  Serve(body_, "\"e\"", {2 * kPart, 0});
+  EXPECT_FALSE(Run().ok());
+  {
+    Partial partial = *Partial::Open(directory_, kUrl, {});
+    ASSERT_EQ(::pwrite(partial.fd(), "!", 1, kPart + 5), 1);
+  }
+  ExpectAll(Run(), body_);
+  EXPECT_EQ(Ranges().back(), absl::StrCat(kPart, "-"));
+}
+
+TEST_F(DownloadTest, AnObjectThatHasChangedComesAnew) {
+  Serve(body_, "\"e\"", {2 * kPart, 0});
+  EXPECT_FALSE(Run().ok());
+  const std::string other = Body('b');
+  Serve(other, "\"f\"");
+  const absl::StatusOr<Downloaded> got = Run();
+  ExpectAll(got, other);
+  EXPECT_TRUE(got->changed);
+  EXPECT_FALSE(got->resumed);
+  // The answer to If-Range is all of it: nothing more is asked for.
+  EXPECT_EQ(Ranges().size(), 3u);
+}
+
+TEST_F(DownloadTest, AServerThatGivesNoRangesAnyMoreIsTakenAtItsWord) {
+  Serve(body_, "\"e\"", {2 * kPart, 0});
+  EXPECT_FALSE(Run().ok());
+  http_.Serve(kUrl, body_, {{"etag", "\"e\""}});
+  const absl::StatusOr<Downloaded> got = Run();
+  ExpectAll(got, body_);
+  EXPECT_FALSE(got->changed);
+  EXPECT_FALSE(got->resumed);
+}
+
+TEST_F(DownloadTest, AnAnswerThatIsNotTheRestIsNotTaken) {
+  const std::string rest = absl::StrCat("bytes ", 2 * kPart, "-",
+                                        body_.size() - 1, "/", body_.size());
+  const std::map<std::string, std::string> answers[] = {
+      {{"content-range", "bytes 0-4/5"}, {"etag", "\"e\""}},
+      {{"content-range", absl::StrCat("bytes ", 2 * kPart, "-9/*")},
+       {"etag", "\"e\""}},
+      {{"content-range", rest}, {"etag", "\"f\""}},
+      {{"content-range", rest}, {"etag", "W/\"e\""}},
+      {{"content-range", rest}},
+      {{"content-range", rest},
+       {"etag", "\"e\""},
+       {"content-encoding", "gzip"}},
+  };
+  for (const auto& headers : answers) {
+    Serve(body_, "\"e\"", {2 * kPart, 0});
+    EXPECT_FALSE(Run().ok());
+    const size_t before = Ranges().size();
+    FakeHttpTransport::Answer odd;
+    odd.response.status = 206;
+    odd.response.headers = headers;
+    odd.body = "odd";
+    http_.Set(kUrl, odd);
+    // Asked for all of it, the server still answers so.
+    EXPECT_EQ(ReasonOf(Run(2).status()), Reason::kUpstreamUnavailable);
+    EXPECT_EQ(Ranges().size(), before + 2);
+    EXPECT_EQ(Ranges().back(), "all");
+    EXPECT_FALSE(IsThere(directory_));
+  }
+}
+
+TEST_F(DownloadTest, AShorterObjectComesAnew) {
+  Serve(body_, "\"e\"", {2 * kPart, 0});
+  EXPECT_FALSE(Run().ok());
+  // Its If-Range is not looked at, and the range is beyond its end.
+  Serve("short", "\"e\"");
+  const absl::StatusOr<Downloaded> got = Run();
+  ExpectAll(got, "short");
+  EXPECT_FALSE(got->resumed);
+}
+
+TEST_F(DownloadTest, AServerThatRefusesRangesIsAskedForAll) {
+  for (const int status : {400, 403, 412, 416}) {
+    Serve(body_, "\"e\"", {2 * kPart, 0});
+    EXPECT_FALSE(Run().ok());
+    FakeHttpTransport::Answer refuses;
+    refuses.response.status = status;
+    http_.Set(kUrl, refuses);
+    EXPECT_FALSE(Run().ok());
+    EXPECT_EQ(Ranges().back(), "all") << status;
+  }
+}
+
+TEST_F(DownloadTest, ALimitLosesNothing) {
+  Serve(body_, "\"e\"", {2 * kPart, 0});
+  EXPECT_FALSE(Run().ok());
+  FakeHttpTransport::Answer limits;
+  limits.response.status = 403;
+  limits.response.headers["retry-after"] = "3600";
+  http_.Set(kUrl, limits);
+  EXPECT_EQ(ReasonOf(Run().status()), Reason::kRateLimited);
+  Serve(body_, "\"e\"");
+  const absl::StatusOr<Downloaded> got = Run();
+  ExpectAll(got, body_);
+  EXPECT_TRUE(got->resumed);
+}
+
+TEST_F(DownloadTest, AServerWithoutRangesIsNotAskedForEver) {
+  FakeHttpTransport::Answer answer;
+  answer.response.status = 200;
+  answer.response.headers["etag"] = "\"e\"";
+  answer.response.content_length = static_cast<int64_t>(body_.size());
+  answer.body = body_;
+  for (size_t i = 0; i < 100; ++i) answer.cuts.push_back((1 + i % 2) * kPart);
+  http_.Set(kUrl, answer);
+  EXPECT_FALSE(Run(3).ok());
+  EXPECT_LT(Ranges().size(), 6u);
+}
+
+TEST_F(DownloadTest, ADateTellsObjectsApartAMinuteLater) {
+  const char kChanged[] = "Sat, 28 Nov 2026 20:00:00 GMT";
+  const std::pair<const char*, bool> dates[] = {
+      {"Sat, 28 Nov 2026 20:01:00 GMT", true},
+      {"Sat, 28 Nov 2026 20:00:59 GMT", false},
+      {"yesterday", false}};
+  for (const auto& [date, kept] : dates) {
+    FakeHttpTransport::Answer answer;
+    answer.response.status = 200;
+    answer.response.headers["last-modified"] = kChanged;
+    answer.response.headers["date"] = date;
+    answer.response.content_length = static_cast<int64_t>(body_.size());
+    answer.body = body_;
+    answer.ranges = true;
+    answer.cuts = {2 * kPart, 0};
+    http_.Set(kUrl, answer);
+    EXPECT_FALSE(Run().ok());
+    answer.cuts.clear();
+    http_.Set(kUrl, answer);
+    const absl::StatusOr<Downloaded> got = Run();
+    ExpectAll(got, body_);
+    EXPECT_EQ(got->resumed, kept) << date;
+    ASSERT_TRUE(RemoveAll(directory_).ok());
+  }
+}
+
+TEST_F(DownloadTest, WithoutAValidatorEveryTryBeginsAnew) {
+  for (const std::string& etag : {std::string(), std::string("W/\"e\"")}) {
+    Serve(body_, etag, {2 * kPart + 1});
+    ExpectAll(Run(2), body_);
+    Serve(body_, etag, {2 * kPart + 1});
+    EXPECT_FALSE(Run().ok());
+    EXPECT_FALSE(IsThere(directory_));
+  }
+  for (const std::string& range : Ranges()) EXPECT_EQ(range, "all");
+}
+
+TEST_F(DownloadTest, ProgressGivesAllTriesBack) {
+  constexpr size_t kMuch = 256 << 10;
+  Serve(body_, "\"e\"", {kMuch, kMuch, kMuch, kMuch});
+  ExpectAll(Run(2), body_);
+  // A little is none, and what is not kept neither.
+  Serve(body_, "\"e\"", {kMuch - 1, kMuch - 1});
+  EXPECT_FALSE(Run(2).ok());
+  Serve(body_, "", {kMuch, kMuch});
+  EXPECT_FALSE(Run(2).ok());
+}
+
+TEST_F(DownloadTest, WithoutProgressTheLastFailureIsTheResult) {
+  Serve(body_, "\"e\"", {0, 0, 0, 0, 0, 0, 0});
+  EXPECT_EQ(Run(3).status().message(), "it broke off");
+  EXPECT_EQ(Ranges().size(), 3u);
+}
+
+TEST_F(DownloadTest, WhatIsNotThereIsNotAskedForTwice) {
+  FakeHttpTransport::Answer gone;
+  gone.response.status = 404;
+  http_.Set(kUrl, gone);
+  EXPECT_EQ(ReasonOf(Run(5).status()), Reason::kCheckpointNotFound);
+  EXPECT_EQ(Ranges().size(), 1u);
+  EXPECT_FALSE(IsThere(directory_));
+}
+
+TEST_F(DownloadTest, AConditionMayEndIt) {
+  request_.conditions = {"If-None-Match: \"e\""};
+  FakeHttpTransport::Answer same;
+  same.response.status = 304;
+  http_.Set(kUrl, same);
+  const absl::StatusOr<Downloaded> got = Run();
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_TRUE(got->unchanged);
+}
+
+TEST_F(DownloadTest, WhatIsNewerThanAConditionIsGoneOnWith) {
+  request_.conditions = {"If-None-Match: \"old\""};
+  Serve(body_, "\"e\"", {2 * kPart, 0});
+  EXPECT_FALSE(Run().ok());
+  ExpectAll(Run(), body_);
+  EXPECT_EQ(Ranges().back(), absl::StrCat(2 * kPart, "-"));
+  EXPECT_EQ(http_.requests().back().headers.size(), 2u);
+}
+
+TEST_F(DownloadTest, AFailureBeforeAnAnswerLosesNothing) {
+  Serve(body_, "\"e\"", {2 * kPart, 0});
+  EXPECT_FALSE(Run().ok());
+  FakeHttpTransport::Answer down;
+  down.response.status = 503;
+  http_.Set(kUrl, down);
+  EXPECT_FALSE(Run().ok());
+  request_.conditions = {"If-None-Match: \"e\""};
+  EXPECT_FALSE(Run().ok());
+  EXPECT_EQ(Partial::Open(directory_, kUrl, {})->ledger()->parts.size(), 2u);
+}
+
+TEST_F(DownloadTest, ADiskThatIsTooSmallSaysSoBeforeAByteComes) {
+  FakeHttpTransport::Answer answer;
+  answer.response.status = 200;
+  answer.response.headers["etag"] = "\"e\"";
+  answer.response.content_length = int64_t{1} << 60;
+  answer.body = "x";
+  http_.Set(kUrl, answer);
+  const absl::Status status = Run(5).status();
+  EXPECT_EQ(ReasonOf(status), Reason::kDiskFull);
+  EXPECT_TRUE(absl::StrContains(status.message(), "1152921504606846976 bytes"))
+      << status;
+  EXPECT_FALSE(IsThere(directory_));
+}
+
+TEST_F(DownloadTest, AStopKeepsWhatHasCome) {
+  FakeHttpTransport::Answer held;
+  held.response.status = 200;
+  held.response.headers["etag"] = "\"e\"";
+  held.response.content_length = static_cast<int64_t>(body_.size());
+  held.body = body_;
+  held.held = true;
+  http_.Set(kUrl, held);
+  std::stop_source stop;
+  std::optional<absl::StatusOr<Downloaded>> got;
+  {
+    std::jthread run([&] { got = Run(5, stop.get_token()); });
+    http_.AwaitRequests(1);
+    stop.request_stop();
+  }
+  EXPECT_TRUE(absl::IsCancelled(got->status())) << got->status();
+  // Half of it had come.
+  EXPECT_EQ(Partial::Open(directory_, kUrl, {})->ledger()->parts.size(), 1u);
+}
+
+TEST_F(DownloadTest, AnEmptyObjectIsOne) {
+  Serve("", "\"e\"");
+  ExpectAll(Run(), "");
+}
+
+}  // namespace
+}  // namespace hubd
