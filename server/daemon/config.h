@@ -45,7 +45,7 @@ struct Config {
     // Bytes a second.
     int64_t stall_rate = 1024;
     int64_t max_redirects = 10;
-    // Requests in a row without a byte of a checkpoint, until it fails.
+    // Requests for a checkpoint in a row without progress, until it fails.
     int64_t tries = 5;
     // The longest wait before the second one; it doubles with each further one.
     absl::Duration retry_base = absl::Milliseconds(100);

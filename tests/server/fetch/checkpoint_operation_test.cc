@@ -52,22 +52,9 @@ class CheckpointOperationTest : public FetchFixture {
   // As StartCheckpoint, and waits until a flight tells it of its progress.
   std::future<absl::StatusOr<CheckpointResult>> JoinCheckpoint(
       CheckpointRequest request) {
-    auto result =
-        std::make_shared<std::promise<absl::StatusOr<CheckpointResult>>>();
-    auto joined = std::make_shared<std::promise<void>>();
-    auto once = std::make_shared<bool>(false);
-    OnIo([&] {
-      operations_.push_back(fetcher_.FetchCheckpoint(
-          std::move(request),
-          [joined, once](const Progress&) {
-            if (!std::exchange(*once, true)) joined->set_value();
-          },
-          [result](absl::StatusOr<CheckpointResult> checkpoint) {
-            result->set_value(std::move(checkpoint));
-          }));
+    return Join<CheckpointResult>([&](auto progress, auto done) {
+      return fetcher_.FetchCheckpoint(std::move(request), progress, done);
     });
-    joined->get_future().wait();
-    return result->get_future();
   }
 };
 

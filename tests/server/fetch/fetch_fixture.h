@@ -95,6 +95,26 @@ class FetchFixture : public testing::Test {
     return StartCheckpoint(std::move(request)).get();
   }
 
+  // Has `begin(progress, done)` begin an operation, and waits until a flight
+  // tells it of its progress.
+  template <class Result, class Begin>
+  std::future<absl::StatusOr<Result>> Join(Begin begin) {
+    auto result = std::make_shared<std::promise<absl::StatusOr<Result>>>();
+    auto joined = std::make_shared<std::promise<void>>();
+    auto once = std::make_shared<bool>(false);
+    OnIo([&] {
+      operations_.push_back(begin(
+          [joined, once](const Progress&) {
+            if (!std::exchange(*once, true)) joined->set_value();
+          },
+          [result](absl::StatusOr<Result> outcome) {
+            result->set_value(std::move(outcome));
+          }));
+    });
+    joined->get_future().wait();
+    return result->get_future();
+  }
+
   static constexpr int kRunners = 8;
 
   const FetchOptions options_;

@@ -52,21 +52,9 @@ class TreeOperationTest : public FetchFixture {
 
   // As StartTree, and waits until a flight tells it of its progress.
   std::future<absl::StatusOr<TreeResult>> JoinTree(TreeRequest request) {
-    auto result = std::make_shared<std::promise<absl::StatusOr<TreeResult>>>();
-    auto joined = std::make_shared<std::promise<void>>();
-    auto once = std::make_shared<bool>(false);
-    OnIo([&] {
-      operations_.push_back(fetcher_.FetchTree(
-          std::move(request),
-          [joined, once](const Progress&) {
-            if (!std::exchange(*once, true)) joined->set_value();
-          },
-          [result](absl::StatusOr<TreeResult> tree) {
-            result->set_value(std::move(tree));
-          }));
+    return Join<TreeResult>([&](auto progress, auto done) {
+      return fetcher_.FetchTree(std::move(request), progress, done);
     });
-    joined->get_future().wait();
-    return result->get_future();
   }
 };
 
