@@ -7,6 +7,8 @@
 #include <functional>
 #include <string>
 
+#include "absl/time/time.h"
+
 namespace hubd {
 
 // A later value replaces all earlier ones.
@@ -19,6 +21,8 @@ struct Progress {
     kRunning,
     kVerifying,
     kImporting,
+    // Between a failure that may pass and the next try.
+    kWaiting,
   };
 
   Phase phase = Phase::kQueued;
@@ -27,6 +31,13 @@ struct Progress {
   int64_t done_bytes = 0;
   // 0 where the origin does not say.
   int64_t total_bytes = 0;
+  // Of a download: requests under way, and those that have failed so far.
+  int connections = 0;
+  int failures = 0;
+  // Why the last of them failed, a sentence without a secret; empty: none did.
+  std::string last_error = {};
+  // When a wait ends.
+  absl::Time resume_at = absl::InfinitePast();
 };
 
 using ProgressFn = std::function<void(const Progress&)>;

@@ -45,6 +45,8 @@ v1::Progress::Phase PhaseOf(Progress::Phase phase) {
       return v1::Progress::VERIFYING;
     case Progress::Phase::kImporting:
       return v1::Progress::IMPORTING;
+    case Progress::Phase::kWaiting:
+      return v1::Progress::WAITING;
   }
   return v1::Progress::PHASE_UNSPECIFIED;
 }
@@ -270,6 +272,12 @@ v1::Progress ToProto(const Progress& progress) {
   proto.set_subject(CleanText(progress.subject));
   proto.set_done_bytes(progress.done_bytes);
   proto.set_total_bytes(progress.total_bytes);
+  proto.set_connections(progress.connections);
+  proto.set_failures(progress.failures);
+  proto.set_last_error(CleanText(progress.last_error));
+  if (progress.resume_at != absl::InfinitePast()) {
+    proto.set_resume_at(absl::ToUnixSeconds(progress.resume_at));
+  }
   return proto;
 }
 
