@@ -3,6 +3,9 @@
 #ifndef HUBD_SERVER_BASE_CLOCK_H_
 #define HUBD_SERVER_BASE_CLOCK_H_
 
+#include <stop_token>
+
+#include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
@@ -13,6 +16,9 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual absl::Time Now() const = 0;
+  // Waits, steadily whatever Now() does; CANCELLED where the stop comes first.
+  virtual absl::Status Sleep(absl::Duration duration,
+                             const std::stop_token& stop) const;
 };
 
 // The machine's clock.

@@ -39,6 +39,12 @@ Hasher::~Hasher() = default;
 Hasher::Hasher(Hasher&&) noexcept = default;
 Hasher& Hasher::operator=(Hasher&&) noexcept = default;
 
+Hasher Hasher::Clone() const {
+  Hasher clone;
+  HUBD_CHECK(EVP_MD_CTX_copy_ex(clone.context_.get(), context_.get()) == 1);
+  return clone;
+}
+
 void Hasher::Update(absl::string_view bytes) {
   EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
 }

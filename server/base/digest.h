@@ -22,6 +22,9 @@ class Hasher {
   Hasher(Hasher&&) noexcept;
   Hasher& operator=(Hasher&&) noexcept;
 
+  // One that has had the same bytes.
+  Hasher Clone() const;
+
   void Update(absl::string_view bytes);
 
   // The digest of all bytes so far, 64 lower-case hex digits. Ends the hasher:

@@ -27,7 +27,7 @@ struct Progress {
 
   Phase phase = Phase::kQueued;
   // What it is about: a repo at a commit, or a URL without its query.
-  std::string subject;
+  std::string subject = {};
   int64_t done_bytes = 0;
   // 0 where the origin does not say.
   int64_t total_bytes = 0;

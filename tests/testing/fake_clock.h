@@ -17,6 +17,15 @@ class FakeClock final : public Clock {
     return now_;
   }
 
+  // Nobody waits: the time is moved instead.
+  absl::Status Sleep(absl::Duration duration,
+                     const std::stop_token& stop) const override {
+    MutexLock lock(mutex_);
+    if (stop.stop_requested()) return absl::CancelledError("stopped");
+    now_ += duration;
+    return absl::OkStatus();
+  }
+
   void Advance(absl::Duration duration) {
     MutexLock lock(mutex_);
     now_ += duration;
@@ -24,7 +33,8 @@ class FakeClock final : public Clock {
 
  private:
   mutable Mutex mutex_;
-  absl::Time now_ ABSL_GUARDED_BY(mutex_) = absl::FromUnixSeconds(1800000000);
+  mutable absl::Time now_ ABSL_GUARDED_BY(mutex_) =
+      absl::FromUnixSeconds(1800000000);
 };
 
 }  // namespace hubd
