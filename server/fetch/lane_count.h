@@ -1,0 +1,40 @@
+// How many connections one download has at a time.
+
+#ifndef HUBD_SERVER_FETCH_LANE_COUNT_H_
+#define HUBD_SERVER_FETCH_LANE_COUNT_H_
+
+#include "absl/time/time.h"
+
+namespace hubd {
+
+// Begins with four. More while more bring more: the count doubles, and goes
+// back where that has brought less than a quarter more bytes a second; then it
+// is left alone for a while. A host that limits or breaks off gets half as
+// many. A value.
+class LaneCount {
+ public:
+  // REQUIRES: max >= 1.
+  explicit LaneCount(int max);
+
+  int count() const { return count_; }
+
+  // So many bytes came since the last call, in `elapsed`, with as many lanes as
+  // count() says; `now` goes forward. Calls should be as far apart as it takes
+  // to tell one rate from another.
+  void Measure(int64_t bytes, absl::Duration elapsed, absl::Time now);
+
+  // The host does not stand so many.
+  void Back(absl::Time now);
+
+ private:
+  const int max_;
+  int count_;
+  // What the count was before it grew, and the rate then; 0: it has not grown.
+  int before_ = 0;
+  double rate_before_ = 0;
+  absl::Time grow_after_ = absl::InfinitePast();
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_FETCH_LANE_COUNT_H_
