@@ -49,6 +49,11 @@ struct Config {
     int64_t tries = 5;
     // The longest wait before the second one; it doubles with each further one.
     absl::Duration retry_base = absl::Milliseconds(100);
+    // The longest wait that an origin may ask for, until the request fails.
+    absl::Duration retry_max_wait = absl::Seconds(120);
+    // Of one download, and of all downloads from one host.
+    int64_t connections_per_object = 16;
+    int64_t connections_per_host = 32;
   };
 
   struct Cache {

@@ -59,6 +59,19 @@ CredentialOptions CredentialOptionsOf(const Config& config) {
   return options;
 }
 
+int IntOf(int64_t count) {
+  return static_cast<int>(
+      std::min<int64_t>(count, std::numeric_limits<int>::max()));
+}
+
+ConnectionBudget::Options ConnectionOptionsOf(const Config::Net& net) {
+  ConnectionBudget::Options options;
+  // The first one is always had.
+  options.per_object = std::max(1, IntOf(net.connections_per_object));
+  options.per_host = IntOf(net.connections_per_host);
+  return options;
+}
+
 Fetcher::Options FetcherOptionsOf(const Config& config) {
   Fetcher::Options options;
   options.ref_ttl = config.refs.ttl;
@@ -66,11 +79,9 @@ Fetcher::Options FetcherOptionsOf(const Config& config) {
   options.tree_limits.max_entries = config.tree.max_entries;
   options.tree_limits.max_bytes = config.tree.max_bytes;
   options.tree_limits.max_ratio = config.tree.max_ratio;
-  options.retry.tries = static_cast<int>(
-      std::min<int64_t>(config.net.tries, std::numeric_limits<int>::max()));
-  options.retry.base = config.net.retry_base;
-  // Whoever waits is not told for what: longer waits than our own fail.
-  options.retry.max_asked = absl::ZeroDuration();
+  options.download.retry.tries = IntOf(config.net.tries);
+  options.download.retry.base = config.net.retry_base;
+  options.download.retry.max_asked = config.net.retry_max_wait;
   options.many_users = IsSystem(config);
   options.credentials = CredentialOptionsOf(config);
   return options;
@@ -190,6 +201,7 @@ Daemon::Daemon(Options options, Opened opened)
       mirror_objects_(
           CreateGitFetcher(*http_, MirrorFetcherOptionsOf(options_.config))),
       mirrors_(options_.config.mirrors, MirrorTimeout(options_.config)),
+      connections_(ConnectionOptionsOf(options_.config.net)),
       flights_(fetch_, io_),
       fetcher_(FetcherOptionsOf(options_.config),
                {.store = *store_,
@@ -199,6 +211,7 @@ Daemon::Daemon(Options options, Opened opened)
                 .mirror_objects = *mirror_objects_,
                 .mirrors = mirrors_,
                 .policy = policy_,
+                .connections = connections_,
                 .flights = flights_,
                 .io = io_,
                 .disk = disk_,

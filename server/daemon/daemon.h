@@ -17,6 +17,7 @@
 #include "server/base/io_thread.h"
 #include "server/daemon/config.h"
 #include "server/daemon/host_starter.h"
+#include "server/fetch/connection_budget.h"
 #include "server/fetch/fetcher.h"
 #include "server/fetch/flight_table.h"
 #include "server/jobs/job_queue.h"
@@ -88,6 +89,7 @@ class Daemon {
   const std::unique_ptr<GitFetcher> objects_;
   const std::unique_ptr<GitFetcher> mirror_objects_;
   const Mirrors mirrors_;
+  ConnectionBudget connections_;
   FlightTable flights_;
   Fetcher fetcher_;
   Admission admission_;

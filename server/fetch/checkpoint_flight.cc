@@ -91,20 +91,19 @@ absl::StatusOr<Accepted> FetchFrom(const FetchContext& context,
                                    bool is_last, FlightTable::Context& flight) {
   HUBD_ASSIGN_OR_RETURN(Partial partial, context.parts.store.OpenPartial(
                                              url, source.url, flight.stop()));
-  const auto report = [&](int64_t done, int64_t total) {
-    flight.Report({.phase = Progress::Phase::kDownloading,
-                   .subject = RedactUrl(url),
-                   .done_bytes = done,
-                   .total_bytes = total});
+  const auto report = [&](Progress progress) {
+    progress.subject = RedactUrl(url);
+    flight.Report(progress);
   };
-  RetryOptions retry = context.options.retry;
+  DownloadOptions options = context.options.download;
   // The next source is tried instead.
-  if (!is_last) retry.tries = 1;
+  if (!is_last) options.retry.tries = 1;
+  const DownloadParts parts = {context.parts.http, context.parts.connections,
+                               context.parts.clock};
   while (true) {
-    HUBD_ASSIGN_OR_RETURN(
-        const Downloaded got,
-        Download(retry, context.parts.http, RequestFor(source, known), partial,
-                 report, flight.stop()));
+    HUBD_ASSIGN_OR_RETURN(const Downloaded got,
+                          Download(options, parts, RequestFor(source, known),
+                                   partial, report, flight.stop()));
     if (got.unchanged) {
       HUBD_RETURN_IF_ERROR(partial.Remove());
       return Accepted{{.object = *known, .cached = true}, std::nullopt};

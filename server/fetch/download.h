@@ -4,7 +4,6 @@
 #define HUBD_SERVER_FETCH_DOWNLOAD_H_
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -12,11 +11,27 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/base/progress.h"
+#include "server/fetch/connection_budget.h"
 #include "server/fetch/retry.h"
 #include "server/net/http_transport.h"
 #include "server/store/partial.h"
 
 namespace hubd {
+
+struct DownloadOptions {
+  RetryOptions retry;
+  // What is checked, kept and fetched again as one.
+  int64_t part_bytes = 8 << 20;
+};
+
+// All must outlive the download.
+struct DownloadParts {
+  HttpTransport& http;
+  ConnectionBudget& connections;
+  const Clock& clock;
+};
 
 struct DownloadRequest {
   std::string url;
@@ -29,7 +44,7 @@ struct DownloadRequest {
 struct Downloaded {
   // The answer to the conditions; there are no bytes then.
   bool unchanged = false;
-  // The last one.
+  // The one that began what is there.
   HttpResponse response;
   std::string sha256;
   int64_t size_bytes = 0;
@@ -41,22 +56,26 @@ struct Downloaded {
 
 // Brings all bytes of the URL into the partial. Blocks.
 //
-// Where the server gives a length and a strong validator, each part's checksum
-// goes into the ledger soon after the part is on the disk, so that a later call
-// goes on from there: with Range and If-Range, and with the last part at least,
-// since its answer shows that the object is still the same. Else a failure
-// costs all that came. A failure that may pass is tried again soon (retry.h).
-// `progress` is told bytes done and in all (0: not known).
+// Asks for ranges: for four parts at first, which many objects are no longer
+// than, then, where the server gives ranges, a length and a strong validator,
+// for the rest over several connections (lane_count.h), each request for one to
+// four parts, with If-Range. Each part's checksum goes into the ledger soon
+// after the part is on the disk, so that a later call goes on from there. Other
+// servers send all in one stream; a failure then costs all that came, unless a
+// range of the rest can be had. A failure that may pass is tried again soon
+// (retry.h). `progress` is called on the caller's thread, some ten times a
+// second: phases kDownloading and kWaiting, without a subject.
 //
 // Errors: those of HttpTransport::Fetch, ErrorOfResponse with
 // CHECKPOINT_NOT_FOUND, DISK_FULL; CANCELLED soon after the stop. After one the
 // partial's ledger says what is there; without a ledger the partial was
 // removed.
-absl::StatusOr<Downloaded> Download(
-    const RetryOptions& options, HttpTransport& http,
-    const DownloadRequest& request, Partial& partial,
-    const std::function<void(int64_t done, int64_t total)>& progress,
-    const std::stop_token& stop);
+absl::StatusOr<Downloaded> Download(const DownloadOptions& options,
+                                    const DownloadParts& parts,
+                                    const DownloadRequest& request,
+                                    Partial& partial,
+                                    const ProgressFn& progress,
+                                    const std::stop_token& stop);
 
 }  // namespace hubd
 

@@ -8,8 +8,9 @@
 #include "server/base/clock.h"
 #include "server/base/executor.h"
 #include "server/fetch/archive.h"
+#include "server/fetch/connection_budget.h"
+#include "server/fetch/download.h"
 #include "server/fetch/flight_table.h"
-#include "server/fetch/retry.h"
 #include "server/net/credentials.h"
 #include "server/net/git_fetcher.h"
 #include "server/net/git_remote.h"
@@ -28,8 +29,8 @@ struct FetchOptions {
   // not have.
   absl::Duration ref_negative_ttl = absl::Seconds(30);
   ArchiveLimits tree_limits;
-  // How often a download of a checkpoint is tried.
-  RetryOptions retry;
+  // How a checkpoint comes.
+  DownloadOptions download;
   // Whether callers are several users: what one of them took unseen (unproven)
   // is given to no other.
   bool many_users = false;
@@ -47,6 +48,7 @@ struct FetchParts {
   GitFetcher& mirror_objects;
   const Mirrors& mirrors;
   const UrlPolicy& policy;
+  ConnectionBudget& connections;
   FlightTable& flights;
   Executor& io;
   Executor& disk;

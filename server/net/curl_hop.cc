@@ -195,6 +195,9 @@ void CurlHop::SetConnection() {
 
 void CurlHop::SetRequest() {
   Set(CURLOPT_URL, url_.c_str());
+  if (request_.http1) {
+    Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  }
   Set(CURLOPT_USERAGENT, absl::StrCat("hubd/", kVersion).c_str());
   Append(headers_, "Accept-Encoding: identity");
   for (const std::string& header : request_.headers) Append(headers_, header);

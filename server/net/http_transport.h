@@ -34,6 +34,8 @@ struct HttpRequest {
   // A redirect of a POST leads to a POST again. Otherwise only one with 307 or
   // 308 does, as in browsers.
   bool post_again = false;
+  // By HTTP/1.1: requests at the same time have a connection each.
+  bool http1 = false;
   // Whether a public host named the URL: then it is judged like one to which
   // that host redirects.
   bool from_public = false;

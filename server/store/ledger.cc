@@ -7,6 +7,8 @@
 namespace hubd {
 namespace {
 
+constexpr int64_t kMaxParts = 1 << 20;
+
 // It becomes a header: one that was damaged must not become two.
 bool IsValidator(absl::string_view text) {
   constexpr absl::string_view kEnds("\r\n\0", 3);
@@ -19,6 +21,10 @@ absl::Status Check(const Ledger& ledger) {
   }
   if (ledger.size < 0 || ledger.part_size <= 0) {
     return absl::DataLossError("no ledger: its sizes are none");
+  }
+  // All of them are kept in memory.
+  if (ledger.size / ledger.part_size > kMaxParts) {
+    return absl::DataLossError("no ledger: it has too many parts");
   }
   if (ledger.parts.empty()) return absl::OkStatus();
   const int64_t first = ledger.parts.begin()->first;

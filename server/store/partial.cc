@@ -8,12 +8,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <memory>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "server/base/crc32c.h"
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
@@ -23,8 +21,6 @@ namespace {
 
 // Half a million parts.
 constexpr int64_t kMaxLedgerBytes = 16 << 20;
-// How much is read between two looks at the stop.
-constexpr int64_t kPiece = 1 << 20;
 
 std::string DataPath(const std::string& directory) {
   return absl::StrCat(directory, "/data");
@@ -99,41 +95,6 @@ absl::StatusOr<Ledger> ReadLedger(const std::string& path,
   return absl::DataLossError("no ledger: it is about another URL");
 }
 
-// Whether the bytes have that checksum; not where the stop came first.
-bool HasCrc32c(int fd, int64_t offset, int64_t length, uint32_t expected,
-               char* buffer, const std::stop_token& stop) {
-  uint32_t crc = 0;
-  while (length > 0 && !stop.stop_requested()) {
-    const ssize_t count = ::pread(fd, buffer, std::min(length, kPiece), offset);
-    if (count < 0 && errno == EINTR) continue;
-    // What a disk cannot read is fetched again, as what it never had.
-    if (count <= 0) return false;
-    crc = ExtendCrc32c(crc, {buffer, static_cast<size_t>(count)});
-    offset += count;
-    length -= count;
-  }
-  return length == 0 && crc == expected;
-}
-
-// Drops the parts that are not on the disk as the ledger says.
-absl::Status DropDamaged(int fd, const std::string& path,
-                         const std::stop_token& stop, Ledger& ledger) {
-  const auto buffer = std::make_unique_for_overwrite<char[]>(kPiece);
-  const size_t dropped = std::erase_if(ledger.parts, [&](const auto& part) {
-    const int64_t offset = part.first * ledger.part_size;
-    const int64_t length = std::min(ledger.part_size, ledger.size - offset);
-    return !HasCrc32c(fd, offset, length, part.second, buffer.get(), stop);
-  });
-  if (stop.stop_requested()) {
-    return absl::CancelledError(absl::StrCat("stopped reading ", path));
-  }
-  if (dropped > 0) {
-    HUBD_LOG(kWarning) << "event=partial_damaged path=" << LogQuote(path)
-                       << " parts=" << dropped;
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Cut(int fd, int64_t size, const std::string& path) {
   struct stat info;
   if (::fstat(fd, &info) == 0 &&
@@ -169,9 +130,7 @@ absl::StatusOr<Partial> Partial::Open(std::string directory,
   Partial partial(std::move(directory), std::move(fd));
   const std::string path = LedgerPath(partial.directory_);
   absl::StatusOr<Ledger> ledger = ReadLedger(path, url);
-  if (ledger.ok()) {
-    HUBD_RETURN_IF_ERROR(DropDamaged(partial.fd(), data, stop, *ledger));
-  } else if (!absl::IsNotFound(ledger.status())) {
+  if (!ledger.ok() && !absl::IsNotFound(ledger.status())) {
     HUBD_LOG(kWarning) << "event=partial_forgotten path=" << LogQuote(path)
                        << " error=" << LogQuote(ledger.status().message());
   }
@@ -224,6 +183,23 @@ absl::Status Partial::Save(Ledger ledger) {
       WriteFileDurably(LedgerPath(directory_), EncodeLedger(ledger), 0600));
   ledger_ = std::move(ledger);
   return absl::OkStatus();
+}
+
+absl::Status Partial::Trim() {
+  HUBD_RETURN_IF_ERROR(CheckThere());
+  int64_t end = 0;
+  for (const auto& [part, crc] : ledger_->parts) {
+    const int64_t begin = part * ledger_->part_size;
+    // Not every file system can: then the room stays taken.
+    if (begin > end) {
+      ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, end,
+                  begin - end);
+    }
+    end = std::min(begin + ledger_->part_size, ledger_->size);
+  }
+  // Also what is set aside behind the end.
+  if (::ftruncate(fd_.get(), end) == 0) return absl::OkStatus();
+  return ErrnoError(errno, absl::StrCat("cannot cut ", DataPath(directory_)));
 }
 
 absl::Status Partial::Remove() {

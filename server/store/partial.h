@@ -3,8 +3,8 @@
 // store/partial/KEY/ holds `data`, as long as the object or shorter, with bytes
 // at their places, and `ledger`, which says which parts of it are good. Write
 // order: bytes, fdatasync, then the ledger by a rename: a part that the ledger
-// names was on the disk before. Its CRC-32C is compared when it is taken up
-// again, since a machine may lose what a disk said it had.
+// names was on the disk before. Who takes it up compares its CRC-32C, since a
+// machine may lose what a disk said it had.
 
 #ifndef HUBD_SERVER_STORE_PARTIAL_H_
 #define HUBD_SERVER_STORE_PARTIAL_H_
@@ -27,11 +27,9 @@ namespace hubd {
 class Partial {
  public:
   // Takes up or makes the partial in `directory`, which is made if it is not
-  // there. UNAVAILABLE where somebody has it: it is locked until it goes. Its
-  // parts are read and compared; those that are not as the ledger says are
-  // dropped from it, and data beyond the object's end is cut. A ledger that
-  // cannot be read, or is about another URL, counts as none. CANCELLED soon
-  // after the stop.
+  // there. UNAVAILABLE where somebody has it: it is locked until it goes. Data
+  // beyond the object's end is cut. A ledger that cannot be read, or is about
+  // another URL, counts as none. CANCELLED soon after the stop.
   static absl::StatusOr<Partial> Open(std::string directory,
                                       const std::string& url,
                                       const std::stop_token& stop);
@@ -53,6 +51,10 @@ class Partial {
   // Syncs the bytes, then replaces the ledger. Where the disk does not take the
   // bytes there is no ledger from then on: it says so once and then no more.
   absl::Status Save(Ledger ledger);
+
+  // Gives back the room of what the ledger does not name. REQUIRES: there is a
+  // ledger.
+  absl::Status Trim();
 
   // Whether it is still what lies at its path.
   absl::Status CheckThere() const;

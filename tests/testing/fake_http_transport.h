@@ -8,11 +8,13 @@
 #include <map>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "server/base/mutex.h"
@@ -30,7 +32,7 @@ class FakeHttpTransport final : public HttpTransport {
     absl::Status end = absl::OkStatus();
     // Half of the body is held back until Release, or a stop.
     bool held = false;
-    // Whether "Range: bytes=N-" is heeded, and If-Range with the ETag.
+    // Whether "Range: bytes=N-M" is heeded, and If-Range with the ETag.
     bool ranges = false;
     // How many bytes the next requests get before their connection breaks.
     std::vector<size_t> cuts = {};
@@ -114,18 +116,22 @@ class FakeHttpTransport final : public HttpTransport {
   static void CutToRange(const HttpRequest& request, Answer& answer) {
     const std::string condition = HeaderOf(request, "If-Range: ");
     const std::string wanted = HeaderOf(request, "Range: bytes=");
-    absl::string_view range = wanted;
+    const std::pair<std::string, std::string> ends =
+        absl::StrSplit(wanted, absl::MaxSplits('-', 1));
     size_t from;
-    if (!absl::ConsumeSuffix(&range, "-") || !absl::SimpleAtoi(range, &from) ||
-        (condition != answer.response.headers["etag"] &&
+    size_t last;
+    if (!absl::SimpleAtoi(ends.first, &from) ||
+        !absl::SimpleAtoi(ends.second, &last) ||
+        (!condition.empty() && condition != answer.response.headers["etag"] &&
          condition != answer.response.headers["last-modified"])) {
       return;
     }
     const size_t size = answer.body.size();
     answer.response.status = from < size ? 206 : 416;
+    last = std::min(last, size - 1);
     answer.response.headers["content-range"] =
-        absl::StrCat("bytes ", from, "-", size - 1, "/", size);
-    answer.body.erase(0, from);
+        absl::StrCat("bytes ", from, "-", last, "/", size);
+    answer.body = from < size ? answer.body.substr(from, last + 1 - from) : "";
     answer.response.content_length = static_cast<int64_t>(answer.body.size());
   }
 

@@ -40,15 +40,15 @@ class FetchFixture : public testing::Test {
   // A failure that may pass is final.
   static FetchOptions OneTry() {
     FetchOptions options;
-    options.retry.tries = 1;
+    options.download.retry.tries = 1;
     return options;
   }
 
   FetchContext context() { return {options_, parts()}; }
 
   FetchParts parts() {
-    return {*store_, http_,    git_, objects_, objects_, mirrors_,
-            policy_, flights_, io_,  disk_,    clock_};
+    return {*store_, http_,        git_,     objects_, objects_, mirrors_,
+            policy_, connections_, flights_, io_,      disk_,    clock_};
   }
 
   // Runs `work` on the io thread and waits for it.
@@ -130,6 +130,7 @@ class FetchFixture : public testing::Test {
   IoThread io_;
   ThreadPool disk_{"disk", 2};
   ThreadPool runners_{"fetch", kRunners};
+  ConnectionBudget connections_{{}};
   FlightTable flights_{runners_, io_};
   Fetcher fetcher_;
   std::vector<std::unique_ptr<FetchOperation>> operations_;

@@ -1,0 +1,342 @@
+#include "server/fetch/contents.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/crc32c.h"
+#include "server/base/log.h"
+#include "server/base/status.h"
+
+namespace hubd {
+namespace {
+
+// What a sudden end costs at most, besides the parts that are on their way: the
+// ledger is written when so many parts are there that it does not name.
+constexpr int64_t kUnsavedParts = 8;
+constexpr int64_t kPieceBytes = 1 << 20;
+// A part that comes back otherwise so often is not fetched again.
+constexpr int kMaxDamages = 3;
+
+absl::Status WriteAt(int fd, absl::string_view bytes, int64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::pwrite(fd, bytes.data(), bytes.size(), offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return ErrnoError(errno, "cannot write");
+    bytes.remove_prefix(count);
+    offset += count;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadAt(int fd, char* buffer, int64_t length, int64_t offset) {
+  while (length > 0) {
+    const ssize_t count = ::pread(fd, buffer, length, offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return ErrnoError(count < 0 ? errno : EIO, "cannot read");
+    buffer += count;
+    offset += count;
+    length -= count;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NoRoom(int64_t bytes, uint64_t room) {
+  return ReasonError(Reason::kDiskFull,
+                     absl::StrCat("it has ", bytes,
+                                  " bytes, and the disk has room for ", room));
+}
+
+// Sets room aside for so many bytes, or says that there is none. On a file
+// system that cannot, what is free now must do.
+absl::Status SetAside(int fd, int64_t bytes) {
+  if (bytes == 0) return absl::OkStatus();
+  struct statvfs info;
+  if (::fstatvfs(fd, &info) == 0 && info.f_blocks != 0) {
+    const uint64_t room = uint64_t{info.f_bavail} * info.f_frsize;
+    if (static_cast<uint64_t>(bytes) > room) return NoRoom(bytes, room);
+    if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, bytes) == 0) {
+      return absl::OkStatus();
+    }
+    if (errno == ENOSPC || errno == EDQUOT) return NoRoom(bytes, room);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+// What the follower reads next.
+struct Contents::Piece {
+  int64_t generation = 0;
+  int64_t offset = 0;
+  int64_t length = 0;
+  // The part that ends with it; -1: none does.
+  int64_t ended_part = -1;
+  uint32_t part_crc = 0;
+};
+
+Contents::Contents(Partial& partial, bool take_up)
+    : partial_(partial), fd_(partial.fd()) {
+  if (!take_up || !partial.ledger()) return;
+  MutexLock lock(mutex_);
+  Begin(partial.ledger());
+  for (const auto& [part, crc] : partial.ledger()->parts) {
+    plan_->Finish(static_cast<int>(part));
+    crcs_[part] = crc;
+  }
+  if (plan_->complete() && plan_->count() > 0) {
+    plan_->Forget(plan_->count() - 1);
+    crcs_.erase(plan_->count() - 1);
+  }
+  saved_bytes_ = plan_->done_bytes();
+}
+
+void Contents::Begin(std::optional<Ledger> ledger) {
+  ++generation_;
+  plan_.reset();
+  if (ledger) plan_.emplace(ledger->size, ledger->part_size);
+  object_ = std::move(ledger);
+  if (object_) object_->parts.clear();
+  crcs_.clear();
+  streamed_bytes_ = 0;
+  streaming_ = false;
+}
+
+absl::Status Contents::Restart(std::optional<Ledger> ledger) {
+  MutexLock disk_lock(disk_mutex_);
+  const int64_t size = ledger ? ledger->size : 0;
+  {
+    // First, so that the follower does not miss what is cut.
+    MutexLock lock(mutex_);
+    Begin(std::move(ledger));
+  }
+  saved_bytes_ = 0;
+  HUBD_RETURN_IF_ERROR(partial_.Restart());
+  return SetAside(fd_, size);
+}
+
+std::optional<Contents::Span> Contents::Take(int64_t max_bytes) {
+  MutexLock lock(mutex_);
+  Span span;
+  span.generation = generation_;
+  if (!plan_) {
+    if (std::exchange(streaming_, true)) return std::nullopt;
+    span.rest.end = std::numeric_limits<int64_t>::max();
+    return span;
+  }
+  const std::optional<ByteRange> range = plan_->Take(max_bytes);
+  if (!range) return std::nullopt;
+  span.rest = *range;
+  const auto crc = crcs_.find(plan_->PartOf(range->begin));
+  if (crc != crcs_.end()) span.crc = crc->second;
+  return span;
+}
+
+absl::Status Contents::Write(Span& span, absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const int64_t begin = span.rest.begin;
+    if (begin == span.rest.end) {
+      return absl::DataLossError("the body is longer than its length says");
+    }
+    int64_t end = span.rest.end;
+    {
+      MutexLock lock(mutex_);
+      if (plan_) end = plan_->RangeOf(plan_->PartOf(begin)).end;
+    }
+    const absl::string_view now = bytes.substr(0, end - begin);
+    HUBD_RETURN_IF_ERROR(WriteAt(fd_, now, begin));
+    bytes.remove_prefix(now.size());
+    span.rest.begin += static_cast<int64_t>(now.size());
+    span.crc = ExtendCrc32c(span.crc, now);
+    MutexLock lock(mutex_);
+    if (!plan_) {
+      streamed_bytes_ = span.rest.begin;
+      continue;
+    }
+    plan_->Advance(begin, static_cast<int64_t>(now.size()));
+    crcs_[plan_->PartOf(begin)] = span.crc;
+    if (span.rest.begin == end) span.crc = 0;
+  }
+  return absl::OkStatus();
+}
+
+void Contents::GiveBack(const Span& span) {
+  MutexLock lock(mutex_);
+  if (span.generation != generation_) return;
+  if (plan_) {
+    plan_->GiveBack(span.rest);
+  } else {
+    streaming_ = false;
+  }
+}
+
+std::optional<Ledger> Contents::object() const {
+  MutexLock lock(mutex_);
+  return object_;
+}
+
+int64_t Contents::done_bytes() const {
+  MutexLock lock(mutex_);
+  return plan_ ? plan_->done_bytes() : streamed_bytes_;
+}
+
+int64_t Contents::free_bytes() const {
+  MutexLock lock(mutex_);
+  return plan_ ? plan_->free_bytes() : 0;
+}
+
+bool Contents::complete() const {
+  MutexLock lock(mutex_);
+  return plan_ && plan_->complete();
+}
+
+int64_t Contents::Frontier() const {
+  return plan_ ? plan_->frontier() : streamed_bytes_;
+}
+
+bool Contents::followed() const {
+  MutexLock lock(mutex_);
+  return followed_generation_ == generation_ && followed_bytes_ == Frontier();
+}
+
+Contents::Piece Contents::NextPiece() {
+  if (std::exchange(followed_generation_, generation_) != generation_) {
+    followed_bytes_ = 0;
+    crc_ = 0;
+    hasher_ = Hasher();
+    before_part_ = Hasher();
+  }
+  Piece piece{.generation = generation_, .offset = followed_bytes_};
+  int64_t end = std::min(Frontier(), followed_bytes_ + kPieceBytes);
+  if (plan_ && end > piece.offset) {
+    const int part = plan_->PartOf(piece.offset);
+    const int64_t part_end = plan_->RangeOf(part).end;
+    end = std::min(end, part_end);
+    if (end == part_end) {
+      piece.ended_part = part;
+      piece.part_crc = crcs_[part];
+    }
+  }
+  piece.length = end - piece.offset;
+  return piece;
+}
+
+absl::Status Contents::Follow(const std::stop_token& stop) {
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kPieceBytes);
+  while (true) {
+    if (stop.stop_requested()) return absl::CancelledError("stopped reading");
+    Piece piece;
+    {
+      MutexLock lock(mutex_);
+      piece = NextPiece();
+    }
+    if (piece.length == 0) return absl::OkStatus();
+    HUBD_RETURN_IF_ERROR(FollowPiece(piece, buffer.get()));
+  }
+}
+
+absl::Status Contents::FollowPiece(const Piece& piece, char* buffer) {
+  if (absl::Status read = ReadAt(fd_, buffer, piece.length, piece.offset);
+      !read.ok()) {
+    MutexLock lock(mutex_);
+    if (piece.generation != generation_) return absl::OkStatus();
+    const int part = plan_ ? plan_->PartOf(piece.offset) : -1;
+    // What a disk cannot read is fetched again, as what it never had.
+    if (part >= 0 && plan_->IsFinished(part)) return Damaged(part);
+    return read;
+  }
+  const absl::string_view bytes(buffer, piece.length);
+  hasher_.Update(bytes);
+  crc_ = ExtendCrc32c(crc_, bytes);
+  followed_bytes_ += piece.length;
+  return piece.ended_part < 0 ? absl::OkStatus() : EndPart(piece);
+}
+
+absl::Status Contents::EndPart(const Piece& piece) {
+  if (std::exchange(crc_, 0) == piece.part_crc) {
+    before_part_ = hasher_.Clone();
+    return absl::OkStatus();
+  }
+  MutexLock lock(mutex_);
+  // What was read is gone: all begins anew.
+  if (piece.generation != generation_) return absl::OkStatus();
+  return Damaged(static_cast<int>(piece.ended_part));
+}
+
+absl::Status Contents::Damaged(int part) {
+  HUBD_LOG(kWarning) << "event=part_damaged path="
+                     << LogQuote(partial_.data_path()) << " part=" << part;
+  if (++damages_[part] == kMaxDamages) {
+    return absl::DataLossError(
+        "the disk gives back other bytes than it was given");
+  }
+  plan_->Forget(part);
+  crcs_.erase(part);
+  followed_bytes_ = plan_->RangeOf(part).begin;
+  crc_ = 0;
+  hasher_ = before_part_.Clone();
+  return absl::OkStatus();
+}
+
+Ledger Contents::Snapshot() const {
+  Ledger ledger = *object_;
+  for (const auto& [part, crc] : crcs_) {
+    if (plan_->IsFinished(static_cast<int>(part))) ledger.parts[part] = crc;
+  }
+  return ledger;
+}
+
+absl::Status Contents::Save() {
+  MutexLock disk_lock(disk_mutex_);
+  Ledger ledger;
+  int64_t bytes;
+  {
+    MutexLock lock(mutex_);
+    if (!object_) return absl::OkStatus();
+    ledger = Snapshot();
+    bytes = plan_->done_bytes();
+  }
+  if (ledger.parts.empty()) return absl::OkStatus();
+  HUBD_RETURN_IF_ERROR(partial_.Save(std::move(ledger)));
+  saved_bytes_ = bytes;
+  return absl::OkStatus();
+}
+
+absl::Status Contents::SaveIfDue() {
+  {
+    MutexLock disk_lock(disk_mutex_);
+    MutexLock lock(mutex_);
+    // The end saves it all.
+    if (!plan_ || plan_->complete() ||
+        plan_->done_bytes() - saved_bytes_ <
+            kUnsavedParts * plan_->part_size()) {
+      return absl::OkStatus();
+    }
+  }
+  return Save();
+}
+
+void Contents::Keep(const absl::Status& failure) {
+  absl::Status status = Save();
+  const bool full = ReasonOf(failure) == Reason::kDiskFull || !status.ok();
+  MutexLock disk_lock(disk_mutex_);
+  if (full || !partial_.ledger()) {
+    status.Update(partial_.Remove());
+  } else {
+    status.Update(partial_.Trim());
+  }
+  if (!status.ok()) {
+    HUBD_LOG(kWarning) << "event=partial_not_kept error="
+                       << LogQuote(status.message());
+  }
+}
+
+}  // namespace hubd

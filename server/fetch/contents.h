@@ -1,0 +1,126 @@
+// What has come of an object, and its digest.
+
+#ifndef HUBD_SERVER_FETCH_CONTENTS_H_
+#define HUBD_SERVER_FETCH_CONTENTS_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "server/base/digest.h"
+#include "server/base/mutex.h"
+#include "server/fetch/part_plan.h"
+#include "server/store/partial.h"
+
+namespace hubd {
+
+// The bytes of one object on their way into its partial. Several streams write,
+// each into the span that it has taken; one thread follows behind, which hashes
+// what is there without a gap and writes the ledger.
+//
+// With a ledger, each part's checksum is noted as its bytes come, and compared
+// when they are read back for the digest: a part that the disk does not give
+// back as it was written is fetched again. Without one (the origin gives no
+// length or no validator) there is one span, and a break costs all of it.
+//
+// Thread-safe, but for what is said to be the follower's.
+class Contents {
+ public:
+  // A row of bytes that one stream fetches, the next one first.
+  struct Span {
+    ByteRange rest;
+    // Of what has come of the part in which `rest` begins.
+    uint32_t crc = 0;
+    // Of which beginning it is.
+    int64_t generation = 0;
+  };
+
+  // `take_up`: goes on with what the partial's ledger names; of a whole object
+  // with all but its last part, whose answer shows that the object is still the
+  // same. Else nothing is there, and the partial stays as it is until Restart.
+  Contents(Partial& partial, bool take_up);
+
+  // From the first byte again, for a ledger without parts; nullopt: none is
+  // kept. Spans that were taken before count no more. Sets the room aside that
+  // the object needs; DISK_FULL where there is none.
+  absl::Status Restart(std::optional<Ledger> ledger);
+
+  // The next bytes that nobody fetches, see PartPlan::Take. nullopt where there
+  // are none. Without a ledger: all, whose end is not known.
+  std::optional<Span> Take(int64_t max_bytes);
+  // DATA_LOSS for bytes beyond the span's end.
+  absl::Status Write(Span& span, absl::string_view bytes);
+  void GiveBack(const Span& span);
+
+  // What is known of the object; nullopt: nothing that outlives a break.
+  // `parts` is empty.
+  std::optional<Ledger> object() const;
+  int64_t done_bytes() const;
+  // Bytes that nobody fetches.
+  int64_t free_bytes() const;
+  // All of the object is there; never so without a ledger.
+  bool complete() const;
+
+  // The follower's: hashes what has come without a gap. DATA_LOSS where the
+  // disk again and again gives back other bytes than it got; CANCELLED.
+  absl::Status Follow(const std::stop_token& stop);
+  // The follower's: whether the digest covers all that is there.
+  bool followed() const;
+  // The follower's: has the ledger name all parts that are there; `due`: only
+  // if many are that it does not name.
+  absl::Status Save();
+  absl::Status SaveIfDue();
+  // The follower's: the digest of all that was followed. Ends it.
+  std::string FinishDigest() { return hasher_.Finish(); }
+  // The follower's, after the last stream: keeps what the ledger can name and
+  // gives back the other room. Without a ledger, or where the disk is full, the
+  // partial is removed.
+  void Keep(const absl::Status& failure);
+
+ private:
+  struct Piece;
+
+  void Begin(std::optional<Ledger> ledger)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int64_t Frontier() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Piece NextPiece() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status FollowPiece(const Piece& piece, char* buffer);
+  absl::Status EndPart(const Piece& piece);
+  absl::Status Damaged(int part) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Ledger Snapshot() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Held for as long as the ledger is written, or all begins anew. Before
+  // mutex_.
+  Mutex disk_mutex_;
+  Partial& partial_;
+  const int fd_;
+
+  mutable Mutex mutex_;
+  int64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<Ledger> object_ ABSL_GUARDED_BY(mutex_);
+  std::optional<PartPlan> plan_ ABSL_GUARDED_BY(mutex_);
+  // Of each part of which something is there.
+  std::map<int64_t, uint32_t> crcs_ ABSL_GUARDED_BY(mutex_);
+  // Without a plan: what has come, and whether somebody fetches.
+  int64_t streamed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool streaming_ ABSL_GUARDED_BY(mutex_) = false;
+  // How often each part was damaged.
+  std::map<int, int> damages_ ABSL_GUARDED_BY(mutex_);
+
+  // The follower's.
+  int64_t followed_generation_ = 0;
+  int64_t followed_bytes_ = 0;
+  uint32_t crc_ = 0;
+  Hasher hasher_;
+  // As it was where the part that is followed begins.
+  Hasher before_part_;
+  int64_t saved_bytes_ ABSL_GUARDED_BY(disk_mutex_) = 0;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_FETCH_CONTENTS_H_

@@ -1,0 +1,364 @@
+#include "server/fetch/transfer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "server/base/log.h"
+#include "server/base/status.h"
+#include "server/base/thread.h"
+#include "server/net/url_policy.h"
+
+namespace hubd {
+namespace {
+
+// Of one request.
+constexpr int64_t kMaxParts = 4;
+// Less than this between two failures is no progress: a server that sends a few
+// bytes now and then would be asked for ever.
+constexpr int64_t kProgressBytes = 256 << 10;
+// How often the follower looks, and after how many bytes.
+constexpr auto kTick = std::chrono::milliseconds(100);
+constexpr int64_t kTickBytes = 1 << 20;
+// To tell one rate from another takes so many bytes, or so long.
+constexpr int64_t kMeasuredBytes = 8 << 20;
+constexpr absl::Duration kMinMeasured = absl::Milliseconds(100);
+constexpr absl::Duration kMaxMeasured = absl::Seconds(1);
+// A connection has found its rate after so many times its answer's delay.
+constexpr int kSettled = 4;
+
+std::string HostOf(const std::string& url) {
+  const absl::StatusOr<Url> parsed = ParseUrl(url);
+  return parsed.ok() ? parsed->host : "";
+}
+
+bool IsServerError(const absl::Status& failure) {
+  int status;
+  return absl::SimpleAtoi(MetadataOf(failure)["http_status"], &status) &&
+         status >= 500;
+}
+
+}  // namespace
+
+Transfer::Transfer(const DownloadOptions& options, const DownloadParts& parts,
+                   DownloadRequest request, Contents& contents,
+                   ProgressFn progress, std::stop_token stop)
+    : options_(options),
+      parts_(parts),
+      request_({.url = request.url,
+                .conditions = std::move(request.conditions),
+                .connect_timeout = request.connect_timeout,
+                .part_bytes = options.part_bytes}),
+      host_(HostOf(request_.url)),
+      contents_(contents),
+      progress_(std::move(progress)),
+      stop_(std::move(stop)),
+      wanted_(parts.connections.per_object()),
+      retry_(options.retry,
+             [random = std::make_shared<absl::BitGen>()] {
+               return absl::Uniform<double>(*random, 0, 1);
+             }),
+      measured_at_(parts.clock.Now()) {
+  result_.resumed = contents.done_bytes() > 0;
+}
+
+Transfer::~Transfer() { halt_.request_stop(); }
+
+Downloaded Transfer::TakeResult() {
+  MutexLock lock(mutex_);
+  return std::move(result_);
+}
+
+absl::Status Transfer::Run() {
+  const std::stop_callback chain(stop_, [this] {
+    halt_.request_stop();
+    MutexLock lock(mutex_);
+    TellNews();
+  });
+  StartLane(/*first=*/true);
+  absl::Status status = Attend();
+  halt_.request_stop();
+  threads_.clear();
+  return status;
+}
+
+// ---- The lanes ----
+
+void Transfer::StartLane(bool first) {
+  std::optional<ConnectionBudget::Hold> hold =
+      first ? std::optional(parts_.connections.TakeFirst(host_))
+            : parts_.connections.TakeFurther(host_);
+  if (!hold) return;
+  const int id = next_thread_++;
+  {
+    MutexLock lock(mutex_);
+    ++lanes_;
+  }
+  absl::StatusOr<std::jthread> thread =
+      StartThread([this, id, hold = *std::move(hold)] { RunLane(id); });
+  if (thread.ok()) {
+    threads_.emplace(id, *std::move(thread));
+    return;
+  }
+  if (first) {
+    // Without threads it goes on, one thing after the other.
+    RunLane(id);
+  } else {
+    MutexLock lock(mutex_);
+    --lanes_;
+  }
+}
+
+void Transfer::RunLane(int id) {
+  while (const std::optional<LaneAsk> ask = NextAsk()) {
+    Exchange exchange(request_, ask->ask, contents_, *this);
+    absl::Status status =
+        parts_.http.Fetch(exchange.Request(), exchange, halt_.get_token());
+    status = exchange.Finish(std::move(status));
+    Settle(*ask, exchange, status);
+  }
+  MutexLock lock(mutex_);
+  left_.push_back(id);
+  TellNews();
+}
+
+std::optional<Transfer::LaneAsk> Transfer::NextAsk() {
+  while (true) {
+    absl::Duration wait;
+    {
+      MutexLock lock(mutex_);
+      wait = resume_at_ - parts_.clock.Now();
+      const bool too_many = stage_ == Stage::kParts && lanes_ > wanted_.count();
+      const bool leaves =
+          leaving_ || ended_ || halt_.stop_requested() || too_many;
+      std::optional<Ask> ask;
+      if (!leaves && wait <= absl::ZeroDuration()) ask = MakeAsk();
+      if (ask) {
+        ++asking_;
+        return LaneAsk{*std::move(ask), spell_};
+      }
+      if (leaves || wait <= absl::ZeroDuration()) {
+        --lanes_;
+        return std::nullopt;
+      }
+    }
+    // A stop is seen above.
+    (void)parts_.clock.Sleep(wait, halt_.get_token());
+  }
+}
+
+std::optional<Ask> Transfer::MakeAsk() {
+  if (stage_ == Stage::kOneStream) return std::nullopt;
+  Ask ask;
+  ask.opens = stage_ == Stage::kOpening;
+  if (ask.opens) {
+    opening_at_ = parts_.clock.Now();
+    const bool once = std::exchange(ask_for_all_once_, false);
+    if (once || ask_for_all_) return ask;
+  }
+  ask.object = contents_.object();
+  if (!ask.object) {
+    ask.range = ByteRange{0, kMaxParts * options_.part_bytes};
+    return ask;
+  }
+  ask.span = contents_.Take(SpanBytes(*ask.object));
+  if (!ask.span) return std::nullopt;
+  ask.range = ask.span->rest;
+  return ask;
+}
+
+// Shorter towards the end, so that all lanes come to it together.
+int64_t Transfer::SpanBytes(const Ledger& object) const {
+  const int lanes = wanted_.count();
+  const int64_t share = contents_.free_bytes() / (lanes > 1 ? 2 * lanes : 1);
+  return std::clamp(share, object.part_size, kMaxParts * object.part_size);
+}
+
+void Transfer::TellNews() {
+  has_news_ = true;
+  news_.NotifyAll();
+}
+
+void Transfer::OnOpened(const HttpResponse& response, bool has_ranges) {
+  MutexLock lock(mutex_);
+  result_.response = response;
+  stage_ = has_ranges ? Stage::kParts : Stage::kOneStream;
+  opened_in_ = parts_.clock.Now() - opening_at_;
+  TellNews();
+}
+
+void Transfer::OnReceived(int64_t bytes, bool costs_all) {
+  MutexLock lock(mutex_);
+  measured_bytes_ += bytes;
+  if (!costs_all) progressed_bytes_ += bytes;
+  untold_bytes_ += bytes;
+  if (untold_bytes_ < kTickBytes) return;
+  untold_bytes_ = 0;
+  TellNews();
+}
+
+void Transfer::End(const absl::Status& status) {
+  if (!ended_) ended_ = status;
+}
+
+void Transfer::Settle(const LaneAsk& ask, const Exchange& exchange,
+                      const absl::Status& status) {
+  using Verdict = Exchange::Verdict;
+  MutexLock lock(mutex_);
+  --asking_;
+  if (leaving_ || ended_ || halt_.stop_requested()) return;
+  if (exchange.verdict() == Verdict::kNoRange && !ask.ask.opens && lanes_ > 1) {
+    // A host that stands fewer connections may say so in many ways.
+    wanted_.Back(parts_.clock.Now());
+    return;
+  }
+  if (exchange.met_other()) {
+    result_.resumed = false;
+    result_.changed = result_.changed || exchange.changed();
+    // Servers that do not agree would be asked for ever.
+    if (std::exchange(met_other_, true)) ask_for_all_ = true;
+  }
+  if (exchange.verdict() == Verdict::kNoRange ||
+      exchange.verdict() == Verdict::kOther) {
+    ask_for_all_ = true;
+    leaving_ = !ask.ask.opens;
+  } else if (!status.ok()) {
+    NoteFailure(ask, status);
+  } else if (exchange.verdict() == Verdict::kUnchanged) {
+    result_.unchanged = true;
+    End(status);
+  } else if (stage_ == Stage::kOneStream && !contents_.object()) {
+    End(status);
+  }
+}
+
+void Transfer::NoteFailure(const LaneAsk& ask, const absl::Status& failure) {
+  ++failures_;
+  last_error_ = std::string(failure.message());
+  if (!IsTransient(failure)) return End(failure);
+  if (stage_ == Stage::kOneStream) stage_ = Stage::kOpening;
+  const bool progressed = progressed_bytes_ >= kProgressBytes;
+  const bool server_error = IsServerError(failure);
+  if (server_error || ReasonOf(failure) == Reason::kRateLimited ||
+      !progressed) {
+    wanted_.Back(parts_.clock.Now());
+  }
+  if (ask.spell != spell_) return;
+  ++spell_;
+  if (progressed) retry_.NoteProgress();
+  progressed_bytes_ = 0;
+  absl::StatusOr<absl::Duration> wait = retry_.After(failure);
+  // Some fail at ranges only. What is there is not risked before the end.
+  const bool ranged = server_error && ask.ask.range.has_value();
+  if (ranged && (!ask.ask.object || (!wait.ok() && !tried_all_))) {
+    ask_for_all_once_ = true;
+    tried_all_ = true;
+    leaving_ = stage_ == Stage::kParts;
+    if (!wait.ok()) wait = absl::ZeroDuration();
+  }
+  if (!wait.ok()) return End(failure);
+  resume_at_ = parts_.clock.Now() + *wait;
+  HUBD_LOG(kInfo) << "event=retry url=" << LogQuote(RedactUrl(request_.url))
+                  << " after_ms=" << absl::ToInt64Milliseconds(*wait)
+                  << " bytes=" << contents_.done_bytes()
+                  << " error=" << LogQuote(failure.message());
+}
+
+// ---- The thread that follows ----
+
+void Transfer::AwaitNews() {
+  const auto end = std::chrono::steady_clock::now() + kTick;
+  MutexLock lock(mutex_);
+  while (!has_news_ &&
+         news_.WaitUntil(mutex_, end) != std::cv_status::timeout) {
+  }
+  has_news_ = false;
+}
+
+absl::Status Transfer::Attend() {
+  while (true) {
+    AwaitNews();
+    HUBD_RETURN_IF_ERROR(contents_.Follow(stop_));
+    HUBD_RETURN_IF_ERROR(contents_.SaveIfDue());
+    Report();
+    HUBD_ASSIGN_OR_RETURN(const bool done, Continue());
+    if (done) return absl::OkStatus();
+    AddLanes();
+  }
+}
+
+absl::StatusOr<bool> Transfer::Continue() {
+  std::vector<int> left;
+  bool idle;
+  {
+    MutexLock lock(mutex_);
+    if (ended_ && !ended_->ok()) return *ended_;
+    left.swap(left_);
+    idle = lanes_ == 0;
+    const bool whole = ended_ || contents_.complete();
+    if (idle && whole) return contents_.followed();
+    if (idle && (std::exchange(leaving_, false) || stage_ != Stage::kParts)) {
+      stage_ = Stage::kOpening;
+    }
+  }
+  for (const int id : left) threads_.erase(id);
+  if (stop_.stop_requested()) return absl::CancelledError("stopped fetching");
+  if (idle) StartLane(/*first=*/true);
+  return false;
+}
+
+void Transfer::AddLanes() {
+  int missing;
+  {
+    MutexLock lock(mutex_);
+    if (stage_ != Stage::kParts || leaving_ || ended_) return;
+    const absl::Time now = parts_.clock.Now();
+    const absl::Duration elapsed = now - measured_at_;
+    const bool enough =
+        elapsed >= kMaxMeasured ||
+        (elapsed >= kMinMeasured && measured_bytes_ >= kMeasuredBytes);
+    if (enough && elapsed >= kSettled * opened_in_) {
+      wanted_.Measure(measured_bytes_, elapsed, now);
+      measured_bytes_ = 0;
+      measured_at_ = now;
+    }
+    const auto object = contents_.object();
+    if (!object) return;
+    const int64_t parts =
+        (contents_.free_bytes() + object->part_size - 1) / object->part_size;
+    missing =
+        static_cast<int>(std::min<int64_t>(wanted_.count() - lanes_, parts));
+  }
+  for (int i = 0; i < missing; ++i) StartLane(/*first=*/false);
+}
+
+void Transfer::Report() {
+  Progress progress;
+  progress.phase = Progress::Phase::kDownloading;
+  {
+    MutexLock lock(mutex_);
+    const bool waits = asking_ == 0 && resume_at_ > parts_.clock.Now();
+    if (waits) {
+      progress.phase = Progress::Phase::kWaiting;
+      progress.resume_at = resume_at_;
+    }
+    if (stage_ == Stage::kOpening && !waits) return;
+    const std::optional<Ledger> object = contents_.object();
+    progress.done_bytes = contents_.done_bytes();
+    progress.total_bytes =
+        object ? object->size
+               : std::max<int64_t>(result_.response.content_length, 0);
+    progress.connections = asking_;
+    progress.failures = failures_;
+    progress.last_error = last_error_;
+  }
+  progress_(progress);
+}
+
+}  // namespace hubd

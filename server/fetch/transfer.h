@@ -1,0 +1,136 @@
+// One object from one URL, over as many connections as pay. Part of Download.
+
+#ifndef HUBD_SERVER_FETCH_TRANSFER_H_
+#define HUBD_SERVER_FETCH_TRANSFER_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/base/mutex.h"
+#include "server/base/progress.h"
+#include "server/fetch/contents.h"
+#include "server/fetch/download.h"
+#include "server/fetch/exchange.h"
+#include "server/fetch/lane_count.h"
+#include "server/fetch/retry.h"
+#include "server/net/http_transport.h"
+
+namespace hubd {
+
+// The thread that calls Run follows the bytes (Contents::Follow) and adds
+// lanes; each lane is a thread that makes one request after the other:
+//   1. Opening: one lane asks for the first bytes that are missing, as a range.
+//   2. Parts, where the answer is that range: more lanes, each fetches what
+//      nobody has.
+//   3. One stream, where the answer is all of the object: that answer is it.
+// A failure that may pass holds all lanes back for a while, and counts once,
+// however many of them meet it. Where a later answer is of another object, or
+// of no range, all lanes end, and it begins anew by a request for all.
+//
+// Run once. What lanes share is guarded by mutex_.
+class Transfer final : private Exchange::Listener {
+ public:
+  Transfer(const DownloadOptions& options, const DownloadParts& parts,
+           DownloadRequest request, Contents& contents, ProgressFn progress,
+           std::stop_token stop);
+  ~Transfer() override;
+
+  // Until all bytes are there and followed; see Download for errors.
+  absl::Status Run();
+
+  // After Run: as in Downloaded.
+  Downloaded TakeResult();
+
+ private:
+  enum class Stage { kOpening, kParts, kOneStream };
+
+  struct LaneAsk {
+    Ask ask;
+    int64_t spell = 0;
+  };
+
+  void StartLane(bool first);
+  void RunLane(int id);
+  // The next request of a lane; nullopt: the lane ends.
+  std::optional<LaneAsk> NextAsk();
+  std::optional<Ask> MakeAsk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int64_t SpanBytes(const Ledger& object) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnOpened(const HttpResponse& response, bool has_ranges) override;
+  void OnReceived(int64_t bytes, bool costs_all) override;
+  void Settle(const LaneAsk& ask, const Exchange& exchange,
+              const absl::Status& status);
+  void NoteFailure(const LaneAsk& ask, const absl::Status& failure)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellNews() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  absl::Status Attend();
+  void AwaitNews();
+  // Whether all is done; starts lanes where there is more to do.
+  absl::StatusOr<bool> Continue();
+  void AddLanes();
+  void Report();
+
+  const DownloadOptions options_;
+  const DownloadParts parts_;
+  const Exchange::Options request_;
+  const std::string host_;
+  Contents& contents_;
+  const ProgressFn progress_;
+  const std::stop_token stop_;
+  // Ends the lanes.
+  std::stop_source halt_;
+
+  Mutex mutex_;
+  CondVar news_;
+  bool has_news_ ABSL_GUARDED_BY(mutex_) = false;
+  Stage stage_ ABSL_GUARDED_BY(mutex_) = Stage::kOpening;
+  // Lanes that run, and those that have a request under way.
+  int lanes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int asking_ ABSL_GUARDED_BY(mutex_) = 0;
+  LaneCount wanted_ ABSL_GUARDED_BY(mutex_);
+  // All is to be asked for, without a range: from here on; the next time.
+  bool ask_for_all_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ask_for_all_once_ ABSL_GUARDED_BY(mutex_) = false;
+  bool tried_all_ ABSL_GUARDED_BY(mutex_) = false;
+  bool met_other_ ABSL_GUARDED_BY(mutex_) = false;
+  // Nothing more is asked for: lanes end. `ended_`: with this result.
+  bool leaving_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<absl::Status> ended_ ABSL_GUARDED_BY(mutex_);
+  Downloaded result_ ABSL_GUARDED_BY(mutex_);
+
+  Retry retry_ ABSL_GUARDED_BY(mutex_);
+  // Requests that began before the last failure that counted do not count.
+  int64_t spell_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Time resume_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  int failures_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string last_error_ ABSL_GUARDED_BY(mutex_);
+  // Since the last failure, of what need not come again.
+  int64_t progressed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Since news, and since the rate was measured.
+  int64_t untold_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t measured_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+
+  // When the opening request was made, and how long its answer took to begin.
+  absl::Time opening_at_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration opened_in_ ABSL_GUARDED_BY(mutex_);
+  // Lanes whose thread is at its end.
+  std::vector<int> left_ ABSL_GUARDED_BY(mutex_);
+
+  // Of the thread that runs Run.
+  absl::Time measured_at_;
+  int next_thread_ = 0;
+  std::map<int, std::jthread> threads_;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_FETCH_TRANSFER_H_
