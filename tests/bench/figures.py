@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -41,11 +42,15 @@ class Figure:
     spread: tuple[float, float]
     unit: str = "x"
     bound: float | None = None
+    # Whether the bound is the least that will do, not the most.
+    is_least: bool = False
     sides: Sides = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
-        return self.bound is None or self.value <= self.bound
+        if self.bound is None:
+            return True
+        return self.value >= self.bound if self.is_least else self.value <= self.bound
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -55,6 +60,7 @@ class Figure:
             "spread": list(self.spread),
             "unit": self.unit,
             "bound": self.bound,
+            "bound_is_least": self.is_least,
             "passed": self.passed if self.bound is not None else None,
             "sides": {name: side.as_json() for name, side in self.sides.items()},
         }
@@ -92,6 +98,12 @@ def ratio(
     )
 
 
+def rates(row: str, sides: Sides, ours: str, peer: str, bound: float) -> Figure:
+    """How fast `ours` is in speeds of `peer`, which is to be `bound` at least."""
+    inverse = ratio(row, sides, peer, ours, bound)
+    return replace(inverse, what=f"rate of {ours} / {peer}", is_least=True)
+
+
 def at_most(
     row: str, what: str, values: Iterable[float], unit: str, bound: float
 ) -> Figure:
@@ -102,12 +114,26 @@ def at_most(
     )
 
 
+def at_least(
+    row: str, what: str, values: Iterable[float], unit: str, bound: float
+) -> Figure:
+    """The same where more is better."""
+    found = at_most(row, what, values, unit, bound)
+    return replace(found, value=found.spread[0], is_least=True)
+
+
+def percentile(share: float, values: Iterable[float]) -> float:
+    """The least of them that is not below `share` of them."""
+    ordered = sorted(values)
+    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
+
+
 def table(figures: Sequence[Figure]) -> str:
     lines = [("row", "what", "value", "rounds", "bound", "")]
     for figure in figures:
         bound, verdict = "", ""
         if figure.bound is not None:
-            bound = f"<= {_number(figure.bound)}"
+            bound = f"{'>=' if figure.is_least else '<='} {_number(figure.bound)}"
             verdict = "pass" if figure.passed else "FAIL"
         lines.append(
             (

@@ -4,7 +4,17 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.bench.figures import Samples, at_most, interleave, medians, ratio, table
+from tests.bench.figures import (
+    Samples,
+    at_least,
+    at_most,
+    interleave,
+    medians,
+    percentile,
+    rates,
+    ratio,
+    table,
+)
 
 
 def side(*values: float) -> Samples:
@@ -36,6 +46,32 @@ def test_of_a_limit_the_worst_round_counts() -> None:
     assert figure.spread == (3.0, 70.0)
 
 
+def test_of_a_limit_from_below_the_least_round_counts() -> None:
+    figure = at_least("A6", "breaks", [3, 1, 2], "", bound=2)
+    assert figure.value == 1 and not figure.passed
+    assert at_least("A6", "breaks", [3, 2], "", bound=2).passed
+
+
+@pytest.mark.parametrize("bound, passed", [(2.0, True), (2.01, False)])
+def test_a_rate_is_the_other_way_round(bound: float, passed: bool) -> None:
+    sides = {"hubd": side(2.0, 1.0, 3.0), "aria2": side(4.0, 4.0, 3.0)}
+    figure = rates("A2", sides, "hubd", "aria2", bound)
+    assert figure.value == 2 and figure.spread == (1.0, 4.0)
+    assert figure.what == "rate of hubd / aria2"
+    assert figure.passed == passed
+    assert figure.as_json()["bound_is_least"] is True
+
+
+@pytest.mark.parametrize(
+    "share, count, expected",
+    [(0.99, 1, 1), (0.99, 99, 99), (0.99, 100, 99), (0.99, 200, 198), (0.5, 3, 2)],
+)
+def test_a_percentile_is_one_of_the_values(
+    share: float, count: int, expected: int
+) -> None:
+    assert percentile(share, range(count, 0, -1)) == expected
+
+
 def test_sides_take_turns_and_the_first_round_does_not_count() -> None:
     seen = []
 
@@ -57,12 +93,14 @@ def test_the_table_shows_value_rounds_bound_and_verdict() -> None:
         ratio("fetch", sides, "hubd", "curl", bound=1.5),
         at_most("fetch", "memory", [2.0], "MiB", bound=64),
         ratio("fetch", sides, "curl", "hubd"),
+        rates("fetch", sides, "hubd", "curl", bound=0.9),
     ]
     assert table(figures).splitlines() == [
-        "row    what         value     rounds        bound",
-        "fetch  hubd / curl  2.00 x    1.50 .. 3.00  <= 1.50  FAIL",
-        "fetch  memory       2.00 MiB  2.00 .. 2.00  <= 64.0  pass",
-        "fetch  curl / hubd  0.50 x    0.33 .. 0.67",
+        "row    what                 value     rounds        bound",
+        "fetch  hubd / curl          2.00 x    1.50 .. 3.00  <= 1.50  FAIL",
+        "fetch  memory               2.00 MiB  2.00 .. 2.00  <= 64.0  pass",
+        "fetch  curl / hubd          0.50 x    0.33 .. 0.67",
+        "fetch  rate of hubd / curl  0.50 x    0.33 .. 0.67  >= 0.90  FAIL",
     ]
     # Each side once, in a unit that can be read.
     assert [line.split() for line in medians(figures).splitlines()] == [
