@@ -8,8 +8,12 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+# 40 MB a second.
+CAP = 40_000_000
 
 _CONFIG = """\
 {user}
@@ -27,19 +31,27 @@ http {{
   uwsgi_temp_path {directory}/uwsgi;
   scgi_temp_path {directory}/scgi;
   sendfile on;
+  ssl_certificate {certificate};
+  ssl_certificate_key {key};
+  root {files};
+{servers}
+}}
+"""
+
+_SERVER = """\
   server {{
     listen 127.0.0.1:{port} ssl;
-    ssl_certificate {certificate};
-    ssl_certificate_key {key};
-    root {files};
+    {also}
     # What huggingface_hub asks of a host of models.
     location ~ ^/[^/]+/[^/]+/resolve/main/(?<file>[^/]+)$ {{
       add_header X-Repo-Commit 0123456789abcdef0123456789abcdef01234567;
       try_files /$file =404;
     }}
   }}
-}}
 """
+
+# <asm/socket.h>; the socket module has no name for it.
+_SO_MAX_PACING_RATE = 47
 
 
 @dataclass(frozen=True)
@@ -53,30 +65,39 @@ class Served:
 class Nginx:
     """Serves the files of a directory as https://localhost:PORT/NAME.
 
-    `directory` holds its configuration and logs.
+    `port` is as fast as can be; at `capped_port` each connection gets CAP; at
+    `brief_port` each has one answer only. `directory` holds configuration and logs.
     """
 
     def __init__(self, directory: Path, files: Path, leaf: tuple[Path, Path]) -> None:
         directory.mkdir(parents=True)
         self._log = directory / "access.log"
-        port = _free_port()
-        self.url = f"https://localhost:{port}"
+        fast, capped, brief = _listener(), _listener(), _listener()
+        # The kernel holds each accepted connection to it. limit_rate is of a request,
+        # and lets the first of its megabytes through at once.
+        capped.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, CAP)
+        ports = [listener.getsockname()[1] for listener in (fast, capped, brief)]
+        self.port, self.capped_port, self.brief_port = ports
+        self.url = f"https://localhost:{self.port}"
+        self.capped_url = f"https://localhost:{self.capped_port}"
+        servers = {
+            self.port: "",
+            self.capped_port: "",
+            self.brief_port: "keepalive_requests 1;",
+        }
         config = directory / "nginx.conf"
-        config.write_text(
-            _CONFIG.format(
-                user="user root;" if os.getuid() == 0 else "",
-                directory=directory,
-                port=port,
-                certificate=leaf[0],
-                key=leaf[1],
-                files=files,
-            )
-        )
+        config.write_text(_configuration(directory, files, leaf, servers))
+        inherited = [listener.fileno() for listener in (fast, capped, brief)]
         self._process = subprocess.Popen(
             [program(), "-p", directory, "-c", config, "-e", directory / "error.log"],
             stdin=subprocess.DEVNULL,
+            # nginx's own way of handing listeners to its successor.
+            env={**os.environ, "NGINX": "".join(f"{fd};" for fd in inherited)},
+            pass_fds=inherited,
         )
-        _await_listener(port, self._process)
+        for listener in (fast, capped, brief):
+            listener.close()
+        _await_start(directory / "pid", self._process)
 
     def forget(self) -> None:
         """Counts anew."""
@@ -117,17 +138,33 @@ def program() -> str:
     return found
 
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+def _listener() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(511)
+    return listener
 
 
-def _await_listener(port: int, process: subprocess.Popen[bytes]) -> None:
+def _configuration(
+    directory: Path, files: Path, leaf: tuple[Path, Path], servers: Mapping[int, str]
+) -> str:
+    return _CONFIG.format(
+        user="user root;" if os.getuid() == 0 else "",
+        directory=directory,
+        certificate=leaf[0],
+        key=leaf[1],
+        files=files,
+        servers="".join(
+            _SERVER.format(port=port, also=also) for port, also in servers.items()
+        ),
+    )
+
+
+def _await_start(pid: Path, process: subprocess.Popen[bytes]) -> None:
+    """Connections wait in the listeners; this is for the error."""
     end = time.monotonic() + 10
     while time.monotonic() < end and process.poll() is None:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if pid.exists():
+            return
         time.sleep(0.01)
-    raise RuntimeError("nginx does not listen; see its error.log")
+    raise RuntimeError(f"nginx does not start; see {pid.parent}/error.log")
