@@ -10,21 +10,36 @@ import argparse
 import json
 import os
 import platform
+import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import tests.bench.repos  # noqa: F401  (its rows are in ROWS)
+# Their rows are in ROWS.
+import tests.bench.callers
+import tests.bench.downloads
+import tests.bench.repos
+import tests.bench.stored  # noqa: F401
 from tests.bench.figures import Figure, medians, table
 from tests.bench.peers import Peers, install
 from tests.bench.place import Place, Programs, Sizes
-from tests.bench.rows import ROWS
+from tests.bench.rows import ROWS, named
 
 _TINY = Sizes(
-    rounds=1, big=1 << 20, shared=1 << 20, clients=3, calls=10, lookups=10, files=60
+    rounds=1,
+    big=1 << 20,
+    shared=1 << 20,
+    clients=3,
+    crowd=5,
+    published=3,
+    calls=10,
+    lookups=10,
+    files=60,
 )
+_UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -33,10 +48,14 @@ def main(words: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words)
     # As an interrupt does: what was started is ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    sizes = _TINY if options.tiny else Sizes(rounds=options.rounds)
+    sizes = _TINY
+    if not options.tiny:
+        sizes = Sizes(rounds=options.rounds, big=options.size)
+    _check_space(options.state, sizes)
     python = options.python or install(_workspace(), options.state)
     figures: list[Figure] = []
-    for name in options.rows or ROWS:
+    names = [name for word in options.rows for name in word]
+    for name in dict.fromkeys(names or ROWS):
         with Place(
             options.state / "bench", _programs(), Peers.found(python), sizes
         ) as place:
@@ -69,11 +88,18 @@ def _parser() -> argparse.ArgumentParser:
         "rows",
         nargs="*",
         metavar="ROW",
-        type=_row,
-        help="which to measure (default: all)",
+        type=_rows,
+        help="which to measure; a letter means all of its number (default: all)",
     )
     parser.add_argument(
-        "--rounds", type=int, default=7, metavar="N", help="how often (default: 7)"
+        "--rounds", type=_count, default=7, metavar="N", help="how often (default: 7)"
+    )
+    parser.add_argument(
+        "--size",
+        type=_size,
+        default=Sizes.big,
+        metavar="N",
+        help='of the big file: "8GiB" (default: 2GiB)',
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="all samples, as JSON"
@@ -83,7 +109,8 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         default=_default_state(),
-        help="where to measure: on a disk, with 4 GB free (default: %(default)s)",
+        help="where to measure: on a disk, three times the --size free"
+        " (default: %(default)s)",
     )
     parser.add_argument(
         "--python",
@@ -97,10 +124,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _row(name: str) -> str:
-    if name in ROWS:
-        return name
-    raise argparse.ArgumentTypeError(f'no "{name}"; there are {", ".join(ROWS)}')
+def _rows(word: str) -> list[str]:
+    if names := named(word):
+        return names
+    raise argparse.ArgumentTypeError(f'no "{word}"; there are {", ".join(ROWS)}')
+
+
+def _count(word: str) -> int:
+    if word.isdecimal() and int(word) > 0:
+        return int(word)
+    raise argparse.ArgumentTypeError(f'"{word}" is no number above 0')
+
+
+def _size(word: str) -> int:
+    found = re.fullmatch(r"([0-9]+)(|KiB|MiB|GiB)", word)
+    size = int(found[1]) * _UNITS[found[2]] if found else 0
+    if size >= 1 << 20:
+        return size
+    raise argparse.ArgumentTypeError(
+        f'"{word}" is no size of 1MiB or more, as "512MiB" or "8GiB" is'
+    )
+
+
+def _check_space(state: Path, sizes: Sizes) -> None:
+    state.mkdir(parents=True, exist_ok=True)
+    free, needed = shutil.disk_usage(state).free, 3 * sizes.big
+    if free < needed:
+        raise SystemExit(
+            f"bench: {state} has {free >> 20} MiB free and {needed >> 20} are needed;"
+            " give a smaller --size or another --state"
+        )
 
 
 def _describe_rows() -> str:

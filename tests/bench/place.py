@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
-import select
+import resource
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.daemon import Daemon
 from tests.bench.nginx import Nginx
 from tests.bench.peers import Peers
 from tests.origin import Origin
@@ -30,6 +28,7 @@ class Programs:
     hubctl: Path
     latency: Path
     echo_server: Path
+    waiter: Path
 
     @staticmethod
     def below(directory: Path) -> Programs:
@@ -39,6 +38,7 @@ class Programs:
             directory / "client/hubctl",
             directory / "tests/bench/latency",
             directory / "tests/bench/echo_server",
+            directory / "tests/bench/waiter",
         )
 
 
@@ -47,9 +47,11 @@ class Sizes:
     """How much is measured; smaller for a try of the bench itself."""
 
     rounds: int = 7
-    big: int = 1 << 30
+    big: int = 2 << 30
     shared: int = 256 << 20
     clients: int = 16
+    crowd: int = 256
+    published: int = 50
     calls: int = 2000
     lookups: int = 300
     files: int = 10_000
@@ -91,6 +93,10 @@ class Place:
             for start in range(0, size, 1 << 20):
                 file.write(os.urandom(min(1 << 20, size - start)))
         return f"{self.nginx.url}/{name}"
+
+    def digest(self, name: str) -> str:
+        """The SHA-256 of such a file."""
+        return self.run(["openssl", "dgst", "-sha256", "-r", self.files / name])[:64]
 
     def environment(self, **extra: str) -> dict[str, str]:
         """What every program gets: nothing of the caller's but PATH."""
@@ -135,6 +141,17 @@ class Place:
         for command in commands:
             self.run(command, environment)
         return time.perf_counter() - start
+
+    def processor_seconds(
+        self, *commands: Command, environment: Mapping[str, str] | None = None
+    ) -> float:
+        """What commands take of the processors, one after another; a daemon that they
+        talk to is left out."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        for command in commands:
+            self.run(command, environment)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     def seconds_together(
         self, commands: Sequence[Command], environment: Mapping[str, str]
@@ -199,42 +216,6 @@ class Place:
             server.stdin.close()
 
 
-class Daemon:
-    """A hubd, and the environment that leads clients to it."""
-
-    def __init__(self, place: Place, root: Path) -> None:
-        self._place = place
-        self.environment = place.environment(
-            HUBD_HOME=str(root),
-            HUBD_CONFIG=str(place.config),
-            HUBD_DAEMON=str(place.programs.hubd),
-        )
-        self.pid = int(json.loads(self.hubctl("--json", "status"))["pid"])
-        self._handle = os.pidfd_open(self.pid)
-
-    def hubctl(self, *words: str) -> str:
-        return self._place.run([self._place.programs.hubctl, *words], self.environment)
-
-    def memory(self) -> int:
-        """Bytes that are resident."""
-        return self._status("VmRSS")
-
-    def peak_memory(self) -> int:
-        """The most bytes that were ever resident."""
-        return self._status("VmHWM")
-
-    def _status(self, key: str) -> int:
-        text = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(rf"^{key}:\s+(\d+) kB$", text, re.MULTILINE)
-        assert found, text
-        return int(found[1]) << 10
-
-    def close(self) -> None:
-        signal.pidfd_send_signal(self._handle, signal.SIGTERM)
-        _await_end(self._handle)
-        os.close(self._handle)
-
-
 def _remove(directory: Path) -> None:
     """Read-only directories too."""
     subprocess.run(["chmod", "-R", "u+rwX", directory], check=False)
@@ -250,10 +231,3 @@ def _finish(process: subprocess.Popen[str]) -> str:
     if process.returncode != 0:
         raise RuntimeError(f"{process.args!r}: {process.returncode}\n{output}{errors}")
     return output
-
-
-def _await_end(pidfd: int) -> None:
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    if not poll.poll(60_000):
-        raise RuntimeError("hubd does not end")

@@ -18,7 +18,7 @@ from tests.bench.rows import p50, row
 OWNER = "bench"
 
 
-@row
+@row("ref")
 def ref(place: Place) -> list[Figure]:
     """What `main` means, where its files are cached: a process's first question."""
     # Programs look a ref up once, so the connection is part of it, to hubd as to the
@@ -77,7 +77,7 @@ def ref(place: Place) -> list[Figure]:
     ]
 
 
-@row
+@row("unpack")
 def unpack(place: Place) -> list[Figure]:
     """A tree of 10,000 small files: unpacked, hashed, on the disk for good."""
     files: dict[str, bytes | str] = {
@@ -101,7 +101,7 @@ def unpack(place: Place) -> list[Figure]:
     return [ratio("unpack", taken, ours, theirs, bound=1.2)]
 
 
-@row
+@row("cold_repo")
 def cold_repo(place: Place) -> list[Figure]:
     """A repo of some 20 MB that was never asked for: its refs and its archive."""
     files: dict[str, bytes | str] = {}

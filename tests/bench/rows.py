@@ -2,120 +2,43 @@
 
 A row is a function from a Place to figures, in ROWS under its name. It measures both
 sides by turns (`interleave`), each side starting with an empty cache of its own.
+Those of a letter and a number are a group, all asked for by the letter.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench.figures import Figure, at_most, interleave, ratio
-from tests.bench.place import Daemon, Place
+from tests.bench.daemon import Daemon
+from tests.bench.figures import Figure, interleave, ratio
+from tests.bench.place import Place
 
-ROWS: dict[str, Callable[[Place], list[Figure]]] = {}
+Row = Callable[[Place], list[Figure]]
+
+ROWS: dict[str, Row] = {}
 
 MIB = 1 << 20
 
 
-def row(function: Callable[[Place], list[Figure]]) -> Callable[[Place], list[Figure]]:
-    ROWS[function.__name__] = function
-    return function
+def row(name: str) -> Callable[[Row], Row]:
+    def keep(function: Row) -> Row:
+        ROWS[name] = function
+        return function
+
+    return keep
 
 
-@row
-def fetch(place: Place) -> list[Figure]:
-    """One big file, uncapped: downloaded, hashed, on the disk for good."""
-    url = place.add_file("big.bin", place.sizes.big)
-    digest = place.run(["openssl", "dgst", "-sha256", "-r", place.files / "big.bin"])
-    grown = []
-
-    def hubd() -> float:
-        with place.daemon() as daemon:
-            before = daemon.memory()
-            seconds = place.seconds(
-                [place.programs.hubctl, "fetch", url], environment=daemon.environment
-            )
-            grown.append((daemon.peak_memory() - before) / MIB)
-            return seconds
-
-    def curl() -> float:
-        with place.scratch() as directory:
-            file = directory / "big.bin"
-            return place.seconds(
-                ["curl", "-sS", "-o", file, url], ["openssl", "dgst", "-sha256", file]
-            )
-
-    def aria2() -> float:
-        with place.scratch() as directory:
-            options = ["-q", "-x16", "-s16", "-k1M", "--file-allocation=none"]
-            ca = f"--ca-certificate={place.origin.ca_file}"
-            return place.seconds(["aria2c", *options, ca, "-d", directory, url])
-
-    def torch_hub() -> float:
-        with place.scratch() as directory:
-            call = (
-                f"torch.hub.download_url_to_file({url!r}, 'big', {digest[:8]!r}, False)"
-            )
-            return _timed(place, "import os, torch.hub", call, directory)
-
-    sides = {"hubd": hubd, "curl + openssl": curl}
-    if place.peers.aria2:
-        sides["aria2 -x16, no digest"] = aria2
-    if place.peers.torch:
-        sides["torch.hub"] = torch_hub
-    taken = interleave(sides, place.sizes.rounds)
-    return [
-        ratio("fetch", taken, "hubd", "curl + openssl", bound=1.5),
-        at_most("fetch", "the daemon's memory grows by", grown, "MiB", bound=64),
-        *(ratio("fetch", taken, "hubd", peer) for peer in list(taken)[2:]),
-    ]
+def named(word: str) -> list[str]:
+    """The rows that `word` means: one by its name, or A1, A2 ... by "A"."""
+    if word in ROWS:
+        return [word]
+    return [name for name in ROWS if re.fullmatch(rf"{re.escape(word)}\d+", name)]
 
 
-@row
-def sharing(place: Place) -> list[Figure]:
-    """Many processes that want one file at once."""
-    size, clients = place.sizes.shared, place.sizes.clients
-    url = place.add_file("shared.bin", size)
-    gets, sent = [], []
-
-    def together(count: int) -> float:
-        with place.daemon() as daemon:
-            place.nginx.forget()
-            seconds = place.seconds_together(
-                [[place.programs.hubctl, "fetch", url]] * count, daemon.environment
-            )
-            served = place.nginx.served("shared.bin", size)
-            gets.append(served.gets)
-            sent.append(served.size / size)
-            return seconds
-
-    def huggingface_hub() -> float:
-        with place.scratch() as directory:
-            environment = place.huggingface_hub_environment(directory)
-            program = (
-                "from huggingface_hub import hf_hub_download\n"
-                "hf_hub_download('hubd/bench', 'shared.bin')"
-            )
-            command = [place.peers.python, "-c", program]
-            return place.seconds_together([command] * clients, environment)
-
-    many, hf = f"{clients} x hubd", f"{clients} x huggingface_hub"
-    sides = {many: lambda: together(clients), "1 x hubd": lambda: together(1)}
-    if place.peers.huggingface_hub:
-        sides[hf] = huggingface_hub
-    taken = interleave(sides, place.sizes.rounds)
-    figures = [
-        ratio("sharing", taken, many, "1 x hubd", bound=1.5),
-        at_most("sharing", "GETs that the origin sees", gets, "", bound=1),
-        at_most("sharing", "bytes that the origin sends", sent, "x", bound=1.01),
-    ]
-    return figures + [
-        ratio("sharing", taken, many, name) for name in taken if name == hf
-    ]
-
-
-@row
+@row("latency")
 def latency(place: Place) -> list[Figure]:
     """Answers from the cache, to C++: the p50 of many calls in one process."""
     url = place.add_file("small.bin", MIB)
@@ -143,7 +66,7 @@ def latency(place: Place) -> list[Figure]:
     ]
 
 
-@row
+@row("cold_list")
 def cold_list(place: Place) -> list[Figure]:
     """List of code that was never run before, against an import without a sandbox."""
     figures = _cold_list(place, "numpy", _SMALL)
@@ -175,17 +98,17 @@ def _cold_list(place: Place, name: str, hubconf: str) -> list[Figure]:
     return [ratio("cold_list", taken, ours, theirs, bound=1.5)]
 
 
-@row
+@row("imports")
 def imports(place: Place) -> list[Figure]:
     """What a program pays before its first call."""
     if not place.peers.huggingface_hub:
         return []
     taken = interleave(
         {
-            "import hubd.torch": lambda: _timed(
+            "import hubd.torch": lambda: timed(
                 place, "", "import hubd.torch", place.directory
             ),
-            "huggingface_hub": lambda: _timed(
+            "huggingface_hub": lambda: timed(
                 place,
                 "",
                 "from huggingface_hub import hf_hub_download",
@@ -203,7 +126,7 @@ def p50(place: Place, daemon: Daemon, *words: str) -> float:
     return float(json.loads(said)["p50"]) / 1e6
 
 
-def _timed(place: Place, before: str, timed: str, directory: Path) -> float:
+def timed(place: Place, before: str, timed: str, directory: Path) -> float:
     """What lines of Python take in a fresh process, without its start."""
     program = "\n".join(
         [
