@@ -15,6 +15,7 @@
 #include "server/base/status.h"
 #include "server/base/text.h"
 #include "server/fetch/lock_file.h"
+#include "server/net/url_identity.h"
 
 namespace hubd {
 namespace {
@@ -103,7 +104,8 @@ absl::StatusOr<LockedCheckpoint> FetchUrl(Session& session,
                           return session.client().FetchStateDict(options, call);
                         }));
   session.Warn(checkpoint.warnings());
-  return LockedCheckpoint{.url = url, .sha256 = checkpoint.sha256()};
+  return LockedCheckpoint{.url = UrlIdentity(url),
+                          .sha256 = checkpoint.sha256()};
 }
 
 // Makes the new lock out of the old one.
@@ -167,10 +169,10 @@ class Locker {
 
   absl::Status AddUrl(const std::string& url) {
     HUBD_ASSIGN_OR_RETURN(LockedCheckpoint entry, FetchUrl(session_, url));
-    const LockedCheckpoint* old =
-        Find(old_.checkpoints(),
-             [&](const LockedCheckpoint& other) { return other.url == url; });
-    changes_.push_back({.name = url,
+    const LockedCheckpoint* old = Find(
+        old_.checkpoints(),
+        [&](const LockedCheckpoint& other) { return other.url == entry.url; });
+    changes_.push_back({.name = entry.url,
                         .is = entry.sha256,
                         .was = old == nullptr ? "" : old->sha256});
     lock_.Put(std::move(entry));

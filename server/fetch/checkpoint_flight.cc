@@ -16,6 +16,7 @@
 #include "server/fetch/archive.h"
 #include "server/fetch/download.h"
 #include "server/net/mirrors.h"
+#include "server/net/url_identity.h"
 #include "server/store/partial.h"
 
 namespace hubd {
@@ -50,7 +51,7 @@ DownloadRequest RequestFor(const Source& source,
 CheckpointObject CheckpointOf(const std::string& url, const Source& source,
                               const Downloaded& got) {
   CheckpointObject checkpoint;
-  checkpoint.url = url;
+  checkpoint.url = UrlIdentity(url);
   checkpoint.sha256 = got.sha256;
   checkpoint.size_bytes = got.size_bytes;
   checkpoint.content_type = HeaderOf(got.response, "content-type");
@@ -89,8 +90,10 @@ absl::StatusOr<Accepted> FetchFrom(const FetchContext& context,
                                    const std::string& url, const Source& source,
                                    const std::optional<CheckpointObject>& known,
                                    bool is_last, FlightTable::Context& flight) {
-  HUBD_ASSIGN_OR_RETURN(Partial partial, context.parts.store.OpenPartial(
-                                             url, source.url, flight.stop()));
+  HUBD_ASSIGN_OR_RETURN(
+      Partial partial,
+      context.parts.store.OpenPartial(UrlIdentity(url), UrlIdentity(source.url),
+                                      flight.stop()));
   const auto report = [&](Progress progress) {
     progress.subject = RedactUrl(url);
     flight.Report(progress);
@@ -152,7 +155,8 @@ absl::StatusOr<Accepted> FetchFromAny(
 void DropPartials(Store& store, const std::string& url,
                   const std::vector<Source>& sources) {
   for (const Source& source : sources) {
-    if (absl::Status dropped = store.DropPartial(url, source.url);
+    if (absl::Status dropped =
+            store.DropPartial(UrlIdentity(url), UrlIdentity(source.url));
         !dropped.ok()) {
       HUBD_LOG(kWarning) << "event=partial_not_dropped error="
                          << LogQuote(dropped.message());
@@ -167,7 +171,7 @@ absl::StatusOr<Fetched> FetchUrl(const FetchContext& context,
                                  FlightTable::Context& flight) {
   Store& store = context.parts.store;
   HUBD_ASSIGN_OR_RETURN(std::optional<CheckpointObject> known,
-                        store.FindCheckpoint(kSharedDomain, url));
+                        store.FindCheckpoint(kSharedDomain, UrlIdentity(url)));
   if (known && !refresh) {
     Fetched hit{*std::move(known)};
     hit.cached = true;

@@ -12,10 +12,11 @@
 
 namespace hubd {
 
-// Downloads `url` into a staged file, hashing as it comes, and publishes it if
-// one of the waiting callers accepts it. With `refresh` the origin is asked
-// even if the store has the URL, and may answer that nothing changed; before
-// its mirrors, which else come first and give no such answer.
+// Downloads `url`, hashing as it comes, and publishes it under the URL's
+// identity (net/url_identity.h) if one of the waiting callers accepts it. With
+// `refresh` the origin is asked even if the store has the URL, and may answer
+// that nothing changed; before its mirrors, which else come first and give no
+// such answer.
 absl::StatusOr<Fetched> FetchUrl(const FetchContext& context,
                                  const std::string& url, bool refresh,
                                  FlightTable::Context& flight);

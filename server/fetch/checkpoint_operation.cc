@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 
+#include <atomic>
 #include <cerrno>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -15,6 +17,7 @@
 #include "server/fetch/archive.h"
 #include "server/fetch/checkpoint_flight.h"
 #include "server/fetch/imported_checkpoint.h"
+#include "server/net/url_identity.h"
 
 namespace hubd {
 namespace {
@@ -95,8 +98,9 @@ absl::Status OfflineMiss(const std::string& asked) {
 absl::StatusOr<std::optional<Fetched>> LookUpStored(
     const FetchContext& context, const CheckpointRequest& request) {
   Store& store = context.parts.store;
-  HUBD_ASSIGN_OR_RETURN(std::optional<CheckpointObject> known,
-                        store.FindCheckpoint(kSharedDomain, request.url));
+  HUBD_ASSIGN_OR_RETURN(
+      std::optional<CheckpointObject> known,
+      store.FindCheckpoint(kSharedDomain, UrlIdentity(request.url)));
   Fetched hit;
   hit.cached = true;
   if (known) {
@@ -121,7 +125,8 @@ absl::StatusOr<std::optional<Fetched>> LookUpStored(
 std::optional<CheckpointResult> LookUpCheckpoint(
     const FetchContext& context, const CheckpointRequest& request) {
   if (request.refresh && !request.offline) return std::nullopt;
-  if (!context.parts.policy.CheckUrl(request.url).ok()) return std::nullopt;
+  if (!context.parts.policy.CheckCheckpointUrl(request.url).ok())
+    return std::nullopt;
   absl::StatusOr<std::optional<Fetched>> found = LookUpStored(context, request);
   if (!found.ok() || !*found) return std::nullopt;
   const auto& checkpoint = std::get<CheckpointObject>((*found)->object);
@@ -154,9 +159,9 @@ std::optional<CheckpointResult> CheckpointInMemory(
   if (request.refresh && !request.offline) return std::nullopt;
   // Whether it is an archive is read from the disk.
   if (request.unpack) return std::nullopt;
-  if (!parts.policy.CheckUrl(request.url).ok()) return std::nullopt;
+  if (!parts.policy.CheckCheckpointUrl(request.url).ok()) return std::nullopt;
   std::optional<CheckpointObject> checkpoint =
-      parts.store.CheckpointInMemory(kSharedDomain, request.url);
+      parts.store.CheckpointInMemory(kSharedDomain, UrlIdentity(request.url));
   if (!checkpoint ||
       !JudgeCheckpoint(request.sha256_prefix, request.reject_pages, *checkpoint)
            .ok()) {
@@ -185,7 +190,8 @@ CheckpointOperation::CheckpointOperation(const FetchContext& context,
       ask_(request_.refresh) {}
 
 void CheckpointOperation::Start() {
-  if (absl::Status allowed = context().parts.policy.CheckUrl(request_.url);
+  if (absl::Status allowed =
+          context().parts.policy.CheckCheckpointUrl(request_.url);
       !allowed.ok()) {
     return FinishLater(allowed);
   }
@@ -212,18 +218,27 @@ void CheckpointOperation::Decide(absl::StatusOr<std::optional<Fetched>> known) {
 }
 
 void CheckpointOperation::Fetch() {
+  auto ours = std::make_shared<std::atomic<bool>>(false);
   Join(
-      {kSharedDomain, absl::StrCat("url ", request_.url)},
-      [context = context(), url = request_.url,
-       refresh = ask_](FlightTable::Context& flight) {
+      {kSharedDomain, absl::StrCat("url ", UrlIdentity(request_.url))},
+      [context = context(), url = request_.url, refresh = ask_,
+       ours](FlightTable::Context& flight) {
+        ours->store(true);
         return FetchUrl(context, url, refresh, flight);
       },
       accept_,
-      [this](const absl::StatusOr<Fetched>& fetched) {
-        if (!fetched.ok()) return FinishFailed(fetched.status());
-        // The flight was someone's who took what was there.
-        if (ask_ && !fetched->asked) return Fetch();
-        Accept(*fetched);
+      [this, ours](const absl::StatusOr<Fetched>& fetched) {
+        if (fetched.ok()) {
+          // The flight was someone's who took what was there.
+          if (ask_ && !fetched->asked) return Fetch();
+          return Accept(*fetched);
+        }
+        // The flight showed someone else's signature.
+        const bool again =
+            !ours->load() && IsSignedUrl(request_.url) &&
+            ReasonOf(fetched.status()) == Reason::kUpstreamForbidden;
+        if (again) return Fetch();
+        FinishFailed(fetched.status());
       });
 }
 

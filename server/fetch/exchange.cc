@@ -9,6 +9,7 @@
 #include "server/base/status.h"
 #include "server/fetch/range_response.h"
 #include "server/fetch/retry.h"
+#include "server/net/url_identity.h"
 
 namespace hubd {
 namespace {
@@ -152,7 +153,7 @@ std::optional<Ledger> Exchange::LedgerFor(const HttpResponse& response,
   if (size <= 0 || validator.empty()) return std::nullopt;
   int64_t part_size = options_.part_bytes;
   while (size / part_size >= kMaxPartCount) part_size *= 2;
-  return Ledger{.url = options_.url,
+  return Ledger{.url = UrlIdentity(options_.url),
                 .validator = std::move(validator),
                 .size = size,
                 .part_size = part_size,

@@ -14,6 +14,7 @@
 #include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/base/text.h"
+#include "server/net/url_identity.h"
 #include "toml++/toml.h"
 
 namespace hubd {
@@ -149,9 +150,10 @@ absl::StatusOr<LockedCheckpoint> ReadCheckpoint(const toml::table& table) {
   HUBD_RETURN_IF_ERROR(reader.CheckKeys({"url", "sha256"}));
   LockedCheckpoint entry;
   HUBD_ASSIGN_OR_RETURN(
-      entry.url, reader.Text("url", "a URL", [](const std::string& text) {
-        return !text.empty();
-      }));
+      const std::string url,
+      reader.Text("url", "a URL",
+                  [](const std::string& text) { return !text.empty(); }));
+  entry.url = UrlIdentity(url);
   HUBD_ASSIGN_OR_RETURN(
       entry.sha256,
       reader.Text("sha256", "64 lower-case hex digits", IsSha256));
@@ -353,6 +355,7 @@ void LockFile::Put(LockedRepo entry) {
 }
 
 void LockFile::Put(LockedCheckpoint entry) {
+  entry.url = UrlIdentity(entry.url);
   Insert(checkpoints_, std::move(entry));
 }
 
@@ -388,8 +391,9 @@ absl::StatusOr<LockedRepo> LockFile::FindRepo(const RepoSpec& typed) const {
 
 absl::StatusOr<LockedCheckpoint> LockFile::FindCheckpoint(
     const std::string& url) const {
+  const std::string identity = UrlIdentity(url);
   for (const LockedCheckpoint& entry : checkpoints_) {
-    if (entry.url == url) return entry;
+    if (entry.url == identity) return entry;
   }
   const std::string shown = RedactUrl(url);
   return ReasonError(

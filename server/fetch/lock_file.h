@@ -43,6 +43,7 @@ struct LockedRepo {
 };
 
 struct LockedCheckpoint {
+  // Its identity (net/url_identity.h): a lock holds no signature.
   std::string url;
   std::string sha256;
 

@@ -16,6 +16,7 @@
 #include "server/base/log.h"
 #include "server/base/repo.h"
 #include "server/base/status.h"
+#include "server/net/url_identity.h"
 
 namespace hubd {
 namespace {
@@ -339,6 +340,18 @@ absl::Status UrlPolicy::CheckRepoUrl(absl::string_view url) const {
                    IsSshUrl(url) ? "with a key" : "on this machine",
                    " is not for all; use the repo's HTTPS address, or a daemon "
                    "of your own"),
+      {{"url", RedactUrl(url)}});
+}
+
+absl::Status UrlPolicy::CheckCheckpointUrl(absl::string_view url) const {
+  HUBD_RETURN_IF_ERROR(CheckUrl(url));
+  if (!system_mode_ || !IsSignedUrl(url)) return absl::OkStatus();
+  return NotAllowed(
+      absl::StrCat(RedactUrl(url),
+                   " is not allowed with a signature in its query: this daemon "
+                   "serves many users, and what a signature gives to one of "
+                   "them is not for all; use a daemon of your own, or an "
+                   "address that needs no signature"),
       {{"url", RedactUrl(url)}});
 }
 

@@ -60,6 +60,10 @@ class UrlPolicy {
   // others. What is allowed goes where git itself would.
   absl::Status CheckRepoUrl(absl::string_view url) const;
 
+  // The same of the URL of a checkpoint: in system mode a signed one (see
+  // url_identity.h) is not for all users, and refused.
+  absl::Status CheckCheckpointUrl(absl::string_view url) const;
+
   // Checks where a redirect leads. URL_NOT_ALLOWED.
   absl::Status CheckRedirect(absl::string_view from,
                              absl::string_view to) const;

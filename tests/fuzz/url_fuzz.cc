@@ -1,10 +1,11 @@
-// URLs: what the policy judges is what libcurl would ask. "FROM TO" is a
-// redirect, anything else one URL.
+// URLs: what the policy judges is what libcurl would ask, and the identity of
+// one names the same place. "FROM TO" is a redirect, anything else one URL.
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
+#include "server/net/url_identity.h"
 #include "server/net/url_policy.h"
 #include "tests/fuzz/clean_text.h"
 
@@ -127,8 +129,26 @@ void CheckAddress(const std::string& text) {
   (void)UrlPolicy::Create({.allow_address = {text}});
 }
 
+// Less of the query, and nothing else.
+void CheckIdentity(const std::string& text) {
+  const std::string identity = UrlIdentity(text);
+  HUBD_CHECK(UrlIdentity(identity) == identity);
+  HUBD_CHECK(IsSignedUrl(text) == (identity != text));
+  if (identity == text) return;
+  const size_t query = text.find('?');
+  HUBD_CHECK(identity.size() < text.size());
+  HUBD_CHECK(identity.substr(0, query) == text.substr(0, query));
+  const size_t fragment = std::min(text.find('#'), text.size());
+  HUBD_CHECK(absl::EndsWith(identity, text.substr(fragment)));
+  const absl::StatusOr<Url> from = ParseUrl(text);
+  const absl::StatusOr<Url> to = ParseUrl(identity);
+  HUBD_CHECK(!from.ok() ||
+             (to.ok() && SameOrigin(text, identity) && from->path == to->path));
+}
+
 void Check(const std::string& text) {
   CheckUrl(text);
+  CheckIdentity(text);
   CheckDecisions(text);
   CheckAddress(text);
   const size_t blank = text.find(' ');

@@ -48,6 +48,14 @@ TEST_F(LockTest, WritesWhatTheOriginsHaveByNow) {
   EXPECT_THAT(lock.checkpoints(), SizeIs(1));
 }
 
+TEST_F(LockTest, WritesAndShowsNoSignature) {
+  const std::string url = "https://example.com/m?X-Amz-Signature=s";
+  EXPECT_EQ(Lock({url}).out, "added https://example.com/m aaaaaaaaaaaa\n");
+  EXPECT_EQ(daemon_.last_fetch().url(), url);
+  EXPECT_EQ(Lock({url + "2"}).out,
+            "unchanged https://example.com/m aaaaaaaaaaaa\n");
+}
+
 TEST_F(LockTest, WithoutNamesBringsAllUpToDateAndTellsWhatChanged) {
   ASSERT_EQ(Lock({"hubd/sample", "https://example.com/model.pth"}).code, 0);
   daemon_.load.mutable_tree()->set_commit(std::string(40, 'b'));

@@ -16,6 +16,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kUrl[] = "https://models.example.org/m.bin?token=secret";
 
@@ -89,6 +90,23 @@ TEST_F(CheckpointFlightTest, OtherBytesThanThoseThatCameAreTold) {
   ASSERT_TRUE(fetched.ok()) << fetched.status();
   EXPECT_THAT(fetched->warnings,
               ElementsAre(HasSubstr("the server has other bytes than those")));
+}
+
+TEST_F(CheckpointFlightTest, AUrlThatIsSignedAnewGoesOn) {
+  const std::string url = "https://h/m?OSSAccessKeyId=a&Signature=";
+  http_.Set(url + "one", BigAnswer('a', {9 << 20, 0}));
+  FreeFlight flight;
+  EXPECT_FALSE(FetchUrl(context(), url + "one", false, flight).ok());
+  const std::string ledger =
+      store_->layout().Partial(kSharedDomain, "https://h/m", "https://h/m") +
+      "/ledger";
+  EXPECT_THAT(*ReadFile(ledger), Not(HasSubstr("Signature")));
+  http_.Set(url + "two", BigAnswer('a', {}));
+  auto fetched = FetchUrl(context(), url + "two", false, flight);
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_THAT(http_.requests().back().headers,
+              Contains(absl::StrCat("Range: bytes=", 8 << 20, "-")));
+  EXPECT_EQ(std::get<CheckpointObject>(fetched->object).url, "https://h/m");
 }
 
 // Each has a partial of its own.

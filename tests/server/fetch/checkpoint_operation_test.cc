@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
 #include "server/base/digest.h"
@@ -205,6 +206,66 @@ TEST_F(CheckpointOperationTest, ADigestSettlesWhetherAnUnmarkedBodyIsWhole) {
   EXPECT_EQ(FetchCheckpoint(refresh)->warnings.size(), 1u);
   refresh.sha256_prefix = Sha256Hex("weights");
   EXPECT_TRUE(FetchCheckpoint(refresh)->warnings.empty());
+}
+
+constexpr char kObject[] = "https://models.example.org/signed.bin";
+
+std::string Signed(const std::string& signature) {
+  return absl::StrCat(kObject, "?X-Amz-Date=1&X-Amz-Signature=", signature);
+}
+
+CheckpointRequest Of(const std::string& url) {
+  CheckpointRequest request;
+  request.url = url;
+  return request;
+}
+
+TEST_F(CheckpointOperationTest, AUrlThatIsSignedAnewIsAHit) {
+  http_.Serve(Signed("one"), "weights");
+  auto first = FetchCheckpoint(Of(Signed("one")));
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(http_.requests().front().url, Signed("one"));
+  EXPECT_EQ(first->checkpoint.url, kObject);
+  for (const std::string& url : {Signed("two"), std::string(kObject)}) {
+    const CheckpointRequest request = Of(url);
+    auto again = FetchCheckpoint(request);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_TRUE(again->cached);
+    EXPECT_TRUE(CheckpointInMemory(context(), request));
+    EXPECT_TRUE(LookUpCheckpoint(context(), request));
+  }
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
+TEST_F(CheckpointOperationTest, AnotherCallersSignatureIsNotOnesOwn) {
+  FakeHttpTransport::Answer refusal;
+  refusal.response.status = 200;
+  refusal.body = "weights";
+  refusal.end = ReasonError(Reason::kUpstreamForbidden, "expired");
+  refusal.held = true;
+  http_.Set(Signed("old"), refusal);
+  http_.Serve(Signed("good"), "weights");
+  auto old = JoinCheckpoint(Of(Signed("old")));
+  auto good = JoinCheckpoint(Of(Signed("good")));
+  http_.Release();
+  EXPECT_EQ(ReasonOf(old.get().status()), Reason::kUpstreamForbidden);
+  EXPECT_TRUE(good.get().ok());
+  // Each asked once, in its own name.
+  EXPECT_EQ(http_.requests().size(), 2u);
+}
+
+TEST_F(CheckpointOperationTest, ManyUsersGetNoSignedUrls) {
+  policy_ = *UrlPolicy::Create({.system_mode = true});
+  http_.Serve(Signed("one"), "weights");
+  const CheckpointRequest request = Of(Signed("one"));
+  EXPECT_EQ(ReasonOf(FetchCheckpoint(request).status()),
+            Reason::kUrlNotAllowed);
+  EXPECT_TRUE(http_.requests().empty());
+  // Nor what lies there.
+  http_.Serve(kObject, "weights");
+  ASSERT_TRUE(FetchCheckpoint(Of(kObject)).ok());
+  EXPECT_FALSE(CheckpointInMemory(context(), request));
+  EXPECT_FALSE(LookUpCheckpoint(context(), request));
 }
 
 TEST_F(CheckpointOperationTest, AHitWithAnotherHashIsNotDelivered) {

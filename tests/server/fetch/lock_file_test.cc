@@ -182,6 +182,17 @@ TEST(LockFileTest, WhatIsNotThereIsNamedWithTheWayOut) {
   EXPECT_TRUE(absl::StrContains(status.message(), "https://h.org/x"));
 }
 
+TEST(LockFileTest, HoldsNoSignatureAndHoldsForEach) {
+  LockFile lock;
+  lock.Put(LockedCheckpoint{"https://h.org/x?X-Amz-Signature=one", kDigest});
+  EXPECT_FALSE(absl::StrContains(lock.Format(), "Signature"));
+  for (const char* url :
+       {"https://h.org/x", "https://h.org/x?X-Amz-Signature=two"}) {
+    EXPECT_TRUE(lock.FindCheckpoint(url).ok()) << url;
+  }
+  EXPECT_FALSE(lock.FindCheckpoint("https://h.org/x?versionId=2").ok());
+}
+
 TEST(LockFileTest, PutReplacesTheSameRefAndTheSameDefault) {
   LockFile lock;
   lock.Put(Repo("r", "master", true));

@@ -313,5 +313,21 @@ TEST(UrlPolicyTest, OnlyAUsersOwnDaemonGoesBySshAndToThisMachine) {
   EXPECT_FALSE(system.CheckRepoUrl("http://h/o/n").ok());
 }
 
+TEST(UrlPolicyTest, WhatASignatureGivesIsNotForManyUsers) {
+  const UrlPolicy user = MakePolicy();
+  const UrlPolicy system = MakePolicy({.system_mode = true});
+  const std::string url = "https://h/m?X-Amz-Signature=secret";
+  EXPECT_TRUE(user.CheckCheckpointUrl(url).ok());
+  const absl::Status status = system.CheckCheckpointUrl(url);
+  EXPECT_EQ(ReasonOf(status), Reason::kUrlNotAllowed) << status;
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("a daemon of your own"), HasSubstr("https://h/m"),
+                    Not(HasSubstr("secret"))));
+  EXPECT_TRUE(system.CheckCheckpointUrl("https://h/m?v=1").ok());
+  EXPECT_FALSE(system.CheckCheckpointUrl("http://h/m").ok());
+  // Where a redirect leads is the host's own way to its bytes.
+  EXPECT_TRUE(system.CheckRedirect("https://h/m", url).ok());
+}
+
 }  // namespace
 }  // namespace hubd
