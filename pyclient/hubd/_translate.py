@@ -196,8 +196,10 @@ def of_checkpoint(
     """What the originals raise where a checkpoint cannot be had."""
     if error.reason == "DIGEST_MISMATCH":
         actual = error.metadata.get("actual", "")
-        # Without a prefix it is a lock that expects one.
-        expected = hash_prefix or error.metadata.get("expected", "")
+        # Where it is not the prefix, a lock or the server itself expects another one.
+        expected = hash_prefix or ""
+        if actual.startswith(expected):
+            expected = error.metadata.get("expected", "")
         return _made(
             BadHash,
             error,

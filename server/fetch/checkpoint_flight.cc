@@ -14,7 +14,10 @@
 #include "server/base/status.h"
 #include "server/base/unique_fd.h"
 #include "server/fetch/archive.h"
+#include "server/fetch/checkpoint_judgement.h"
 #include "server/fetch/download.h"
+#include "server/fetch/first_bytes.h"
+#include "server/fetch/offered_digest.h"
 #include "server/net/mirrors.h"
 #include "server/net/url_identity.h"
 #include "server/store/partial.h"
@@ -79,6 +82,38 @@ std::vector<std::string> WarningsOf(const Source& source,
   return warnings;
 }
 
+// The same as the callers judge it.
+Fetched FetchedOf(const std::string& url, const Source& source,
+                  const Downloaded& got, const Partial& partial) {
+  const std::string first_bytes = ReadFirstBytes(partial.fd());
+  const CheckpointObject checkpoint = CheckpointOf(url, source, got);
+  Fetched fetched{.object = checkpoint,
+                  .warnings = WarningsOf(source, got),
+                  .content = NameContent(first_bytes)};
+  const Offer offer = OfferOf(source.url, got.response);
+  if (!offer.warning.empty()) fetched.warnings.push_back(offer.warning);
+  if (offer.digest) {
+    fetched.objection =
+        CompareWithOffer(*offer.digest, checkpoint, fetched.content);
+  }
+  return fetched;
+}
+
+// The next source is tried instead of the same again.
+DownloadOptions OptionsFor(const FetchContext& context, bool is_last) {
+  DownloadOptions options = context.options.download;
+  if (!is_last) options.retry.tries = 1;
+  return options;
+}
+
+// Whether other bytes may come if all of them are asked for once more: what was
+// kept may be what is wrong, or what came on its way. Not for a digest that a
+// caller expects: mostly that one is wrong.
+bool MayBeSpoilt(const Downloaded& got, const Fetched& fetched, bool is_last) {
+  if (got.resumed) return true;
+  return is_last && !fetched.objection.ok();
+}
+
 // A source's bytes, which somebody accepts, or the word that the known ones
 // still hold: `cached`, and no partial. `is_last`: no other source is asked.
 struct Accepted {
@@ -98,11 +133,10 @@ absl::StatusOr<Accepted> FetchFrom(const FetchContext& context,
     progress.subject = RedactUrl(url);
     flight.Report(progress);
   };
-  DownloadOptions options = context.options.download;
-  // The next source is tried instead.
-  if (!is_last) options.retry.tries = 1;
+  const DownloadOptions options = OptionsFor(context, is_last);
   const DownloadParts parts = {context.parts.http, context.parts.connections,
                                context.parts.clock};
+  bool asked_again = false;
   while (true) {
     HUBD_ASSIGN_OR_RETURN(const Downloaded got,
                           Download(options, parts, RequestFor(source, known),
@@ -111,14 +145,13 @@ absl::StatusOr<Accepted> FetchFrom(const FetchContext& context,
       HUBD_RETURN_IF_ERROR(partial.Remove());
       return Accepted{{.object = *known, .cached = true}, std::nullopt};
     }
-    Fetched fetched{.object = CheckpointOf(url, source, got),
-                    .warnings = WarningsOf(source, got)};
+    Fetched fetched = FetchedOf(url, source, got, partial);
     absl::Status judgement = flight.Judge(fetched);
     if (judgement.ok()) return Accepted{std::move(fetched), std::move(partial)};
     // Nobody waits any more.
     if (absl::IsCancelled(judgement)) return judgement;
-    // What was kept may be what is wrong.
-    if (!got.resumed) {
+    if (!MayBeSpoilt(got, fetched, is_last) ||
+        std::exchange(asked_again, true)) {
       HUBD_RETURN_IF_ERROR(partial.Remove());
       return judgement;
     }

@@ -16,39 +16,13 @@
 #include "server/base/unique_fd.h"
 #include "server/fetch/archive.h"
 #include "server/fetch/checkpoint_flight.h"
+#include "server/fetch/checkpoint_judgement.h"
+#include "server/fetch/first_bytes.h"
 #include "server/fetch/imported_checkpoint.h"
 #include "server/net/url_identity.h"
 
 namespace hubd {
 namespace {
-
-// What this caller has against a checkpoint: another digest, or a page.
-absl::Status JudgeCheckpoint(const std::string& sha256_prefix,
-                             bool reject_pages,
-                             const CheckpointObject& checkpoint) {
-  std::string url = RedactUrl(checkpoint.url);
-  if (!absl::StartsWith(checkpoint.sha256, sha256_prefix)) {
-    return ReasonError(
-        Reason::kDigestMismatch,
-        absl::StrCat("the bytes of ", url, " have the sha256 ",
-                     checkpoint.sha256, ", not ", sha256_prefix,
-                     "; they are not delivered. Check the expected value, or "
-                     "whether the origin has changed the file"),
-        {{"url", url},
-         {"expected", sha256_prefix},
-         {"actual", checkpoint.sha256}});
-  }
-  if (!reject_pages) return absl::OkStatus();
-  bool is_page =
-      absl::StartsWithIgnoreCase(checkpoint.content_type, "text/html");
-  if (!is_page && checkpoint.size_bytes > 0) return absl::OkStatus();
-  return ReasonError(
-      Reason::kUpstreamUnavailable,
-      absl::StrCat("the server sent ", is_page ? "an HTML page" : "no bytes",
-                   " in place of a checkpoint for ", url,
-                   "; check the URL, or take it with --any"),
-      {{"url", url}, {"cause", is_page ? "page" : "empty"}});
-}
 
 // Names the URL, which the flight, shared by all URLs of the same bytes,
 // cannot.
@@ -104,6 +78,10 @@ absl::StatusOr<std::optional<Fetched>> LookUpStored(
   Fetched hit;
   hit.cached = true;
   if (known) {
+    if (!absl::StartsWith(known->sha256, request.sha256_prefix)) {
+      const UniqueFd blob(::open(known->path.c_str(), O_RDONLY | O_CLOEXEC));
+      hit.content = NameContent(ReadFirstBytes(blob.get()));
+    }
     hit.object = *std::move(known);
     return hit;
   }
@@ -184,8 +162,7 @@ CheckpointOperation::CheckpointOperation(const FetchContext& context,
       request_(std::move(request)),
       accept_([prefix = request_.sha256_prefix,
                reject_pages = request_.reject_pages](const Fetched& fetched) {
-        return JudgeCheckpoint(prefix, reject_pages,
-                               std::get<CheckpointObject>(fetched.object));
+        return JudgeFetched(prefix, reject_pages, fetched);
       }),
       ask_(request_.refresh) {}
 

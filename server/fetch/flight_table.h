@@ -52,6 +52,10 @@ struct Fetched {
   std::vector<std::string> warnings = {};
   // Why an older answer stands in for the origin's; OK where none does.
   absl::Status silence = absl::OkStatus();
+  // Of a checkpoint that came: what its bytes look like (first_bytes.h), and
+  // DIGEST_MISMATCH where its server says that they should be others.
+  std::string content = {};
+  absl::Status objection = absl::OkStatus();
 };
 
 // Names a flight: what, for whose domain. Different kinds of things have

@@ -316,6 +316,7 @@ bool CurlHop::OnHeader(absl::string_view line) {
 bool CurlHop::OnHeadersEnd() {
   headers_done_ = true;
   response_.effective_url = url_;
+  response_.redirect_headers = redirect_headers_;
   response_.from_public = from_public_ || IsPublic();
   response_.netrc_used = netrc_used_;
   auto header = [&](const char* name) {

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -65,15 +66,19 @@ struct FetchDeadlines {
 // Confined to the thread that runs it.
 class CurlHop {
  public:
-  // `from_public`: an earlier hop went to a public address.
+  using Headers = std::map<std::string, std::string>;
+
+  // `from_public`: an earlier hop went to a public address. `redirect_headers`:
+  // as the response is to have them.
   CurlHop(const CurlSettings& settings, CURL* easy, const HttpRequest& request,
-          std::string url, bool from_public, FetchDeadlines deadlines,
-          HttpHandler& handler, std::stop_token stop)
+          std::string url, bool from_public, const Headers& redirect_headers,
+          FetchDeadlines deadlines, HttpHandler& handler, std::stop_token stop)
       : settings_(settings),
         easy_(easy),
         request_(request),
         url_(std::move(url)),
         from_public_(from_public),
+        redirect_headers_(redirect_headers),
         deadlines_(deadlines),
         handler_(handler),
         stop_(std::move(stop)) {}
@@ -86,6 +91,7 @@ class CurlHop {
   bool IsPublic() const;
 
   int status() const { return response_.status; }
+  const Headers& headers() const { return response_.headers; }
 
  private:
   template <class T>
@@ -118,6 +124,7 @@ class CurlHop {
   const HttpRequest& request_;
   const std::string url_;
   const bool from_public_;
+  const Headers& redirect_headers_;
   const FetchDeadlines deadlines_;
   HttpHandler& handler_;
   const std::stop_token stop_;

@@ -109,10 +109,12 @@ absl::Status CurlTransport::Fetch(const HttpRequest& request,
   HttpRequest asked = request;
   std::string url = request.url;
   bool from_public = request.from_public;
+  bool elsewhere = false;
+  CurlHop::Headers redirect_headers;
   for (int hops = 0; hops <= settings_.net.max_redirects; ++hops) {
     CurlEasy easy = Acquire(from_public);
-    CurlHop hop(settings_, easy.get(), asked, url, from_public, deadlines,
-                handler, stop);
+    CurlHop hop(settings_, easy.get(), asked, url, from_public,
+                redirect_headers, deadlines, handler, stop);
     absl::StatusOr<std::optional<std::string>> location = hop.Run();
     const bool is_public = location.ok() && hop.IsPublic();
     Release(from_public, std::move(easy));
@@ -129,6 +131,7 @@ absl::Status CurlTransport::Fetch(const HttpRequest& request,
     if (!SameOrigin(url, next)) {
       std::erase_if(asked.headers, IsSecretHeader);
       asked.netrc_file.clear();
+      if (!std::exchange(elsewhere, true)) redirect_headers = hop.headers();
     }
     from_public = from_public || is_public;
     url = std::move(next);

@@ -55,6 +55,9 @@ struct HttpResponse {
   std::map<std::string, std::string> headers;
   // Where the redirects led.
   std::string effective_url;
+  // What the asked URL's own scheme, host and port said when it first led to
+  // others, as in `headers`; empty where it did not.
+  std::map<std::string, std::string> redirect_headers = {};
   // Content-Length; -1 where the server gave none or the body is encoded.
   int64_t content_length = -1;
   // Whether this host or one that redirected to it is on the public internet.

@@ -64,8 +64,8 @@ def fails(
     return error
 
 
-def fetches(machine: Machine, url: str, data: bytes) -> None:
+def fetches(machine: Machine, url: str, data: bytes, *flags: str) -> None:
     """Runs `hubctl fetch`, which must give these bytes."""
-    path = machine.hubctl("fetch", url).stdout.strip()
+    path = machine.hubctl("fetch", url, *flags).stdout.strip()
     with open(path, "rb") as file:
         assert file.read() == data

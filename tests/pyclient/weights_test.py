@@ -131,6 +131,15 @@ def test_a_locks_digest_is_in_the_originals_error(hub, daemon, locked):
         _get(hub)
 
 
+def test_the_servers_digest_is_in_the_originals_error(hub, daemon):
+    said = {"expected": "a" * 64, "actual": "b" * 64, "offered_by": "Repr-Digest"}
+    loss = grpc.StatusCode.DATA_LOSS
+    url = "https://h/w-bbbbbbbb.pth"
+    daemon.fail("FetchStateDict", Failure(loss, "DIGEST_MISMATCH", "differs", said))
+    with pytest.raises(RuntimeError, match='expected "a{64}", got "b{64}"'):
+        hub.load_state_dict_from_url(url, check_hash=True)
+
+
 def test_two_urls_with_one_name_each_get_their_own_bytes(hub):
     assert open(_get(hub).path, "rb").read() == b"one"
     with pytest.warns(UserWarning, match="stood for other bytes"):

@@ -94,7 +94,9 @@ class FakeHttpTransport final : public HttpTransport {
       answer.end = ReasonError(Reason::kUpstreamUnavailable, "it broke off",
                                {{"cause", "cut"}});
     }
-    answer.response.effective_url = request.url;
+    if (answer.response.effective_url.empty()) {
+      answer.response.effective_url = request.url;
+    }
     HUBD_RETURN_IF_ERROR(handler.OnResponse(answer.response));
     size_t half = answer.body.size() / 2;
     HUBD_RETURN_IF_ERROR(handler.OnBody(answer.body.substr(0, half)));

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -13,6 +14,7 @@
 namespace hubd {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -79,6 +81,75 @@ TEST_F(CheckpointFlightTest, WhatCameBeforeIsFetchedAnewWhereNobodyAcceptsIt) {
   http_.Set(kUrl, BigAnswer('c', {}));
   EXPECT_FALSE(FetchUrl(context(), kUrl, true, flight).ok());
   EXPECT_TRUE(ListDirectory(store_->layout().partials())->empty());
+}
+
+std::string ReprDigest(const std::string& bytes) {
+  return absl::StrCat(
+      "sha-256=:", absl::Base64Escape(absl::HexStringToBytes(Sha256Hex(bytes))),
+      ":");
+}
+
+TEST_F(CheckpointFlightTest, WhatTheServerContradictsIsFetchedOnceMore) {
+  http_.Serve(kUrl, "<html>oops", {{"repr-digest", ReprDigest("weights")}});
+  FreeFlight flight;
+  const absl::Status status = FetchUrl(context(), kUrl, false, flight).status();
+  EXPECT_EQ(http_.requests().size(), 2u);
+  EXPECT_EQ(ReasonOf(status), Reason::kDigestMismatch) << status;
+  Metadata metadata = MetadataOf(status);
+  EXPECT_EQ(metadata["expected"], Sha256Hex("weights"));
+  EXPECT_EQ(metadata["actual"], Sha256Hex("<html>oops"));
+  EXPECT_EQ(metadata["offered_by"], "Repr-Digest of models.example.org");
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("https://models.example.org/m.bin"),
+                    HasSubstr("an HTML page of 10 bytes"),
+                    HasSubstr("(Repr-Digest of models.example.org)"),
+                    Not(HasSubstr("token"))));
+  EXPECT_FALSE(store_->HasBlob(Sha256Hex("<html>oops")));
+  EXPECT_TRUE(ListDirectory(store_->layout().partials())->empty());
+}
+
+TEST_F(CheckpointFlightTest, WhatTheServerConfirmsIsPublished) {
+  http_.Serve(kUrl, "weights", {{"repr-digest", ReprDigest("weights")}});
+  FreeFlight flight;
+  EXPECT_TRUE(FetchUrl(context(), kUrl, false, flight).ok());
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
+TEST_F(CheckpointFlightTest, AResumedOneIsHeldToTheServersDigestToo) {
+  auto answer = BigAnswer('a', {9 << 20, 0});
+  http_.Set(kUrl, answer);
+  FreeFlight flight;
+  EXPECT_FALSE(FetchUrl(context(), kUrl, false, flight).ok());
+  // The same validator for other bytes.
+  answer = BigAnswer('b', {});
+  answer.response.headers["repr-digest"] = ReprDigest(Big('b'));
+  http_.Set(kUrl, answer);
+  auto fetched = FetchUrl(context(), kUrl, false, flight);
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_EQ(std::get<CheckpointObject>(fetched->object).sha256,
+            Sha256Hex(Big('b')));
+  EXPECT_EQ(http_.requests().size(), 4u);
+}
+
+TEST_F(CheckpointFlightTest, AServerThatContradictsItselfIsTold) {
+  http_.Serve(
+      kUrl, "weights",
+      {{"repr-digest", ReprDigest("other")},
+       {"x-linked-size", "7"},
+       {"x-linked-etag", absl::StrCat("\"", Sha256Hex("weights"), "\"")}});
+  FreeFlight flight;
+  auto fetched = FetchUrl(context(), kUrl, false, flight);
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_THAT(fetched->warnings,
+              ElementsAre(HasSubstr("the server contradicts itself")));
+}
+
+TEST_F(CheckpointFlightTest, ACallersOtherDigestIsNoReasonToFetchAgain) {
+  http_.Serve(kUrl, "weights", {{"repr-digest", ReprDigest("weights")}});
+  FreeFlight flight;
+  flight.set_wanted(Sha256Hex("other"));
+  EXPECT_FALSE(FetchUrl(context(), kUrl, false, flight).ok());
+  EXPECT_EQ(http_.requests().size(), 1u);
 }
 
 TEST_F(CheckpointFlightTest, OtherBytesThanThoseThatCameAreTold) {
@@ -273,6 +344,13 @@ TEST_F(MirroredCheckpointTest, WhatNobodyAcceptsIsAskedForAtTheOrigin) {
   EXPECT_THAT(Asked(), ElementsAre(mirror_, kUrl));
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("https://m/models/m.bin (DIGEST_MISMATCH)"));
+}
+
+TEST_F(MirroredCheckpointTest, AMirrorsOwnContradictionLeadsToTheOrigin) {
+  http_.Serve(mirror_, "older", {{"repr-digest", ReprDigest("weights")}});
+  http_.Serve(kUrl, "weights");
+  ASSERT_TRUE(Fetch().ok());
+  EXPECT_THAT(Asked(), ElementsAre(mirror_, kUrl));
 }
 
 TEST_F(CheckpointFlightTest, AHostileZipIsNotPublished) {

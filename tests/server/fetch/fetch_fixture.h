@@ -148,6 +148,7 @@ class FreeFlight final : public FlightTable::Context {
     if (got != nullptr && !wanted_.empty() && got->sha256 != wanted_) {
       return absl::DataLossError("another digest");
     }
+    if (!fetched.objection.ok()) return fetched.objection;
     return judgement_;
   }
 

@@ -18,7 +18,7 @@ class CurlHopTest : public testing::Test {
     curl_easy_reset(easy_.get());
     HttpRequest request;
     CurlHop hop(settings_, easy_.get(), request, url, from_public,
-                FetchDeadlines(), handler_, {});
+                redirect_headers_, FetchDeadlines(), handler_, {});
     auto location = hop.Run();
     is_public_ = hop.IsPublic();
     return location;
@@ -27,6 +27,7 @@ class CurlHopTest : public testing::Test {
   TestServer server_;
   CurlSettings settings_ = {{}, MakePolicy(), nullptr};
   CurlEasy easy_{curl_easy_init()};
+  const CurlHop::Headers redirect_headers_ = {{"x-of", "another hop"}};
   RecordingHandler handler_;
   bool is_public_ = false;
 };
@@ -43,6 +44,7 @@ TEST_F(CurlHopTest, GivesTheFinalResponseToTheHandler) {
   ASSERT_EQ(location.status(), absl::OkStatus());
   EXPECT_EQ(*location, std::nullopt);
   EXPECT_EQ(handler_.body, "hello");
+  EXPECT_EQ(handler_.response.redirect_headers, redirect_headers_);
 }
 
 TEST_F(CurlHopTest, KnowsTheAddressOfAReusedConnection) {

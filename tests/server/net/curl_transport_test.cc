@@ -152,6 +152,23 @@ TEST_F(CurlTransportTest, HandsOnTheLastResponseOnlyAfterRedirects) {
   EXPECT_EQ(handler_.body, "hello");
 }
 
+TEST_F(CurlTransportTest, KeepsWhatTheAskedHostSaidWhenItLedToAnother) {
+  const std::string other =
+      absl::StrCat("http%3A//localhost%3A", server_->port());
+  const std::string elsewhere = absl::StrCat("/redirect?to=", other);
+  ASSERT_EQ(Get(server_->Url(elsewhere + "/ok")), absl::OkStatus());
+  EXPECT_EQ(handler_.response.redirect_headers["hop"], "1");
+  EXPECT_EQ(handler_.response.redirect_headers["location"],
+            absl::StrCat("http://localhost:", server_->port(), "/ok"));
+  // Not what the other says when it leads on.
+  ASSERT_EQ(Get(server_->Url(elsewhere + "/redirect%3Fto%3D/ok")),
+            absl::OkStatus());
+  EXPECT_THAT(handler_.response.redirect_headers["location"],
+              HasSubstr("localhost"));
+  ASSERT_EQ(Get(server_->Url("/redirect?to=/ok")), absl::OkStatus());
+  EXPECT_TRUE(handler_.response.redirect_headers.empty());
+}
+
 TEST_F(CurlTransportTest, SendsABodyAgainOnlyWhereTheRedirectSaysSo) {
   HttpRequest request;
   request.method = "POST";
