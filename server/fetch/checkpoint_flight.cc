@@ -16,6 +16,7 @@
 #include "server/fetch/archive.h"
 #include "server/fetch/checkpoint_judgement.h"
 #include "server/fetch/download.h"
+#include "server/fetch/drive_page.h"
 #include "server/fetch/first_bytes.h"
 #include "server/fetch/offered_digest.h"
 #include "server/net/mirrors.h"
@@ -87,14 +88,16 @@ Fetched FetchedOf(const std::string& url, const Source& source,
                   const Downloaded& got, const Partial& partial) {
   const std::string first_bytes = ReadFirstBytes(partial.fd());
   const CheckpointObject checkpoint = CheckpointOf(url, source, got);
-  Fetched fetched{.object = checkpoint,
-                  .warnings = WarningsOf(source, got),
-                  .content = NameContent(first_bytes)};
+  Fetched fetched{
+      .object = checkpoint,
+      .warnings = WarningsOf(source, got),
+      .content = NameContent(first_bytes),
+      .objection = CheckDrivePage(source.url, got.response, first_bytes)};
   const Offer offer = OfferOf(source.url, got.response);
   if (!offer.warning.empty()) fetched.warnings.push_back(offer.warning);
   if (offer.digest) {
-    fetched.objection =
-        CompareWithOffer(*offer.digest, checkpoint, fetched.content);
+    fetched.objection.Update(
+        CompareWithOffer(*offer.digest, checkpoint, fetched.content));
   }
   return fetched;
 }
@@ -111,7 +114,7 @@ DownloadOptions OptionsFor(const FetchContext& context, bool is_last) {
 // caller expects: mostly that one is wrong.
 bool MayBeSpoilt(const Downloaded& got, const Fetched& fetched, bool is_last) {
   if (got.resumed) return true;
-  return is_last && !fetched.objection.ok();
+  return is_last && ReasonOf(fetched.objection) == Reason::kDigestMismatch;
 }
 
 // A source's bytes, which somebody accepts, or the word that the known ones

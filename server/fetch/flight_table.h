@@ -53,7 +53,8 @@ struct Fetched {
   // Why an older answer stands in for the origin's; OK where none does.
   absl::Status silence = absl::OkStatus();
   // Of a checkpoint that came: what its bytes look like (first_bytes.h), and
-  // DIGEST_MISMATCH where its server says that they should be others.
+  // why they are not the object, where its server shows that: DIGEST_MISMATCH
+  // with what it says that they should be, or a page in their place.
   std::string content = {};
   absl::Status objection = absl::OkStatus();
 };

@@ -16,6 +16,7 @@ from tests.origin import Origin
 
 FACE = "huggingface.co"
 CDN = "models.example.org"
+DRIVE = "drive.google.com"
 BUCKET = "bucket.s3.amazonaws.com"
 GOOD, BAD = b"good" * 2000, b"<!DOCTYPE html><title>maintenance</title>"
 RIGHT, WRONG = hashlib.sha256(GOOD).hexdigest(), hashlib.sha256(BAD).hexdigest()
@@ -24,7 +25,7 @@ MISMATCH = (7, "DIGEST_MISMATCH")
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[Origin]:
-    with Origin(extra_names=(FACE, BUCKET)) as running:
+    with Origin(extra_names=(FACE, DRIVE, BUCKET)) as running:
         yield running
 
 
@@ -126,6 +127,23 @@ def test_a_server_that_contradicts_itself_is_told(
         done = machine.hubctl("fetch", f"https://{CDN}/both")
     assert "the server contradicts itself" in done.stderr
     assert Path(done.stdout.strip()).read_bytes() == GOOD
+
+
+def test_google_drive_s_page_is_no_file(machine: Machine, hosts: Origin) -> None:
+    page = b'<html><p class="uc-warning-caption">cannot scan</p></html>'
+    headers = {"Content-Type": "text/html; charset=utf-8"}
+    url = f"https://{DRIVE}/uc?export=download&id=hidden"
+    with hosts.respond(DRIVE, "/uc", 200, headers, page):
+        for flags in [[], ["--any"]]:
+            error = fails(
+                machine, "fetch", url, *flags,
+                end=(1, "UPSTREAM_UNAVAILABLE"),
+                words=(f"https://{DRIVE}/uc", "virus scan", "confirm=t"),
+            )  # fmt: skip
+            assert "hidden" not in str(error)
+    headers["Content-Disposition"] = 'attachment; filename="page.html"'
+    with hosts.respond(DRIVE, "/uc", 200, headers, page):
+        fetches(machine, url, page, "--any")
 
 
 def signed(path: str, signature: str) -> str:

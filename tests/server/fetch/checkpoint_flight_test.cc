@@ -152,6 +152,17 @@ TEST_F(CheckpointFlightTest, ACallersOtherDigestIsNoReasonToFetchAgain) {
   EXPECT_EQ(http_.requests().size(), 1u);
 }
 
+TEST_F(CheckpointFlightTest, GoogleDrivesPagesAreNoFiles) {
+  const std::string url = "https://drive.google.com/uc?id=1&export=download";
+  http_.Serve(url, "<html><p class=\"uc-warning-caption\">",
+              {{"content-type", "text/html; charset=utf-8"}});
+  FreeFlight flight;
+  const absl::Status status = FetchUrl(context(), url, false, flight).status();
+  EXPECT_EQ(ReasonOf(status), Reason::kUpstreamUnavailable) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("confirm=t"));
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
 TEST_F(CheckpointFlightTest, OtherBytesThanThoseThatCameAreTold) {
   http_.Set(kUrl, BigAnswer('a', {9 << 20, 0}));
   FreeFlight flight;
