@@ -95,6 +95,16 @@ absl::StatusOr<Ledger> ReadLedger(const std::string& path,
   return absl::DataLossError("no ledger: it is about another URL");
 }
 
+// Drops the parts that the data is too short for: it was lost, or cut.
+void DropMissing(int fd, Ledger& ledger) {
+  struct stat info;
+  if (::fstat(fd, &info) != 0) return;
+  std::erase_if(ledger.parts, [&](const auto& part) {
+    const int64_t begin = part.first * ledger.part_size;
+    return std::min(begin + ledger.part_size, ledger.size) > info.st_size;
+  });
+}
+
 absl::Status Cut(int fd, int64_t size, const std::string& path) {
   struct stat info;
   if (::fstat(fd, &info) == 0 &&
@@ -130,7 +140,9 @@ absl::StatusOr<Partial> Partial::Open(std::string directory,
   Partial partial(std::move(directory), std::move(fd));
   const std::string path = LedgerPath(partial.directory_);
   absl::StatusOr<Ledger> ledger = ReadLedger(path, url);
-  if (!ledger.ok() && !absl::IsNotFound(ledger.status())) {
+  if (ledger.ok()) {
+    DropMissing(partial.fd(), *ledger);
+  } else if (!absl::IsNotFound(ledger.status())) {
     HUBD_LOG(kWarning) << "event=partial_forgotten path=" << LogQuote(path)
                        << " error=" << LogQuote(ledger.status().message());
   }

@@ -43,6 +43,9 @@ stall_rate = "2KiB"
 max_redirects = 3
 tries = 2
 retry_base = "20ms"
+retry_max_wait = "3m"
+connections_per_object = 5
+connections_per_host = 6
 [cache]
 partial_age = "2h"
 [refs]
@@ -82,6 +85,9 @@ output = "1KB"
   EXPECT_EQ(config->net.max_redirects, 3);
   EXPECT_EQ(config->net.tries, 2);
   EXPECT_EQ(config->net.retry_base, absl::Milliseconds(20));
+  EXPECT_EQ(config->net.retry_max_wait, absl::Minutes(3));
+  EXPECT_EQ(config->net.connections_per_object, 5);
+  EXPECT_EQ(config->net.connections_per_host, 6);
   EXPECT_EQ(config->cache.partial_age, absl::Hours(2));
   EXPECT_EQ(config->refs.ttl, absl::ZeroDuration());
   EXPECT_EQ(config->refs.negative_ttl, absl::Seconds(8));

@@ -304,7 +304,8 @@ TEST_F(CheckpointOperationTest, RefreshAsksByValidatorAndTakesNewBytes) {
   ASSERT_TRUE(same.ok());
   EXPECT_TRUE(same->cached);
   EXPECT_EQ(http_.requests().back().headers,
-            std::vector<std::string>{"If-None-Match: \"1\""});
+            (std::vector<std::string>{"If-None-Match: \"1\"",
+                                      "Range: bytes=0-33554431"}));
   http_.Serve(kUrl, "two", {{"etag", "\"2\""}});
   auto changed = FetchCheckpoint(refresh);
   ASSERT_TRUE(changed.ok());

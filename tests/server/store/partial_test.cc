@@ -119,43 +119,32 @@ TEST_F(PartialTest, ACompleteOneThatWasNotPublishedIsWhole) {
   EXPECT_EQ(*ReadFile(data_), kBytes);
 }
 
-TEST_F(PartialTest, ADamagedPartIsDroppedAndTheOthersStay) {
+// Who reads them compares them.
+TEST_F(PartialTest, ItsPartsAreNotRead) {
   Leave({0, 1, 2});
   Overwrite(15, "?");
-  EXPECT_EQ(Open().ledger(), LedgerOf({0, 2}));
+  EXPECT_EQ(Open().ledger(), LedgerOf({0, 1, 2}));
 }
 
 TEST_F(PartialTest, PartsThatAreCutOrMissingAreDropped) {
   Leave({0, 1, 2});
   ASSERT_EQ(::truncate(data_.c_str(), 19), 0);
   EXPECT_EQ(Open().ledger(), LedgerOf({0}));
-}
-
-TEST_F(PartialTest, WithNoGoodPartLeftItStartsFromNothing) {
-  Leave({0});
-  Overwrite(0, "?");
-  ExpectNothing(Open());
-  Leave({1});
   ASSERT_TRUE(RemoveAll(data_).ok());
   ExpectNothing(Open());
 }
 
-TEST_F(PartialTest, PartsLongerThanAPieceAreCompared) {
-  const std::string bytes((3 << 20) + 5, 'x');
-  const Ledger ledger = {kUrl,
-                         "v",
-                         int64_t{3 << 20} + 5,
-                         int64_t{5 << 19},
-                         {{0, ExtendCrc32c(0, bytes.substr(0, 5 << 19))},
-                          {1, ExtendCrc32c(0, bytes.substr(5 << 19))}}};
-  {
-    Partial partial = Open();
-    ASSERT_TRUE(WriteAll(partial.fd(), bytes).ok());
-    ASSERT_TRUE(partial.Save(ledger).ok());
-  }
-  EXPECT_EQ(Open().ledger(), ledger);
-  Overwrite((5 << 19) - 1, "?");
-  EXPECT_EQ(Open().ledger()->parts.size(), 1u);
+TEST_F(PartialTest, TrimGivesBackWhatTheLedgerDoesNotName) {
+  constexpr int64_t kMib = 1 << 20;
+  Partial partial = Open();
+  ASSERT_EQ(::fallocate(partial.fd(), FALLOC_FL_KEEP_SIZE, 0, 8 * kMib), 0);
+  ASSERT_EQ(::pwrite(partial.fd(), "x", 1, 5 * kMib), 1);
+  ASSERT_TRUE(partial.Save({kUrl, "v", 8 * kMib, kMib, {{1, 0}, {3, 0}}}).ok());
+  ASSERT_TRUE(partial.Trim().ok());
+  struct stat info;
+  ASSERT_EQ(::fstat(partial.fd(), &info), 0);
+  EXPECT_EQ(info.st_size, 4 * kMib);
+  EXPECT_LE(info.st_blocks * 512, 3 * kMib);
 }
 
 TEST_F(PartialTest, WhatIsLongerThanTheObjectIsCut) {
