@@ -3,8 +3,8 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
+#include "server/base/units.h"
 #include "server/base/version.h"
-#include "server/daemon/units.h"
 
 namespace hubd {
 namespace {

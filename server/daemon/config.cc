@@ -12,8 +12,8 @@
 #include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/base/text.h"
+#include "server/base/units.h"
 #include "server/daemon/places.h"
-#include "server/daemon/units.h"
 #include "toml++/toml.h"
 
 namespace hubd {

@@ -10,7 +10,7 @@
 #include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/base/text.h"
-#include "server/daemon/units.h"
+#include "server/base/units.h"
 #include "server/net/http_transport.h"
 #include "tests/fuzz/clean_text.h"
 

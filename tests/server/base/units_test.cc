@@ -1,4 +1,4 @@
-#include "server/daemon/units.h"
+#include "server/base/units.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // Durations and sizes as people write them. Pure functions.
 
-#ifndef HUBD_SERVER_DAEMON_UNITS_H_
-#define HUBD_SERVER_DAEMON_UNITS_H_
+#ifndef HUBD_SERVER_BASE_UNITS_H_
+#define HUBD_SERVER_BASE_UNITS_H_
 
 #include <cstdint>
 
@@ -21,4 +21,4 @@ absl::StatusOr<int64_t> ParseSize(absl::string_view text);
 
 }  // namespace hubd
 
-#endif  // HUBD_SERVER_DAEMON_UNITS_H_
+#endif  // HUBD_SERVER_BASE_UNITS_H_
