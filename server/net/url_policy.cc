@@ -294,6 +294,11 @@ absl::StatusOr<Url> ParseUrl(absl::string_view url) {
   return parsed;
 }
 
+std::string HostOf(absl::string_view url) {
+  absl::StatusOr<Url> parsed = ParseUrl(url);
+  return parsed.ok() ? std::move(parsed->host) : "";
+}
+
 bool SameOrigin(absl::string_view a, absl::string_view b) {
   absl::StatusOr<Url> left = ParseUrl(a);
   absl::StatusOr<Url> right = ParseUrl(b);

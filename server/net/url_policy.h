@@ -26,6 +26,9 @@ struct Url {
 // scheme, no host, control bytes, over 8192 bytes, a user name).
 absl::StatusOr<Url> ParseUrl(absl::string_view url);
 
+// The URL's host; empty where ParseUrl takes it for none.
+std::string HostOf(absl::string_view url);
+
 // Whether both are of the same scheme, host and port; not where one is none
 // that ParseUrl takes.
 bool SameOrigin(absl::string_view a, absl::string_view b);

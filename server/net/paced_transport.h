@@ -1,0 +1,38 @@
+// HTTP within the limits of bandwidth.
+
+#ifndef HUBD_SERVER_NET_PACED_TRANSPORT_H_
+#define HUBD_SERVER_NET_PACED_TRANSPORT_H_
+
+#include <cstdint>
+#include <stop_token>
+
+#include "absl/status/status.h"
+#include "server/net/bandwidth.h"
+#include "server/net/http_transport.h"
+
+namespace hubd {
+
+// Another transport, whose bodies come no faster than the limits of the daemon,
+// of the URL's host (whatever hosts it redirects to) and of a job allow.
+// Thread-safe.
+class PacedTransport final : public HttpTransport {
+ public:
+  // For what is nobody's job.
+  static constexpr int64_t kNoJob = 0;
+
+  // Both must outlive it.
+  PacedTransport(HttpTransport& http, Bandwidth& bandwidth, int64_t job)
+      : http_(http), bandwidth_(bandwidth), job_(job) {}
+
+  absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
+                     std::stop_token stop) override;
+
+ private:
+  HttpTransport& http_;
+  Bandwidth& bandwidth_;
+  const int64_t job_;
+};
+
+}  // namespace hubd
+
+#endif  // HUBD_SERVER_NET_PACED_TRANSPORT_H_
