@@ -16,10 +16,30 @@ namespace {
 constexpr char kWipe[] = "\r\x1b[K";
 constexpr int kBarColumns = 10;
 
+// "[#####-----]  50%"
+std::string Bar(int64_t done, int64_t total) {
+  const double part = std::clamp(static_cast<double>(done) / total, 0.0, 1.0);
+  const int full = static_cast<int>(part * kBarColumns);
+  return absl::StrFormat("[%s%s] %3d%%", std::string(full, '#'),
+                         std::string(kBarColumns - full, '-'),
+                         static_cast<int>(part * 100));
+}
+
+// What a download waits for.
+std::string Wait(const v1::Progress& progress) {
+  std::string wait = absl::StrCat(" until ", ClockTime(progress.resume_at()));
+  if (!progress.last_error().empty()) {
+    absl::StrAppend(&wait, ": ", CleanLine(progress.last_error()));
+  }
+  return wait;
+}
+
+}  // namespace
+
 const char* PhaseName(v1::Progress::Phase phase) {
   switch (phase) {
     case v1::Progress::QUEUED:
-      return "waiting";
+      return "queued";
     case v1::Progress::RESOLVING:
       return "resolving";
     case v1::Progress::DOWNLOADING:
@@ -32,21 +52,17 @@ const char* PhaseName(v1::Progress::Phase phase) {
       return "verifying";
     case v1::Progress::IMPORTING:
       return "importing";
+    case v1::Progress::WAITING:
+      return "waiting";
     default:
       return "working";
   }
 }
 
-// "[#####-----]  50%"
-std::string Bar(int64_t done, int64_t total) {
-  const double part = std::clamp(static_cast<double>(done) / total, 0.0, 1.0);
-  const int full = static_cast<int>(part * kBarColumns);
-  return absl::StrFormat("[%s%s] %3d%%", std::string(full, '#'),
-                         std::string(kBarColumns - full, '-'),
-                         static_cast<int>(part * 100));
+std::string ClockTime(int64_t unix_seconds) {
+  return absl::FormatTime("%H:%M:%S", absl::FromUnixSeconds(unix_seconds),
+                          absl::LocalTimeZone());
 }
-
-}  // namespace
 
 std::string FormatProgress(const v1::Progress& progress, double rate,
                            int width) {
@@ -59,7 +75,9 @@ std::string FormatProgress(const v1::Progress& progress, double rate,
   } else if (done > 0) {
     absl::StrAppend(&line, " ", HumanSize(done));
   }
-  if (rate >= 1) {
+  if (progress.phase() == v1::Progress::WAITING) {
+    absl::StrAppend(&line, Wait(progress));
+  } else if (rate >= 1) {
     absl::StrAppend(&line, ", ", HumanSize(static_cast<int64_t>(rate)), "/s");
     if (total > done) {
       absl::StrAppend(&line, ", ",

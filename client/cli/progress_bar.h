@@ -15,9 +15,16 @@
 
 namespace hubd {
 
+// "downloading" and the like.
+const char* PhaseName(v1::Progress::Phase phase);
+
+// "12:03:04", of this machine's day.
+std::string ClockTime(int64_t unix_seconds);
+
 // One line for people, `width` columns at most (0: no limit): what happens,
-// percent, bytes, rate, time left, and the subject, as far as they are known.
-// `rate` is in bytes a second, 0 for unknown.
+// percent, bytes, rate, time left (of a wait: its end, and why), and the
+// subject, as far as they are known. `rate` is in bytes a second, 0 for
+// unknown.
 std::string FormatProgress(const v1::Progress& progress, double rate,
                            int width);
 

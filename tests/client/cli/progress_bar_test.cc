@@ -46,7 +46,20 @@ TEST(FormatProgressTest, LeavesOutWhatIsNotKnown) {
             "downloading 3.0 kB  https://example.com/model.pth");
   v1::Progress queued;
   queued.set_phase(v1::Progress::QUEUED);
-  EXPECT_EQ(FormatProgress(queued, 0, 0), "waiting");
+  EXPECT_EQ(FormatProgress(queued, 0, 0), "queued");
+}
+
+TEST(FormatProgressTest, AWaitSaysUntilWhenAndWhy) {
+  v1::Progress waits = Downloading(500'000'000, 2'000'000'000);
+  waits.set_phase(v1::Progress::WAITING);
+  waits.set_resume_at(1'800'000'000);
+  const std::string until = "until " + ClockTime(1'800'000'000);
+  EXPECT_THAT(FormatProgress(waits, 1e7, 0),
+              HasSubstr("waiting [##--------]  25% 500 MB of 2.0 GB " + until +
+                        "  https://"));
+  waits.set_last_error("it\x1b broke");
+  EXPECT_THAT(FormatProgress(waits, 1e7, 0), HasSubstr(until + ": it"));
+  EXPECT_THAT(FormatProgress(waits, 1e7, 0), Not(HasSubstr("\x1b")));
 }
 
 TEST(FormatProgressTest, SurvivesOddNumbersAndCleansTheSubject) {
