@@ -91,6 +91,21 @@ absl::StatusOr<Result> CallStream(
   return *std::move(result);
 }
 
+// A call that tells again and again, on this thread, until its limit ends it.
+template <class Stub, class Request, class Response>
+absl::Status CallWatch(const CallTarget& target,
+                       std::unique_ptr<grpc::ClientReader<Response>> (
+                           Stub::*method)(grpc::ClientContext*, const Request&),
+                       const Request& request,
+                       const std::function<void(const Response&)>& tell) {
+  return IssueCall(target, [&](Connection::Channel& channel, auto& context) {
+    auto reader = (channel.StubOf<Stub>().*method)(&context, request);
+    Response response;
+    while (reader->Read(&response)) tell(response);
+    return reader->Finish();
+  });
+}
+
 }  // namespace hubd
 
 #endif  // HUBD_CLIENT_CALL_H_

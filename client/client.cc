@@ -202,6 +202,41 @@ absl::StatusOr<v1::ImportResult> Client::Import(
   });
 }
 
+absl::StatusOr<v1::ListJobsResponse> Client::ListJobs(const CallOptions& call) {
+  return Run(call, [&](const CallTarget& target) {
+    return CallUnary<v1::Cache>(target, &v1::Cache::Stub::ListJobs,
+                                v1::ListJobsRequest());
+  });
+}
+
+absl::Status Client::WatchJobs(
+    const std::function<void(const v1::ListJobsResponse&)>& tell,
+    const CallOptions& call) {
+  return Run(call, [&](const CallTarget& target) {
+    return CallWatch(target, &v1::Cache::Stub::WatchJobs,
+                     v1::WatchJobsRequest(), tell);
+  });
+}
+
+absl::StatusOr<v1::Job> Client::CancelJob(int64_t id, const CallOptions& call) {
+  v1::CancelJobRequest request;
+  request.set_id(id);
+  return Run(call, [&](const CallTarget& target) -> absl::StatusOr<v1::Job> {
+    HUBD_ASSIGN_OR_RETURN(
+        v1::CancelJobResponse answer,
+        CallUnary<v1::Cache>(target, &v1::Cache::Stub::CancelJob, request));
+    return std::move(*answer.mutable_job());
+  });
+}
+
+absl::Status Client::SetLimit(const v1::SetLimitRequest& limit,
+                              const CallOptions& call) {
+  return Run(call, [&](const CallTarget& target) {
+    return CallUnary<v1::Cache>(target, &v1::Cache::Stub::SetLimit, limit)
+        .status();
+  });
+}
+
 absl::StatusOr<std::vector<v1::TrustEntry>> Client::ListTrust(
     const std::string& hub_dir, const CallOptions& call) {
   v1::ListTrustRequest first;

@@ -12,6 +12,7 @@
 #ifndef HUBD_CLIENT_CLIENT_H_
 #define HUBD_CLIENT_CLIENT_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -148,6 +149,23 @@ class Client {
   absl::StatusOr<v1::ImportResult> Import(
       const std::string& directory, const std::vector<std::string>& repos = {},
       const CallOptions& call = {});
+
+  // What the daemon does for its callers; others' jobs as host and bytes.
+  absl::StatusOr<v1::ListJobsResponse> ListJobs(const CallOptions& call = {});
+
+  // The same again and again, on the calling thread: at once, when a job comes
+  // or goes, and at most once a second when one changes. Ends by the call's
+  // limits or for want of a daemon only, and so never with OK.
+  absl::Status WatchJobs(
+      const std::function<void(const v1::ListJobsResponse&)>& tell,
+      const CallOptions& call = {});
+
+  // Stops a job: all who wait for it get JOB_CANCELLED. The job, as it was.
+  absl::StatusOr<v1::Job> CancelJob(int64_t id, const CallOptions& call = {});
+
+  // How fast the daemon may receive (SetLimitRequest).
+  absl::Status SetLimit(const v1::SetLimitRequest& limit,
+                        const CallOptions& call = {});
 
   // The caller's decisions, by repo; an empty `hub_dir` means all of them in
   // ListTrust, and the one that holds everywhere in the others.

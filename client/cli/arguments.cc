@@ -9,12 +9,14 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "client/cli/exit_code.h"
 #include "client/duration.h"
 #include "client/environment.h"
 #include "server/base/digest.h"
 #include "server/base/status.h"
 #include "server/base/text.h"
+#include "server/base/units.h"
 #include "server/base/version.h"
 
 namespace hubd {
@@ -37,6 +39,7 @@ struct Raw {
   bool no_check_hash = false;
   bool locked = false;
   std::vector<std::string> entrypoint_arguments;
+  std::string rate;
 };
 
 void AddCommonFlags(CLI::App& app, Arguments& arguments, Raw& raw) {
@@ -162,6 +165,35 @@ void AddDaemonCommands(CLI::App& app, Arguments& arguments) {
                    "owner/name[:COMMIT]: its trees only");
 }
 
+void AddJobCommands(CLI::App& app, Arguments& arguments, Raw& raw) {
+  CLI::App* jobs = app.add_subcommand("jobs", "What the daemon is doing");
+  jobs->fallthrough();
+  jobs->require_subcommand(1);
+  AddCommand(*jobs, "ls", "List what is being fetched, and how it goes",
+             arguments, Command::kJobsLs);
+  AddCommand(*jobs, "watch", "Show the same again and again, until Ctrl-C",
+             arguments, Command::kJobsWatch);
+  AddCommand(*jobs, "cancel",
+             "Stop a job for all who wait for it; what has come of a "
+             "checkpoint is kept",
+             arguments, Command::kJobsCancel)
+      ->add_option("ID", arguments.job, "As jobs ls shows it")
+      ->required();
+  CLI::App* limit = AddCommand(
+      *jobs, "limit",
+      "Limit how fast the daemon receives: as a whole, or from a host, or for "
+      "a job; until it ends",
+      arguments, Command::kJobsLimit);
+  CLI::Option* host = limit->add_option(
+      "--host", arguments.host, "What comes from this host, as in URLs");
+  limit->add_option("--job", arguments.job, "What this job receives")
+      ->excludes(host);
+  limit
+      ->add_option("RATE", raw.rate,
+                   "A second: 500KB, 5MiB, 1GB; none for no limit")
+      ->required();
+}
+
 void AddTrustCommands(CLI::App& app, Arguments& arguments) {
   CLI::App* trust = app.add_subcommand(
       "trust", "Whose code may run outside a sandbox, for you");
@@ -201,6 +233,17 @@ absl::Status SetTimeout(const std::string& text, Arguments& arguments) {
   return absl::OkStatus();
 }
 
+absl::Status SetRate(absl::string_view text, Arguments& arguments) {
+  if (text == "none") return absl::OkStatus();
+  absl::StatusOr<int64_t> rate = ParseSize(absl::StripSuffix(text, "/s"));
+  if (!rate.ok()) return Annotate(rate.status(), "RATE");
+  if (*rate == 0) {
+    return absl::InvalidArgumentError("RATE: to end a limit, say none");
+  }
+  arguments.rate = *rate;
+  return absl::OkStatus();
+}
+
 absl::Status Complete(const Raw& raw, Arguments& arguments) {
   arguments.progress = !raw.no_progress;
   arguments.check_hash = !raw.no_check_hash;
@@ -209,6 +252,9 @@ absl::Status Complete(const Raw& raw, Arguments& arguments) {
     arguments.lock_file = kLockFile;
   }
   HUBD_RETURN_IF_ERROR(SetTimeout(raw.timeout, arguments));
+  if (arguments.command == Command::kJobsLimit) {
+    return SetRate(raw.rate, arguments);
+  }
   if (arguments.sha256.empty()) return absl::OkStatus();
   arguments.sha256 = absl::AsciiStrToLower(arguments.sha256);
   if (arguments.sha256.size() == 64 && IsSha256Prefix(arguments.sha256)) {
@@ -262,6 +308,7 @@ std::variant<Arguments, EarlyExit> Parse(int argc, const char* const* argv) {
   AddLock(app, arguments);
   AddImport(app, arguments);
   AddDaemonCommands(app, arguments);
+  AddJobCommands(app, arguments, raw);
   AddTrustCommands(app, arguments);
   AddRun(app, arguments);
   try {

@@ -3,6 +3,7 @@
 #ifndef HUBD_CLIENT_CLI_ARGUMENTS_H_
 #define HUBD_CLIENT_CLI_ARGUMENTS_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -24,6 +25,10 @@ enum class Command {
   kWhoami,
   kCacheLs,
   kCacheVerify,
+  kJobsLs,
+  kJobsWatch,
+  kJobsCancel,
+  kJobsLimit,
   kTrustLs,
   kTrustAdd,
   kTrustRm,
@@ -68,6 +73,12 @@ struct Arguments {
   bool refresh = false;
   bool any = false;
   bool check_hash = true;
+
+  // Of jobs cancel and limit: the job; nullopt: none was named.
+  std::optional<int64_t> job = {};
+  // Of jobs limit: the host; empty: none was named. Bytes a second; 0: none.
+  std::string host = {};
+  int64_t rate = 0;
 
   // Of run: the program and its arguments.
   std::vector<std::string> program = {};

@@ -44,6 +44,7 @@ ExitCode ByReason(Reason reason) {
     case Reason::kTooManyWorkers:
     case Reason::kWorkerMemory:
     case Reason::kWorkerTime:
+    case Reason::kJobCancelled:
       return kExitFailed;
   }
   return kExitFailed;

@@ -14,6 +14,7 @@
 #include "client/cli/commands_daemon.h"
 #include "client/cli/commands_fetch.h"
 #include "client/cli/commands_import.h"
+#include "client/cli/commands_jobs.h"
 #include "client/cli/commands_lock.h"
 #include "client/cli/commands_repo.h"
 #include "client/cli/commands_trust.h"
@@ -48,6 +49,11 @@ absl::Status RunPlain(Session& session) {
       return RunWhoami(session);
     case Command::kCacheLs:
       return RunCacheLs(session);
+    case Command::kJobsLs:
+    case Command::kJobsWatch:
+    case Command::kJobsCancel:
+    case Command::kJobsLimit:
+      return RunJobs(session);
     case Command::kTrustLs:
       return RunTrustLs(session);
     case Command::kTrustAdd:

@@ -18,4 +18,10 @@ int TerminalWidth(int fd) {
   return size.ws_col;
 }
 
+int TerminalHeight(int fd) {
+  struct winsize size;
+  if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return 24;
+  return size.ws_row;
+}
+
 }  // namespace hubd

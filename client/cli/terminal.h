@@ -12,6 +12,9 @@ bool IsTerminal(int fd);
 // does not say.
 int TerminalWidth(int fd);
 
+// Its lines; 24 where it does not say.
+int TerminalHeight(int fd);
+
 }  // namespace hubd
 
 #endif  // HUBD_CLIENT_CLI_TERMINAL_H_

@@ -10,9 +10,64 @@ from hubd._types import (
     Damage,
     Import,
     ImportEntry,
+    Job,
+    JobList,
+    Progress,
     Tree,
     Verification,
 )
+
+# By the numbers of hub.proto.
+_PHASES = (
+    "",
+    "queued",
+    "resolving",
+    "downloading",
+    "unpacking",
+    "running",
+    "verifying",
+    "importing",
+    "waiting",
+)
+
+
+def progress(message: Any) -> Progress:
+    known = message.phase < len(_PHASES)
+    return Progress(
+        phase=_PHASES[message.phase] if known else "",
+        subject=message.subject,
+        done_bytes=message.done_bytes,
+        total_bytes=message.total_bytes,
+        connections=message.connections,
+        failures=message.failures,
+        last_error=message.last_error,
+        resume_at=message.resume_at,
+    )
+
+
+def job(message: Any) -> Job:
+    return Job(
+        id=message.id,
+        kind=message.kind,
+        subject=message.subject,
+        host=message.host,
+        callers=message.callers,
+        uids=tuple(message.uids),
+        progress=progress(message.progress),
+        bytes_per_second=message.bytes_per_second,
+        seconds_left=message.seconds_left,
+        started_at=message.started_at,
+        limit=message.limit,
+    )
+
+
+def job_list(message: Any) -> JobList:
+    return JobList(
+        jobs=tuple(map(job, message.jobs)),
+        complete=message.complete,
+        limit=message.limit,
+        host_limits=dict(message.host_limits),
+    )
 
 
 def tree(message: Any, lease: Optional[_lease.Lease] = None) -> Tree:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _QUIET_SECONDS = 0.5
 _LINE_SECONDS = 5.0
+_SHOWN = ("downloading", "unpacking", "waiting")
 
 
 class Bar:
@@ -30,6 +31,7 @@ class Bar:
         self._started = clock()
         self._bar: Any = None
         self._last_line: Optional[float] = None
+        self._shown_wait = ""
 
     def __enter__(self) -> Bar:
         return self
@@ -39,7 +41,7 @@ class Bar:
             self._bar.close()
 
     def __call__(self, progress: Progress) -> None:
-        if not self._enabled or progress.phase not in ("downloading", "unpacking"):
+        if not self._enabled or progress.phase not in _SHOWN:
             return
         if self._clock() - self._started < _QUIET_SECONDS:
             return
@@ -61,6 +63,10 @@ class Bar:
         self._bar.total = progress.total_bytes or None
         # A call that is issued again begins with fewer bytes.
         self._bar.update(progress.done_bytes - self._bar.n)
+        waits = _wait(progress)
+        if waits != self._shown_wait:
+            self._shown_wait = waits
+            self._bar.set_postfix_str(f"waiting {waits}" if waits else "")
 
     def _line(self, progress: Progress) -> None:
         now = self._clock()
@@ -71,7 +77,20 @@ class Bar:
         total = (
             f" of {progress.total_bytes / 2**20:.1f}" if progress.total_bytes else ""
         )
-        sys.stderr.write(f"{progress.phase} {progress.subject}: {done}{total} MiB\n")
+        waits = _wait(progress)
+        rest = f", {waits}" if waits else ""
+        sys.stderr.write(
+            f"{progress.phase} {progress.subject}: {done}{total} MiB{rest}\n"
+        )
+
+
+def _wait(progress: Progress) -> str:
+    """Until when a download waits, and why; empty where it does not."""
+    if progress.phase != "waiting":
+        return ""
+    until = time.strftime("%H:%M:%S", time.localtime(progress.resume_at))
+    error = f": {progress.last_error}" if progress.last_error else ""
+    return f"until {until}{error}"
 
 
 def tqdm_class() -> Any:

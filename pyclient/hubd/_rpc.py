@@ -17,11 +17,21 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, List, Optional, TypeVar
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Generator,
+    Iterable,
+    List,
+    Optional,
+    Tuple,
+    TypeVar,
+)
 
 import grpc
 
-from hubd import _daemon
+from hubd import _convert, _daemon
 from hubd._errors import (
     DaemonUnreachable,
     DeadlineExceeded,
@@ -29,8 +39,8 @@ from hubd._errors import (
     WorkerExit,
     from_status,
 )
-from hubd._types import Progress, ProgressCallback
-from hubd.v1 import cache_pb2_grpc, error_pb2, hub_pb2, hub_pb2_grpc, trust_pb2_grpc
+from hubd._types import ProgressCallback
+from hubd.v1 import cache_pb2_grpc, error_pb2, hub_pb2_grpc, trust_pb2_grpc
 
 _REISSUES = 5
 # About 40 s; a drain takes up to 30 s.
@@ -46,16 +56,6 @@ _CHANNEL_OPTIONS = (
     # The names in a checkpoint that is an archive come in one answer.
     ("grpc.max_receive_message_length", 64 << 20),
 )
-_PHASES = {
-    hub_pb2.Progress.QUEUED: "queued",
-    hub_pb2.Progress.RESOLVING: "resolving",
-    hub_pb2.Progress.DOWNLOADING: "downloading",
-    hub_pb2.Progress.UNPACKING: "unpacking",
-    hub_pb2.Progress.RUNNING: "running",
-    hub_pb2.Progress.VERIFYING: "verifying",
-    hub_pb2.Progress.IMPORTING: "importing",
-}
-
 T = TypeVar("T")
 
 
@@ -112,6 +112,26 @@ class Connection:
             deadline,
         )
 
+    def watch(
+        self,
+        call: Callable[[Stubs, Optional[float]], Any],
+        deadline: Deadline,
+    ) -> Generator[Any, None, None]:
+        """Makes a call that tells again and again until the generator is closed."""
+        while True:
+            first, more = self._issue(
+                lambda stubs: _begun(call(stubs, deadline.remaining())), deadline
+            )
+            try:
+                yield first
+                yield from more
+            except grpc.RpcError as error:
+                found = decode(error)
+                if not _can_repeat(found):
+                    raise found from None
+            finally:
+                more.cancel()
+
     def _issue(self, attempt: Callable[[Stubs], T], deadline: Deadline) -> T:
         pause = _FIRST_PAUSE_SECONDS
         left = {"": _REISSUES, "DRAINING": _DRAIN_REISSUES}
@@ -147,7 +167,7 @@ def _result(events: Iterable[Any], progress: Optional[ProgressCallback]) -> Any:
             if event.WhichOneof("event") == "result":
                 result = event.result
             elif progress is not None:
-                progress(_progress(event.progress))
+                progress(_convert.progress(event.progress))
     finally:
         call.cancel()
     if result is None:
@@ -155,13 +175,12 @@ def _result(events: Iterable[Any], progress: Optional[ProgressCallback]) -> Any:
     return result
 
 
-def _progress(message: hub_pb2.Progress) -> Progress:
-    return Progress(
-        phase=_PHASES.get(message.phase, ""),
-        subject=message.subject,
-        done_bytes=message.done_bytes,
-        total_bytes=message.total_bytes,
-    )
+def _begun(events: Any) -> Tuple[Any, Any]:
+    """The first event, which shows that there is a daemon, and the rest."""
+    first = next(events, None)
+    if first is None:
+        raise HubdError("hubd ended the call without a result", code="INTERNAL")
+    return first, events
 
 
 def _can_repeat(error: HubdError) -> bool:

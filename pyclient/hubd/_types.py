@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable, Optional, Tuple
+from typing import Callable, Mapping, Optional, Tuple
 
 from hubd._lease import Lease
 
@@ -13,12 +13,19 @@ class Progress:
     """How far a call has come; a later one replaces all earlier ones."""
 
     # "queued", "resolving", "downloading", "unpacking", "running", "verifying",
-    # "importing".
+    # "importing", "waiting" (for the next try).
     phase: str
     subject: str
     done_bytes: int
     # 0 where the origin does not say.
     total_bytes: int
+    # Of a download: requests under way, and those that have failed so far.
+    connections: int = 0
+    failures: int = 0
+    # Why the last of them failed, a sentence; empty where none did.
+    last_error: str = ""
+    # When a wait ends, seconds since 1970 UTC; 0 where it does not wait.
+    resume_at: int = 0
 
 
 ProgressCallback = Callable[[Progress], None]
@@ -197,6 +204,50 @@ class Import:
     entries: Tuple[ImportEntry, ...]
     # False where there were too many to tell all.
     complete: bool
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing that the daemon does once for all who wait for it.
+
+    Of a job that only others wait for: id, host, the bytes of `progress`,
+    bytes_per_second and seconds_left, and nothing else.
+    """
+
+    id: int
+    # "refs" or "commit" (asking an origin what a ref means), "tree", "checkpoint",
+    # "unpack", "verify" or "import".
+    kind: str
+    # A URL without its query, a repo, a repo at a commit, a SHA-256, a directory.
+    subject: str
+    # The host that is asked; empty where none is.
+    host: str
+    # How many callers wait for it, and as which users.
+    callers: int
+    uids: Tuple[int, ...]
+    # How far it has come; without the subject.
+    progress: Progress
+    # Over the last seconds.
+    bytes_per_second: int
+    # 0 where it is not known.
+    seconds_left: int
+    # When it began, seconds since 1970 UTC.
+    started_at: int
+    # Its own limit, in bytes a second; 0 for none.
+    limit: int
+
+
+@dataclass(frozen=True)
+class JobList:
+    """What the daemon is doing, in the order in which it began."""
+
+    jobs: Tuple[Job, ...]
+    # False where there are too many to tell all.
+    complete: bool
+    # Limits of what is received, in bytes a second: of the daemon as a whole, 0 for
+    # none, and by host.
+    limit: int
+    host_limits: Mapping[str, int]
 
 
 @dataclass(frozen=True)

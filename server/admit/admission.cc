@@ -12,7 +12,6 @@ namespace hubd {
 namespace {
 
 constexpr uid_t kRoot = 0;
-constexpr uid_t kNobodyKnown = static_cast<uid_t>(-1);
 
 // One spelling for one directory: "/a//b/./c/" and "/a/b/c" are the same entry.
 absl::StatusOr<std::string> NormalHubDir(const std::string& hub_dir) {
@@ -35,7 +34,7 @@ Admission::Admission(Options options, Catalog& catalog, const Clock& clock)
     : options_(options), catalog_(catalog), clock_(clock) {}
 
 absl::Status Admission::AdmitCaller(const Caller& caller) const {
-  if (caller.uid == kNobodyKnown) {
+  if (caller.uid == kNobody) {
     return ReasonError(Reason::kNotYours,
                        "the kernel does not say who calls; connect over the "
                        "daemon's unix socket");
@@ -49,6 +48,11 @@ absl::Status Admission::AdmitCaller(const Caller& caller) const {
       absl::StrCat("this daemon serves uid ", options_.uid, ", not uid ",
                    caller.uid,
                    "; use a daemon of your own (leave HUBD_SOCKET unset)"));
+}
+
+bool Admission::IsAdministrator(const Caller& caller) const {
+  return caller.uid == kRoot ||
+         (!options_.system_mode && caller.uid == options_.uid);
 }
 
 absl::Status Admission::AdmitImport() const {

@@ -39,6 +39,9 @@ class Admission {
   // NOT_YOURS for a user whom a user daemon does not serve. Cheap.
   absl::Status AdmitCaller(const Caller& caller) const;
 
+  // Whether all is theirs to decide: root, and of a user daemon its own user.
+  bool IsAdministrator(const Caller& caller) const;
+
   // NOT_YOURS where what one user's cache has would be everybody's.
   absl::Status AdmitImport() const;
 

@@ -7,11 +7,14 @@
 
 namespace hubd {
 
+// In place of a uid that is not known.
+inline constexpr uid_t kNobody = static_cast<uid_t>(-1);
+
 // The peer of a socket at the time it connected, from the kernel (SO_PEERCRED),
 // never from a message. `pid` is for logs only: it may be another process by
 // now.
 struct Caller {
-  uid_t uid = static_cast<uid_t>(-1);
+  uid_t uid = kNobody;
   gid_t gid = static_cast<gid_t>(-1);
   pid_t pid = 0;
 };

@@ -55,6 +55,7 @@ constexpr ReasonRow kReasons[] = {
     {Reason::kTooManyWorkers, "TOO_MANY_WORKERS", Code::kResourceExhausted},
     {Reason::kWorkerMemory, "WORKER_MEMORY", Code::kResourceExhausted},
     {Reason::kWorkerTime, "WORKER_TIME", Code::kResourceExhausted},
+    {Reason::kJobCancelled, "JOB_CANCELLED", Code::kCancelled},
     {Reason::kDigestMismatch, "DIGEST_MISMATCH", Code::kDataLoss},
     {Reason::kBadArchive, "BAD_ARCHIVE", Code::kDataLoss},
 };

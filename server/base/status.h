@@ -50,6 +50,7 @@ enum class Reason {
   kTooManyWorkers,
   kWorkerMemory,
   kWorkerTime,
+  kJobCancelled,
   kDigestMismatch,
   kBadArchive,
 };

@@ -14,6 +14,7 @@
 #include "server/base/text.h"
 #include "server/base/units.h"
 #include "server/daemon/places.h"
+#include "server/net/bandwidth.h"
 #include "toml++/toml.h"
 
 namespace hubd {
@@ -67,6 +68,15 @@ absl::StatusOr<absl::Duration> ReadDuration(const toml::node& node) {
 
 absl::StatusOr<int64_t> ReadSize(const toml::node& node) {
   return ParseSize(WithUnitText(node));
+}
+
+// In a second. Less would be taken for a host that stalls.
+absl::StatusOr<int64_t> ReadBandwidth(const toml::node& node) {
+  HUBD_ASSIGN_OR_RETURN(const int64_t size, ReadSize(node));
+  if (size != 0 && size < Bandwidth::kLeast) {
+    return Expected("0 for no limit, or at least \"16KiB\" (a second)");
+  }
+  return size;
 }
 
 // A reply must hold it beside all else.
@@ -133,6 +143,7 @@ constexpr Key kKeys[] = {
      Set<&C::net, &C::Net::connections_per_object, ReadCount>},
     {"net.connections_per_host",
      Set<&C::net, &C::Net::connections_per_host, ReadCount>},
+    {"net.bandwidth", Set<&C::net, &C::Net::bandwidth, ReadBandwidth>},
     {"cache.partial_age", Set<&C::cache, &C::Cache::partial_age, ReadDuration>},
     {"refs.ttl", Set<&C::refs, &C::Refs::ttl, ReadDuration>},
     {"refs.negative_ttl", Set<&C::refs, &C::Refs::negative_ttl, ReadDuration>},

@@ -196,16 +196,20 @@ Daemon::Daemon(Options options, Opened opened)
       store_(std::move(opened.store)),
       policy_(std::move(opened.policy)),
       http_(std::move(opened.http)),
+      bandwidth_(*clock_),
+      objects_http_(*http_, bandwidth_, PacedTransport::kNoJob),
       git_(std::move(opened.git)),
-      objects_(CreateGitFetcher(*http_, GitFetcherOptionsOf(options_.config))),
-      mirror_objects_(
-          CreateGitFetcher(*http_, MirrorFetcherOptionsOf(options_.config))),
+      objects_(CreateGitFetcher(objects_http_,
+                                GitFetcherOptionsOf(options_.config))),
+      mirror_objects_(CreateGitFetcher(
+          objects_http_, MirrorFetcherOptionsOf(options_.config))),
       mirrors_(options_.config.mirrors, MirrorTimeout(options_.config)),
       connections_(ConnectionOptionsOf(options_.config.net)),
-      flights_(fetch_, io_),
+      flights_(fetch_, io_, *clock_),
       fetcher_(FetcherOptionsOf(options_.config),
                {.store = *store_,
                 .http = *http_,
+                .bandwidth = bandwidth_,
                 .git = *git_,
                 .objects = *objects_,
                 .mirror_objects = *mirror_objects_,
@@ -242,6 +246,7 @@ Daemon::~Daemon() {
 }
 
 absl::Status Daemon::Serve() {
+  HUBD_RETURN_IF_ERROR(bandwidth_.LimitAll(options_.config.net.bandwidth));
   HUBD_ASSIGN_OR_RETURN(
       rpc_, RpcServer::Start(RpcOptionsOf(options_.config, options_.root),
                              {.io = io_,
@@ -249,6 +254,7 @@ absl::Status Daemon::Serve() {
                               .store = *store_,
                               .fetcher = fetcher_,
                               .flights = flights_,
+                              .bandwidth = bandwidth_,
                               .admission = admission_,
                               .jobs = jobs_,
                               .results = results_}));

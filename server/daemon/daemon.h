@@ -22,10 +22,12 @@
 #include "server/fetch/flight_table.h"
 #include "server/jobs/job_queue.h"
 #include "server/jobs/result_cache.h"
+#include "server/net/bandwidth.h"
 #include "server/net/git_fetcher.h"
 #include "server/net/git_remote.h"
 #include "server/net/http_transport.h"
 #include "server/net/mirrors.h"
+#include "server/net/paced_transport.h"
 #include "server/net/url_policy.h"
 #include "server/rpc/server.h"
 #include "server/store/store.h"
@@ -85,6 +87,9 @@ class Daemon {
   ThreadPool fetch_{"fetch", 32};
   const UrlPolicy policy_;
   const std::unique_ptr<HttpTransport> http_;
+  Bandwidth bandwidth_;
+  // For git's objects, whose requests know of no flight.
+  PacedTransport objects_http_;
   const std::unique_ptr<GitRemote> git_;
   const std::unique_ptr<GitFetcher> objects_;
   const std::unique_ptr<GitFetcher> mirror_objects_;

@@ -137,7 +137,8 @@ absl::StatusOr<Accepted> FetchFrom(const FetchContext& context,
     flight.Report(progress);
   };
   const DownloadOptions options = OptionsFor(context, is_last);
-  const DownloadParts parts = {context.parts.http, context.parts.connections,
+  PacedTransport http = context.HttpOf(flight);
+  const DownloadParts parts = {http, context.parts.connections,
                                context.parts.clock};
   bool asked_again = false;
   while (true) {

@@ -20,6 +20,7 @@
 #include "server/fetch/first_bytes.h"
 #include "server/fetch/imported_checkpoint.h"
 #include "server/net/url_identity.h"
+#include "server/net/url_policy.h"
 
 namespace hubd {
 namespace {
@@ -198,6 +199,7 @@ void CheckpointOperation::Fetch() {
   auto ours = std::make_shared<std::atomic<bool>>(false);
   Join(
       {kSharedDomain, absl::StrCat("url ", UrlIdentity(request_.url))},
+      {"checkpoint", RedactUrl(request_.url), HostOf(request_.url)},
       [context = context(), url = request_.url, refresh = ask_,
        ours](FlightTable::Context& flight) {
         ours->store(true);
@@ -263,6 +265,7 @@ void CheckpointOperation::ReadAndVerify() {
   const CheckpointObject& checkpoint = result_.checkpoint;
   Join(
       {kSharedDomain, absl::StrCat("verified ", checkpoint.sha256)},
+      {.kind = "verify", .name = checkpoint.sha256, .host = ""},
       [context = context(), checkpoint](FlightTable::Context& flight) {
         return VerifyBlob(context, checkpoint, flight);
       },
@@ -297,6 +300,7 @@ void CheckpointOperation::Unpack() {
   const std::string& sha256 = result_.checkpoint.sha256;
   Join(
       {kSharedDomain, absl::StrCat("unpacked ", sha256)},
+      {.kind = "unpack", .name = sha256, .host = ""},
       [context = context(), sha256](FlightTable::Context& flight) {
         return UnpackBlob(context, sha256, flight);
       },

@@ -3,7 +3,10 @@
 #ifndef HUBD_SERVER_FETCH_FETCH_CONTEXT_H_
 #define HUBD_SERVER_FETCH_FETCH_CONTEXT_H_
 
+#include <sys/types.h>
+
 #include "absl/time/time.h"
+#include "server/base/caller.h"
 #include "server/base/caller_environment.h"
 #include "server/base/clock.h"
 #include "server/base/executor.h"
@@ -11,12 +14,14 @@
 #include "server/fetch/connection_budget.h"
 #include "server/fetch/download.h"
 #include "server/fetch/flight_table.h"
+#include "server/net/bandwidth.h"
 #include "server/net/credentials.h"
 #include "server/net/git_fetcher.h"
 #include "server/net/git_remote.h"
 #include "server/net/git_source.h"
 #include "server/net/http_transport.h"
 #include "server/net/mirrors.h"
+#include "server/net/paced_transport.h"
 #include "server/net/url_policy.h"
 #include "server/store/store.h"
 
@@ -42,6 +47,7 @@ struct FetchOptions {
 struct FetchParts {
   Store& store;
   HttpTransport& http;
+  Bandwidth& bandwidth;
   GitRemote& git;
   GitFetcher& objects;
   // The same for mirrors, which have less time to connect.
@@ -62,9 +68,16 @@ struct FetchParts {
 struct FetchContext {
   FetchOptions options;
   FetchParts parts;
+  // Who asked for an operation.
+  uid_t uid = kNobody;
   // Of the caller for whom an operation, or the flight that it began, works;
   // null where callers' credentials are not heeded.
   LentEnvironment environment = nullptr;
+
+  // HTTP at the flight's pace.
+  PacedTransport HttpOf(const FlightTable::Context& flight) const {
+    return {parts.http, parts.bandwidth, flight.id()};
+  }
 
   // A mirror is shown nobody's credentials.
   GitSource GitSourceAt(const Source& source) const {

@@ -11,6 +11,12 @@
 
 namespace hubd {
 
+FetchContext Fetcher::ContextOf(uid_t uid) const {
+  FetchContext context = context_;
+  context.uid = uid;
+  return context;
+}
+
 std::optional<TreeResult> Fetcher::LookUp(const TreeRequest& request) const {
   const FetchParts& parts = context_.parts;
   if (!parts.policy.CheckRepoUrl(request.spec.id.Url()).ok())
@@ -56,30 +62,33 @@ std::unique_ptr<FetchOperation> Fetcher::FetchTree(
       done(std::move(found));
     };
   }
-  return TreeOperation::Begin(
-      std::make_shared<TreeOperation>(context_, negatives_, std::move(request),
-                                      std::move(progress), std::move(done)));
+  return TreeOperation::Begin(std::make_shared<TreeOperation>(
+      ContextOf(request.uid), negatives_, std::move(request),
+      std::move(progress), std::move(done)));
 }
 
 std::unique_ptr<FetchOperation> Fetcher::FetchCheckpoint(
     CheckpointRequest request, ProgressFn progress,
     std::function<void(absl::StatusOr<CheckpointResult>)> done) {
   return CheckpointOperation::Begin(std::make_shared<CheckpointOperation>(
-      context_, std::move(request), std::move(progress), std::move(done)));
+      ContextOf(request.uid), std::move(request), std::move(progress),
+      std::move(done)));
 }
 
 std::unique_ptr<FetchOperation> Fetcher::Verify(
     VerifyRequest request, ProgressFn progress,
     std::function<void(absl::StatusOr<VerifyReport>)> done) {
   return VerifyOperation::Begin(std::make_shared<VerifyOperation>(
-      context_, std::move(request), std::move(progress), std::move(done)));
+      ContextOf(request.uid), std::move(request), std::move(progress),
+      std::move(done)));
 }
 
 std::unique_ptr<FetchOperation> Fetcher::Import(
     ImportRequest request, ProgressFn progress,
     std::function<void(absl::StatusOr<ImportReport>)> done) {
   return ImportOperation::Begin(std::make_shared<ImportOperation>(
-      context_, std::move(request), std::move(progress), std::move(done)));
+      ContextOf(request.uid), std::move(request), std::move(progress),
+      std::move(done)));
 }
 
 }  // namespace hubd

@@ -69,6 +69,8 @@ class Fetcher {
       std::function<void(absl::StatusOr<ImportReport>)> done);
 
  private:
+  FetchContext ContextOf(uid_t uid) const;
+
   const FetchContext context_;
   // What hosts lately said that they do not have.
   NegativeAnswers negatives_;

@@ -1,13 +1,14 @@
 #include "server/fetch/flight_table.h"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
 #include <set>
 
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/base/mutex.h"
+#include "server/fetch/rate_meter.h"
 
 namespace hubd {
 namespace {
@@ -20,34 +21,41 @@ constexpr absl::Duration kProgressInterval = absl::Milliseconds(100);
 // it held.
 class FlightTable::Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(Executor& runners, Executor& callbacks)
-      : runners_(runners), callbacks_(callbacks) {}
+  Core(Executor& runners, Executor& callbacks, const Clock& clock)
+      : runners_(runners), callbacks_(callbacks), clock_(clock) {}
 
-  uint64_t Join(const FlightKey& key, Run run, AcceptFn accept,
-                ProgressFn progress, DoneFn done);
+  uint64_t Join(const FlightKey& key, const FlightSubject& subject, Run run,
+                Interest interest);
   void Drop(uint64_t id);
   int size() const;
+  std::vector<FlightInfo> List() const;
+  Stopped Stop(int64_t id, std::optional<uid_t> only_of,
+               const absl::Status& reason);
   void StopAll(const absl::Status& reason);
   void AwaitIdle();
 
  private:
   struct Flight {
+    int64_t id = 0;
     FlightKey key;
+    FlightSubject subject;
+    absl::Time since;
     Run run;
     std::stop_source stop;
     std::set<uint64_t> tickets;
     std::optional<Progress> newest;
+    RateMeter rate;
     absl::Time reported_at = absl::InfinitePast();
     bool delivery_posted = false;
   };
   using FlightPtr = std::shared_ptr<Flight>;  // shared by the table, its runner
                                               // and its tickets
 
-  struct Interest {
+  struct Held : Interest {
+    Held(FlightPtr flight, Interest interest)
+        : Interest(std::move(interest)), flight(std::move(flight)) {}
+
     FlightPtr flight;
-    AcceptFn accept;
-    ProgressFn progress;
-    DoneFn done;
   };
 
   class RunContext;
@@ -63,22 +71,25 @@ class FlightTable::Core : public std::enable_shared_from_this<Core> {
   void PostResult(const std::set<uint64_t>& tickets,
                   absl::StatusOr<Fetched> result);
   void DeliverResult(uint64_t id, const absl::StatusOr<Fetched>& result);
+  FlightInfo Describe(const Flight& flight) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes the flight out of the table, so that nobody joins it any more.
   void Retire(const FlightPtr& flight) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Executor& runners_;
   Executor& callbacks_;
+  const Clock& clock_;
 
   mutable Mutex mutex_;
   CondVar idle_;
+  // Of flights and tickets.
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   // Flights that can be joined.
   std::map<FlightKey, FlightPtr> flights_ ABSL_GUARDED_BY(mutex_);
   // Flights whose run has not returned: the first of each key runs, the others
   // wait for it.
   std::map<FlightKey, std::deque<FlightPtr>> runs_ ABSL_GUARDED_BY(mutex_);
-  std::map<uint64_t, std::shared_ptr<Interest>> interests_
-      ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::shared_ptr<Held>> interests_ ABSL_GUARDED_BY(mutex_);
 };
 
 class FlightTable::Core::RunContext final : public FlightTable::Context {
@@ -86,6 +97,7 @@ class FlightTable::Core::RunContext final : public FlightTable::Context {
   RunContext(Core& core, FlightPtr flight)
       : core_(core), flight_(std::move(flight)) {}
 
+  int64_t id() const override { return flight_->id; }
   std::stop_token stop() const override { return flight_->stop.get_token(); }
   void Report(const Progress& progress) override {
     core_.Report(flight_, progress);
@@ -99,20 +111,23 @@ class FlightTable::Core::RunContext final : public FlightTable::Context {
   const FlightPtr flight_;
 };
 
-uint64_t FlightTable::Core::Join(const FlightKey& key, Run run, AcceptFn accept,
-                                 ProgressFn progress, DoneFn done) {
+uint64_t FlightTable::Core::Join(const FlightKey& key,
+                                 const FlightSubject& subject, Run run,
+                                 Interest interest) {
   MutexLock lock(mutex_);
   FlightPtr& flight = flights_[key];
   bool fresh = flight == nullptr;
   if (fresh) {
     flight = std::make_shared<Flight>();
+    flight->id = static_cast<int64_t>(next_id_++);
     flight->key = key;
+    flight->subject = subject;
+    flight->since = clock_.Now();
     flight->run = std::move(run);
   }
   uint64_t id = next_id_++;
   flight->tickets.insert(id);
-  interests_[id] = std::make_shared<Interest>(Interest{
-      flight, std::move(accept), std::move(progress), std::move(done)});
+  interests_[id] = std::make_shared<Held>(flight, std::move(interest));
   if (flight->newest) PostProgress(flight);
   if (fresh) {
     std::deque<FlightPtr>& queue = runs_[key];
@@ -139,9 +154,10 @@ void FlightTable::Core::Execute(const FlightPtr& flight) {
 void FlightTable::Core::Report(const FlightPtr& flight,
                                const Progress& progress) {
   MutexLock lock(mutex_);
-  absl::Time now = absl::Now();
+  absl::Time now = clock_.Now();
   bool changed = !flight->newest || flight->newest->phase != progress.phase;
   flight->newest = progress;
+  flight->rate.Note(progress.done_bytes, now);
   if (!changed && now - flight->reported_at < kProgressInterval) return;
   flight->reported_at = now;
   PostProgress(flight);
@@ -163,7 +179,7 @@ void FlightTable::Core::DeliverProgress(const FlightPtr& flight) {
     progress = *flight->newest;
   }
   for (uint64_t id : tickets) {
-    std::shared_ptr<Interest> interest;
+    std::shared_ptr<Held> interest;
     {
       // A ticket may have been dropped by the one before it.
       MutexLock lock(mutex_);
@@ -207,7 +223,7 @@ void FlightTable::Core::PostResult(const std::set<uint64_t>& tickets,
 
 void FlightTable::Core::DeliverResult(uint64_t id,
                                       const absl::StatusOr<Fetched>& result) {
-  std::shared_ptr<Interest> interest;
+  std::shared_ptr<Held> interest;
   {
     MutexLock lock(mutex_);
     auto found = interests_.find(id);
@@ -226,13 +242,13 @@ void FlightTable::Core::DeliverResult(uint64_t id,
 
 absl::Status FlightTable::Core::Judge(const FlightPtr& flight,
                                       const Fetched& result) const {
-  std::vector<std::shared_ptr<Interest>> present;
+  std::vector<std::shared_ptr<Held>> present;
   {
     MutexLock lock(mutex_);
     for (uint64_t id : flight->tickets) present.push_back(interests_.at(id));
   }
   absl::Status refusal = absl::CancelledError("nobody waits for it any more");
-  for (const std::shared_ptr<Interest>& interest : present) {
+  for (const std::shared_ptr<Held>& interest : present) {
     if (!interest->accept) return absl::OkStatus();
     refusal = interest->accept(result);
     if (refusal.ok()) break;
@@ -246,7 +262,7 @@ void FlightTable::Core::Retire(const FlightPtr& flight) {
 }
 
 void FlightTable::Core::Drop(uint64_t id) {
-  std::shared_ptr<Interest> interest;  // Destroyed after the lock.
+  std::shared_ptr<Held> interest;  // Destroyed after the lock.
   MutexLock lock(mutex_);
   auto found = interests_.find(id);
   if (found == interests_.end()) return;
@@ -262,6 +278,58 @@ void FlightTable::Core::Drop(uint64_t id) {
 int FlightTable::Core::size() const {
   MutexLock lock(mutex_);
   return static_cast<int>(flights_.size());
+}
+
+std::vector<FlightInfo> FlightTable::Core::List() const {
+  std::vector<FlightInfo> flights;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [key, flight] : flights_) {
+      flights.push_back(Describe(*flight));
+    }
+  }
+  std::sort(flights.begin(), flights.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
+  return flights;
+}
+
+FlightInfo FlightTable::Core::Describe(const Flight& flight) const {
+  FlightInfo info{.id = flight.id,
+                  .domain = flight.key.domain,
+                  .subject = flight.subject,
+                  .uids = {},
+                  .progress = flight.newest.value_or(Progress()),
+                  .bytes_per_second = flight.rate.BytesPerSecond(clock_.Now()),
+                  .since = flight.since};
+  for (uint64_t id : flight.tickets) {
+    info.uids.push_back(interests_.at(id)->uid);
+  }
+  std::sort(info.uids.begin(), info.uids.end());
+  return info;
+}
+
+FlightTable::Stopped FlightTable::Core::Stop(int64_t id,
+                                             std::optional<uid_t> only_of,
+                                             const absl::Status& reason) {
+  std::set<uint64_t> tickets;
+  {
+    MutexLock lock(mutex_);
+    const auto found =
+        std::find_if(flights_.begin(), flights_.end(),
+                     [id](const auto& one) { return one.second->id == id; });
+    if (found == flights_.end()) return Stopped::kNotThere;
+    Flight& flight = *found->second;
+    for (uint64_t ticket : flight.tickets) {
+      if (only_of && interests_.at(ticket)->uid != *only_of) {
+        return Stopped::kOthersWait;
+      }
+    }
+    flight.stop.request_stop();
+    tickets.swap(flight.tickets);
+    flights_.erase(found);
+  }
+  PostResult(tickets, reason);
+  return Stopped::kYes;
 }
 
 void FlightTable::Core::StopAll(const absl::Status& reason) {
@@ -298,22 +366,30 @@ void FlightTable::Ticket::Drop() {
   if (std::shared_ptr<Core> core = core_.lock()) core->Drop(id);
 }
 
-FlightTable::FlightTable(Executor& runners, Executor& callbacks)
-    : core_(std::make_shared<Core>(runners, callbacks)) {}
+FlightTable::FlightTable(Executor& runners, Executor& callbacks,
+                         const Clock& clock)
+    : core_(std::make_shared<Core>(runners, callbacks, clock)) {}
 
 FlightTable::~FlightTable() {
   StopAll(absl::CancelledError("the daemon ends"));
   core_->AwaitIdle();
 }
 
-FlightTable::Ticket FlightTable::Join(const FlightKey& key, Run run,
-                                      AcceptFn accept, ProgressFn progress,
-                                      DoneFn done) {
-  return Ticket(core_, core_->Join(key, std::move(run), std::move(accept),
-                                   std::move(progress), std::move(done)));
+FlightTable::Ticket FlightTable::Join(const FlightKey& key,
+                                      const FlightSubject& subject, Run run,
+                                      Interest interest) {
+  return Ticket(core_,
+                core_->Join(key, subject, std::move(run), std::move(interest)));
 }
 
 int FlightTable::size() const { return core_->size(); }
+
+std::vector<FlightInfo> FlightTable::List() const { return core_->List(); }
+
+FlightTable::Stopped FlightTable::Stop(int64_t id, std::optional<uid_t> only_of,
+                                       const absl::Status& reason) {
+  return core_->Stop(id, only_of, reason);
+}
 
 void FlightTable::StopAll(const absl::Status& reason) {
   core_->StopAll(reason);

@@ -18,9 +18,12 @@
 #ifndef HUBD_SERVER_FETCH_FLIGHT_TABLE_H_
 #define HUBD_SERVER_FETCH_FLIGHT_TABLE_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -29,6 +32,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/caller.h"
+#include "server/base/clock.h"
 #include "server/base/executor.h"
 #include "server/base/progress.h"
 #include "server/store/objects.h"
@@ -69,6 +75,29 @@ struct FlightKey {
   auto operator<=>(const FlightKey&) const = default;
 };
 
+// What a flight is about, for people. Holds no secret.
+struct FlightSubject {
+  // "refs", "commit", "tree", "checkpoint", "unpack", "verify" or "import".
+  std::string kind;
+  // A URL without its query, a repo, a repo at a commit, ...; may be empty.
+  std::string name;
+  // The host that is asked; empty where none is.
+  std::string host;
+};
+
+// A flight as it is at one moment. A value.
+struct FlightInfo {
+  // No two flights of a table have the same.
+  int64_t id = 0;
+  std::string domain;
+  FlightSubject subject;
+  // Of each caller who waits for it, in order.
+  std::vector<uid_t> uids;
+  Progress progress;
+  double bytes_per_second = 0;
+  absl::Time since;
+};
+
 class FlightTable {
   // What the table shares with its tickets and with work that is posted.
   class Core;
@@ -78,6 +107,7 @@ class FlightTable {
   class Context {
    public:
     virtual ~Context() = default;
+    virtual int64_t id() const = 0;
     virtual std::stop_token stop() const = 0;
     // Tells all tickets; may be called as often as one likes.
     virtual void Report(const Progress& progress) = 0;
@@ -91,6 +121,17 @@ class FlightTable {
   // A pure function, called on any thread.
   using AcceptFn = std::function<absl::Status(const Fetched&)>;
   using DoneFn = std::function<void(const absl::StatusOr<Fetched>&)>;
+
+  // Who joins, and what for. Each function but `done` may be empty.
+  struct Interest {
+    uid_t uid = kNobody;
+    AcceptFn accept;
+    ProgressFn progress;
+    DoneFn done;
+  };
+
+  // What became of a wish to stop a flight.
+  enum class Stopped { kYes, kNotThere, kOthersWait };
 
   // One caller's interest. Dropping it gives the interest up. May outlive the
   // table. Thread-compatible.
@@ -111,18 +152,26 @@ class FlightTable {
     uint64_t id_ = 0;
   };
 
-  // Both executors must outlive the table.
-  FlightTable(Executor& runners, Executor& callbacks);
+  // All must outlive the table.
+  FlightTable(Executor& runners, Executor& callbacks, const Clock& clock);
   // Stops all flights and waits for their runs.
   ~FlightTable();
 
-  // Joins the flight of `key`, or starts one with `run`. Then `progress` at
-  // most ten times a second, and `done` once.
-  [[nodiscard]] Ticket Join(const FlightKey& key, Run run, AcceptFn accept,
-                            ProgressFn progress, DoneFn done);
+  // Joins the flight of `key`, or starts one about `subject` with `run`. Then
+  // `progress` at most ten times a second, and `done` once.
+  [[nodiscard]] Ticket Join(const FlightKey& key, const FlightSubject& subject,
+                            Run run, Interest interest);
 
   // How many flights can be joined.
   int size() const;
+
+  // These flights, in the order in which they began.
+  std::vector<FlightInfo> List() const;
+
+  // Stops a flight: those who wait get `reason`. With `only_of`: not where
+  // another user waits.
+  Stopped Stop(int64_t id, std::optional<uid_t> only_of,
+               const absl::Status& reason);
 
   // Stops all flights: those who wait get `reason`.
   void StopAll(const absl::Status& reason);

@@ -434,6 +434,7 @@ void ImportOperation::Start() {
   Join(
       {kSharedDomain,
        absl::StrCat("import ", request_.uid, repos, " ", request_.directory)},
+      {.kind = "import", .name = request_.directory, .host = ""},
       [context = context(), request = request_](FlightTable::Context& flight) {
         return ImportCache(context, request, flight);
       },

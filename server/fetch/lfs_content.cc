@@ -266,7 +266,8 @@ absl::StatusOr<Store::StagedFile> LfsContent::DownloadFrom(
   HUBD_ASSIGN_OR_RETURN(Store::StagedFile file, parts_.store.StageFile());
   ContentHandler handler(object, request.url, file.fd.get(), count, meter_,
                          progress_, flight_);
-  HUBD_RETURN_IF_ERROR(parts_.http.Fetch(request, handler, flight_.stop()));
+  HUBD_RETURN_IF_ERROR(
+      context_.HttpOf(flight_).Fetch(request, handler, flight_.stop()));
   HUBD_RETURN_IF_ERROR(handler.Finish());
   return file;
 }

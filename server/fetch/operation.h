@@ -62,20 +62,24 @@ class Operation : public std::enable_shared_from_this<Operation<Result>> {
 
   // Joins a flight; `then` runs on the io thread and may use `this`. `run` may
   // not: the flight can outlive the operation.
-  void Join(const FlightKey& key, FlightTable::Run run,
-            FlightTable::AcceptFn accept,
+  void Join(const FlightKey& key, const FlightSubject& subject,
+            FlightTable::Run run, FlightTable::AcceptFn accept,
             std::function<void(const absl::StatusOr<Fetched>&)> then) {
     auto weak = this->weak_from_this();
-    ticket_ = context_.parts.flights.Join(
-        key, std::move(run), std::move(accept),
-        [weak](const Progress& progress) {
-          auto self = weak.lock();
-          if (self && !self->dropped_) self->progress_(progress);
-        },
+    FlightTable::Interest interest;
+    interest.uid = context_.uid;
+    interest.accept = std::move(accept);
+    interest.progress = [weak](const Progress& progress) {
+      auto self = weak.lock();
+      if (self && !self->dropped_) self->progress_(progress);
+    };
+    interest.done =
         [weak, then = std::move(then)](const absl::StatusOr<Fetched>& result) {
           auto self = weak.lock();
           if (self && !self->dropped_) then(result);
-        });
+        };
+    ticket_ = context_.parts.flights.Join(key, subject, std::move(run),
+                                          std::move(interest));
   }
 
   void Finish(absl::StatusOr<Result> result) {

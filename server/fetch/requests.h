@@ -1,7 +1,11 @@
 // What callers ask the fetcher for, and what they get. Values.
+//
+// A request's `uid` says who asks.
 
 #ifndef HUBD_SERVER_FETCH_REQUESTS_H_
 #define HUBD_SERVER_FETCH_REQUESTS_H_
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <functional>
@@ -11,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/base/caller.h"
 #include "server/base/caller_environment.h"
 #include "server/base/repo.h"
 #include "server/fetch/old_names.h"
@@ -44,6 +49,7 @@ struct TreeRequest {
   // the disk; called on the disk pool. Empty: every one is taken.
   std::function<absl::Status(const RepoId& moved_to)> admit_moved = {};
   LentEnvironment environment = nullptr;
+  uid_t uid = kNobody;
 
   // Whether what it names is thereby shown to be the repo's own, and no fork's.
   bool proves_commit() const { return !skip_validation || !IsCommit(spec.ref); }
@@ -76,6 +82,7 @@ struct CheckpointRequest {
   bool reject_pages = false;
   // Unpack a zip archive too.
   bool unpack = false;
+  uid_t uid = kNobody;
 };
 
 struct CheckpointResult {
@@ -92,8 +99,8 @@ struct ImportRequest {
   std::string directory;
   // Repos that have a tree there whose directory's name does not tell so.
   std::vector<NamedRepo> repos = {};
-  // For whom; part of what makes two requests one.
-  uint32_t uid = 0;
+  // Part of what makes two requests one.
+  uid_t uid = kNobody;
   // Records that the user trusts a repo in a get_dir(); false: it was so
   // before. May wait for the disk; called on the fetch pool.
   std::function<absl::StatusOr<bool>(const RepoId& repo,
@@ -107,6 +114,7 @@ struct VerifyRequest {
   std::optional<RepoId> repo = {};
   // How their commit begins; empty: whatever it is.
   std::string commit_prefix = {};
+  uid_t uid = kNobody;
 };
 
 }  // namespace hubd

@@ -33,11 +33,6 @@ constexpr absl::Duration kMaxMeasured = absl::Seconds(1);
 // A connection has found its rate after so many times its answer's delay.
 constexpr int kSettled = 4;
 
-std::string HostOf(const std::string& url) {
-  const absl::StatusOr<Url> parsed = ParseUrl(url);
-  return parsed.ok() ? parsed->host : "";
-}
-
 bool IsServerError(const absl::Status& failure) {
   int status;
   return absl::SimpleAtoi(MetadataOf(failure)["http_status"], &status) &&

@@ -38,6 +38,10 @@ bool MayDifferByCaller(const absl::Status& status) {
          reason == Reason::kUpstreamForbidden || reason == Reason::kRateLimited;
 }
 
+std::string NameOf(const RepoId& repo, absl::string_view commit) {
+  return absl::StrCat(repo.ToString(), " at ", commit);
+}
+
 }  // namespace
 
 TreeOperation::TreeOperation(const FetchContext& context,
@@ -104,17 +108,18 @@ absl::Status TreeOperation::LookUpNegative() const {
 // What is public costs one flight, whatever its callers lend: only those who
 // are refused in another caller's name ask in their own.
 void TreeOperation::JoinAsCaller(
-    const std::string& what, const FlightTable::Run& run,
+    const std::string& what, const FlightSubject& subject,
+    const FlightTable::Run& run,
     std::function<void(const absl::StatusOr<Fetched>&)> then) {
   auto ours = std::make_shared<std::atomic<bool>>(false);
   Join(
-      {kSharedDomain, what},
+      {kSharedDomain, what}, subject,
       [run, ours](FlightTable::Context& flight) {
         ours->store(true);
         return run(flight);
       },
       nullptr,
-      [this, what, run, ours,
+      [this, what, subject, run, ours,
        then = std::move(then)](const absl::StatusOr<Fetched>& fetched) {
         if (ours->load() || !MayDifferByCaller(fetched.status()))
           return then(fetched);
@@ -124,7 +129,7 @@ void TreeOperation::JoinAsCaller(
         }
         Join({kSharedDomain,
               absl::StrCat(what, " ", DigestOf(context().environment))},
-             run, nullptr, then);
+             subject, run, nullptr, then);
       });
 }
 
@@ -136,7 +141,7 @@ void TreeOperation::AskRefs() {
                                   has_mirrors_ ? Wanted() : "");
   if (has_mirrors_ && request_.refresh) absl::StrAppend(&what, " refresh");
   JoinAsCaller(
-      what,
+      what, {"refs", request_.spec.id.ToString(), request_.spec.id.host},
       [context = context(), request = request_,
        since = started_at_](FlightTable::Context& flight) {
         return FetchRefs(context, request, since, flight);
@@ -200,6 +205,7 @@ void TreeOperation::FetchCommitOf(const RepoId& repo) {
   const std::string& prefix = request_.spec.ref;
   JoinAsCaller(
       absl::StrCat("commit ", repo.ToString(), " ", prefix),
+      {"commit", NameOf(repo, prefix), repo.host},
       [context = context(), repo, prefix](FlightTable::Context& flight) {
         return FetchCommit(context, repo, prefix, flight);
       },
@@ -250,6 +256,7 @@ void TreeOperation::FindTree(const RepoId& repo, const std::string& commit) {
 void TreeOperation::FetchTree(const TreeKey& key) {
   JoinAsCaller(
       absl::StrCat("tree ", key.repo.ToString(), " ", key.commit),
+      {"tree", NameOf(key.repo, key.commit), key.repo.host},
       [context = context(), key,
        unproven = !request_.proves_commit()](FlightTable::Context& flight) {
         return FetchTreeFiles(context, key, flight, unproven);

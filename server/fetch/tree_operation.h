@@ -41,7 +41,8 @@ class TreeOperation final : public Operation<TreeResult> {
   void Decide(absl::StatusOr<KnownTree> known);
   // Joins the flight that does `what`; where one that another caller began is
   // refused, then one in this caller's name.
-  void JoinAsCaller(const std::string& what, const FlightTable::Run& run,
+  void JoinAsCaller(const std::string& what, const FlightSubject& subject,
+                    const FlightTable::Run& run,
                     std::function<void(const absl::StatusOr<Fetched>&)> then);
   void AskRefs();
   void OnRefs(const absl::StatusOr<Fetched>& fetched);

@@ -72,7 +72,7 @@ absl::Status FetchArchive(const FetchContext& context, const Source& source,
   request.url = source.url;
   request.connect_timeout = source.connect_timeout;
   ArchiveHandler handler(request.url, progress, sink, flight);
-  return context.parts.http.Fetch(request, handler, flight.stop());
+  return context.HttpOf(flight).Fetch(request, handler, flight.stop());
 }
 
 absl::Status FetchByGit(const FetchContext& context, GitFetcher& objects,

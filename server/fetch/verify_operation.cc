@@ -177,6 +177,7 @@ void VerifyOperation::Start() {
           : "";
   Join(
       {kSharedDomain, absl::StrCat("verify ", what)},
+      {.kind = "verify", .name = what, .host = ""},
       [context = context(), request = request_](FlightTable::Context& flight) {
         return VerifyStored(context, request, flight);
       },

@@ -3,8 +3,10 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/status.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/job_watch.h"
 
 namespace hubd {
 
@@ -13,7 +15,7 @@ grpc::ServerUnaryReactor* CacheService::ListTrees(
     v1::ListTreesResponse* response) {
   return AnswerOnDisk<v1::ListTreesResponse>(
       parts_, DescribeCall(*context, "ListTrees", ""), response,
-      [&catalog = catalog_,
+      [&catalog = work_.catalog,
        request = *request]() -> absl::StatusOr<v1::ListTreesResponse> {
         HUBD_ASSIGN_OR_RETURN(int size, PageSizeOf(request.page_size()));
         HUBD_ASSIGN_OR_RETURN(Page<TreeObject> page,
@@ -33,7 +35,7 @@ grpc::ServerUnaryReactor* CacheService::ListCheckpoints(
     v1::ListCheckpointsResponse* response) {
   return AnswerOnDisk<v1::ListCheckpointsResponse>(
       parts_, DescribeCall(*context, "ListCheckpoints", ""), response,
-      [&catalog = catalog_,
+      [&catalog = work_.catalog,
        request = *request]() -> absl::StatusOr<v1::ListCheckpointsResponse> {
         HUBD_ASSIGN_OR_RETURN(int size, PageSizeOf(request.page_size()));
         HUBD_ASSIGN_OR_RETURN(
@@ -58,13 +60,14 @@ grpc::ServerWriteReactor<v1::VerifyResponse>* CacheService::Verify(
     call->Fail(verify.status());
     return call.get();
   }
+  verify->uid = info.caller.uid;
   call->Run([verify = *std::move(verify), progress = ProgressTo(call),
              done = ResultTo<v1::VerifyResponse, VerifyReport>(
                  call,
                  [](VerifyReport& report, v1::VerifyResponse& response) {
                    *response.mutable_result() = ToProto(report);
                  }),
-             &fetcher = fetcher_]() -> std::shared_ptr<void> {
+             &fetcher = work_.fetcher]() -> std::shared_ptr<void> {
     return fetcher.Verify(verify, progress, done);
   });
   return call.get();
@@ -96,9 +99,68 @@ grpc::ServerWriteReactor<v1::ImportResponse>* CacheService::Import(
                  [](ImportReport& report, v1::ImportResponse& response) {
                    *response.mutable_result() = ToProto(report);
                  }),
-             &fetcher = fetcher_]() -> std::shared_ptr<void> {
+             &fetcher = work_.fetcher]() -> std::shared_ptr<void> {
     return fetcher.Import(import, progress, done);
   });
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* CacheService::ListJobs(
+    grpc::CallbackServerContext* context, const v1::ListJobsRequest*,
+    v1::ListJobsResponse* response) {
+  CallInfo info = DescribeCall(*context, "ListJobs", "");
+  auto call = OpenUnary(parts_, info, response);
+  if (!call->ended()) call->Answer(jobs_.List(info.caller));
+  return call.get();
+}
+
+grpc::ServerWriteReactor<v1::ListJobsResponse>* CacheService::WatchJobs(
+    grpc::CallbackServerContext* context, const v1::WatchJobsRequest*) {
+  CallInfo info = DescribeCall(*context, "WatchJobs", "");
+  // It has no end: nobody is to wait for one.
+  info.background = true;
+  auto call = OpenStream<v1::ListJobsResponse>(parts_, info);
+  call->Run([caller = info.caller, weak = std::weak_ptr(call), &io = work_.io,
+             &jobs = jobs_]() -> std::shared_ptr<void> {
+    return std::make_shared<JobWatch>(
+        JobWatch::Options(), io, [&jobs, caller] { return jobs.List(caller); },
+        [weak](const v1::ListJobsResponse& list) {
+          if (auto call = weak.lock()) call->SendProgress(list);
+        });
+  });
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* CacheService::CancelJob(
+    grpc::CallbackServerContext* context, const v1::CancelJobRequest* request,
+    v1::CancelJobResponse* response) {
+  CallInfo info =
+      DescribeCall(*context, "CancelJob", absl::StrCat("job=", request->id()));
+  auto call = OpenUnary(parts_, info, response);
+  if (call->ended()) return call.get();
+  absl::StatusOr<v1::Job> job = jobs_.Cancel(info.caller, request->id());
+  if (!job.ok()) {
+    call->Fail(job.status());
+    return call.get();
+  }
+  v1::CancelJobResponse answer;
+  *answer.mutable_job() = *std::move(job);
+  call->Answer(std::move(answer));
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* CacheService::SetLimit(
+    grpc::CallbackServerContext* context, const v1::SetLimitRequest* request,
+    v1::SetLimitResponse* response) {
+  CallInfo info = DescribeCall(
+      *context, "SetLimit",
+      absl::StrCat("bytes_per_second=", request->bytes_per_second()));
+  auto call = OpenUnary(parts_, info, response);
+  if (call->ended()) return call.get();
+  absl::Status set = jobs_.SetLimit(info.caller, *request);
+  call->Answer(
+      set.ok() ? absl::StatusOr<v1::SetLimitResponse>(v1::SetLimitResponse())
+               : set);
   return call.get();
 }
 

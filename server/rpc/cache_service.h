@@ -4,7 +4,11 @@
 #define HUBD_SERVER_RPC_CACHE_SERVICE_H_
 
 #include "hubd/v1/cache.grpc.pb.h"
+#include "server/base/io_thread.h"
 #include "server/fetch/fetcher.h"
+#include "server/fetch/flight_table.h"
+#include "server/net/bandwidth.h"
+#include "server/rpc/job_board.h"
 #include "server/rpc/service_parts.h"
 #include "server/store/catalog.h"
 
@@ -13,9 +17,19 @@ namespace hubd {
 // Thread-safe. cache.proto says what the methods do.
 class CacheService final : public v1::Cache::CallbackService {
  public:
-  // Fetcher and catalog must outlive it and its calls.
-  CacheService(ServiceParts parts, Fetcher& fetcher, Catalog& catalog)
-      : parts_(parts), fetcher_(fetcher), catalog_(catalog) {}
+  // All must outlive it and its calls.
+  struct Work {
+    IoThread& io;
+    Fetcher& fetcher;
+    FlightTable& flights;
+    Bandwidth& bandwidth;
+    Catalog& catalog;
+  };
+
+  CacheService(ServiceParts parts, Work work)
+      : parts_(parts),
+        work_(work),
+        jobs_(work.flights, work.bandwidth, parts.admission) {}
 
   grpc::ServerUnaryReactor* ListTrees(grpc::CallbackServerContext* context,
                                       const v1::ListTreesRequest* request,
@@ -30,11 +44,23 @@ class CacheService final : public v1::Cache::CallbackService {
   grpc::ServerWriteReactor<v1::ImportResponse>* Import(
       grpc::CallbackServerContext* context,
       const v1::ImportRequest* request) override;
+  grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
+                                     const v1::ListJobsRequest* request,
+                                     v1::ListJobsResponse* response) override;
+  grpc::ServerWriteReactor<v1::ListJobsResponse>* WatchJobs(
+      grpc::CallbackServerContext* context,
+      const v1::WatchJobsRequest* request) override;
+  grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* context,
+                                      const v1::CancelJobRequest* request,
+                                      v1::CancelJobResponse* response) override;
+  grpc::ServerUnaryReactor* SetLimit(grpc::CallbackServerContext* context,
+                                     const v1::SetLimitRequest* request,
+                                     v1::SetLimitResponse* response) override;
 
  private:
   const ServiceParts parts_;
-  Fetcher& fetcher_;
-  Catalog& catalog_;
+  const Work work_;
+  JobBoard jobs_;
 };
 
 }  // namespace hubd

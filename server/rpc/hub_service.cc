@@ -16,7 +16,7 @@
 namespace hubd {
 namespace {
 
-constexpr int kApiRevision = 4;
+constexpr int kApiRevision = 5;
 
 // What a look-up found, as it is sent.
 template <class Response, class Value>
@@ -107,7 +107,7 @@ grpc::ServerWriteReactor<v1::ListResponse>* HubService::List(
   auto call = OpenStream<v1::ListResponse>(parts_, info);
   absl::StatusOr<InspectionRequest> inspection = InspectionOf(*request);
   if (inspection.ok()) {
-    inspection->uid = info.caller.uid;
+    inspection->tree.uid = info.caller.uid;
     inspection->limits = options_.job_limits;
   }
   RunInspection<v1::ListResponse>(parts_, work_, call, std::move(inspection),
@@ -125,7 +125,7 @@ grpc::ServerWriteReactor<v1::HelpResponse>* HubService::Help(
         "Help needs the name of an entrypoint; List shows which there are");
   }
   if (inspection.ok()) {
-    inspection->uid = info.caller.uid;
+    inspection->tree.uid = info.caller.uid;
     inspection->limits = options_.job_limits;
     inspection->entrypoint = request->entrypoint();
   }
@@ -143,6 +143,7 @@ grpc::ServerWriteReactor<v1::LoadResponse>* HubService::Load(
     call->Fail(tree.status());
     return call.get();
   }
+  tree->uid = info.caller.uid;
   using Response = v1::LoadResponse;
   // Trust is looked up on the disk.
   if (!request->require_trust() && call->AnswerFrom([&] {
@@ -187,6 +188,7 @@ HubService::FetchStateDict(grpc::CallbackServerContext* context,
     call->Fail(checkpoint.status());
     return call.get();
   }
+  checkpoint->uid = info.caller.uid;
   using Response = v1::FetchStateDictResponse;
   if (call->AnswerFrom([&] {
         return Known<Response, CheckpointResult>(

@@ -71,7 +71,7 @@ Question QuestionAbout(const InspectionRequest& request,
                        const TreeObject& tree) {
   return Question{.tree = tree.key,
                   .tree_path = tree.path,
-                  .uid = request.uid,
+                  .uid = request.tree.uid,
                   .interpreter = request.interpreter,
                   .entrypoint = request.entrypoint,
                   .limits = request.limits,

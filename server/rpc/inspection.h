@@ -20,10 +20,8 @@
 namespace hubd {
 
 struct InspectionRequest {
-  // With `refresh` the code runs even if a result is kept.
+  // With `refresh` the code runs even if a result is kept; who asks runs it.
   TreeRequest tree;
-  // Who runs the code.
-  uid_t uid = 0;
   v1::Interpreter interpreter;
   // Empty: all of them.
   std::string entrypoint;

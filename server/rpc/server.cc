@@ -96,8 +96,9 @@ RpcServer::Impl::Impl(Options options, Parts parts)
       hub_(HubOptions(), {parts.io, disk_, calls_, parts.admission},
            {parts.fetcher, parts.flights, parts.jobs, parts.results,
             parts.store.catalog()}),
-      cache_({parts.io, disk_, calls_, parts.admission}, parts.fetcher,
-             parts.store.catalog()),
+      cache_({parts.io, disk_, calls_, parts.admission},
+             {parts.io, parts.fetcher, parts.flights, parts.bandwidth,
+              parts.store.catalog()}),
       trust_({parts.io, disk_, calls_, parts.admission}),
       hosts_({parts.io, disk_, calls_, parts.admission}, parts.jobs) {}
 

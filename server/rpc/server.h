@@ -24,6 +24,7 @@
 #include "server/fetch/fetcher.h"
 #include "server/jobs/job_queue.h"
 #include "server/jobs/result_cache.h"
+#include "server/net/bandwidth.h"
 #include "server/store/store.h"
 
 namespace hubd {
@@ -46,6 +47,7 @@ class RpcServer {
     Store& store;
     Fetcher& fetcher;
     FlightTable& flights;
+    Bandwidth& bandwidth;
     Admission& admission;
     JobQueue& jobs;
     ResultCache& results;

@@ -164,6 +164,38 @@ class FakeDaemon::CacheService final : public v1::Cache::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*,
+                        v1::ListJobsResponse* response) override {
+    fake_.Count();
+    *response = fake_.jobs;
+    return grpc::Status::OK;
+  }
+  // Tells them once, and then fails.
+  grpc::Status WatchJobs(
+      grpc::ServerContext*, const v1::WatchJobsRequest*,
+      grpc::ServerWriter<v1::ListJobsResponse>* writer) override {
+    fake_.Count();
+    writer->Write(fake_.jobs);
+    return Failure(Reason::kNotYours, "no more");
+  }
+  grpc::Status CancelJob(grpc::ServerContext*,
+                         const v1::CancelJobRequest* request,
+                         v1::CancelJobResponse* response) override {
+    fake_.Count();
+    for (const v1::Job& job : fake_.jobs.jobs()) {
+      if (job.id() != request->id()) continue;
+      *response->mutable_job() = job;
+      return grpc::Status::OK;
+    }
+    return {grpc::StatusCode::NOT_FOUND, "there is no such job"};
+  }
+  grpc::Status SetLimit(grpc::ServerContext*,
+                        const v1::SetLimitRequest* request,
+                        v1::SetLimitResponse*) override {
+    fake_.Count(*request, fake_.last_limit_);
+    return grpc::Status::OK;
+  }
+
  private:
   FakeDaemon& fake_;
 };
@@ -273,6 +305,11 @@ v1::VerifyRequest FakeDaemon::last_verify() const {
 v1::ImportRequest FakeDaemon::last_import() const {
   MutexLock lock(mutex_);
   return last_import_;
+}
+
+v1::SetLimitRequest FakeDaemon::last_limit() const {
+  MutexLock lock(mutex_);
+  return last_limit_;
 }
 
 v1::RemoveTrustRequest FakeDaemon::last_remove() const {

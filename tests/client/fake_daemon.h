@@ -64,6 +64,7 @@ class FakeDaemon {
   bool trusted = true;
   v1::VerifyResult verified;
   v1::ImportResult imported;
+  v1::ListJobsResponse jobs;
 
   // In their place, where set.
   StreamHandler<v1::ListRequest, v1::ListResponse> on_list;
@@ -78,6 +79,7 @@ class FakeDaemon {
   v1::VerifyRequest last_verify() const;
   v1::ImportRequest last_import() const;
   v1::RemoveTrustRequest last_remove() const;
+  v1::SetLimitRequest last_limit() const;
 
  private:
   class HubService;
@@ -101,6 +103,7 @@ class FakeDaemon {
   v1::VerifyRequest last_verify_ ABSL_GUARDED_BY(mutex_);
   v1::ImportRequest last_import_ ABSL_GUARDED_BY(mutex_);
   v1::RemoveTrustRequest last_remove_ ABSL_GUARDED_BY(mutex_);
+  v1::SetLimitRequest last_limit_ ABSL_GUARDED_BY(mutex_);
 
   std::unique_ptr<HubService> hub_service_;
   std::unique_ptr<CacheService> cache_service_;

@@ -10,6 +10,7 @@ import pytest
 
 import hubd
 from fake_daemon import Failure
+from hubd.v1 import cache_pb2, hub_pb2
 
 _FILES = {"hubconf.py": "def net(): return 1\n"}
 
@@ -191,6 +192,57 @@ def test_import_tells_what_became_of_each_thing(daemon, tmp_path, monkeypatch):
     (request,) = daemon.named("Import")
     assert request.directory == str(tmp_path / "hub")
     assert list(request.repos) == ["o/r_x"]
+
+
+def _list_jobs(*ids):
+    message = cache_pb2.ListJobsResponse(complete=True, host_limits={"h.org": 7})
+    for id in ids:
+        job = message.jobs.add(id=id, kind="checkpoint", callers=1, uids=[1000])
+        job.progress.phase = hub_pb2.Progress.WAITING
+        job.progress.last_error = "it broke"
+    return message
+
+
+def test_jobs_are_listed_with_their_progress(daemon):
+    daemon.job_lists = [_list_jobs(7)]
+    found = hubd.Client().jobs.list()
+    assert (found.complete, found.limit, found.host_limits) == (True, 0, {"h.org": 7})
+    (job,) = found.jobs
+    assert (job.id, job.kind, job.callers, job.uids) == (7, "checkpoint", 1, (1000,))
+    assert (job.progress.phase, job.progress.last_error) == ("waiting", "it broke")
+
+
+def test_a_watch_outlives_its_connection(daemon):
+    daemon.job_lists = [_list_jobs(), _list_jobs(7)]
+    watch = hubd.Client().jobs.watch()
+    told = [next(watch) for _ in range(5)]
+    assert [len(one.jobs) for one in told] == [0, 1, 0, 1, 0]
+    watch.close()
+    assert daemon.ended.wait(10)
+
+
+def test_a_watch_ends_with_its_time_or_a_refusal(daemon):
+    refusal = Failure(grpc.StatusCode.PERMISSION_DENIED, "NOT_YOURS", "no", {})
+    daemon.fail("WatchJobs", refusal)
+    with pytest.raises(hubd.Refused):
+        next(hubd.Client().jobs.watch())
+    with pytest.raises(hubd.DeadlineExceeded):
+        for _ in hubd.Client(timeout=0.3).jobs.watch():
+            pass
+
+
+def test_jobs_are_cancelled_and_limited(daemon):
+    jobs = hubd.Client().jobs
+    assert jobs.cancel(7).id == 7
+    jobs.limit(1 << 20)
+    jobs.limit(1 << 20, host="h.org")
+    jobs.limit(None, job=7)
+    whole, host, job = daemon.named("SetLimit")
+    assert (whole.WhichOneof("what"), whole.bytes_per_second) == (None, 1 << 20)
+    assert host.host == "h.org"
+    assert (job.job, job.bytes_per_second) == (7, 0)
+    with pytest.raises(hubd.InvalidArgument):
+        jobs.limit(1 << 20, host="h.org", job=7)
 
 
 def test_trust_is_general_or_for_one_directory(daemon):

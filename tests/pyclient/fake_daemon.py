@@ -3,7 +3,7 @@
 It can play: repos with refs and trees, sandboxed list and help (answers given by
 the test), URLs and blobs, unpacking of zips, digests that do not match, trust per
 get_dir(), paged listings, progress, failures with reasons (once, or for ever),
-a broken connection, and an eviction just after the answer. It keeps trees and
+jobs, a broken connection, and an eviction just after the answer. It keeps trees and
 blobs as the store does, remembers every request, and fetches nothing.
 """
 
@@ -65,6 +65,8 @@ class FakeDaemon(
         self.checkpoint_warnings: list[str] = []
         self.verified = cache_pb2.VerifyResult(trees=1, complete=True)
         self.imported = cache_pb2.ImportResult(trees=1, complete=True)
+        # Lists of jobs that a watch tells; after them its connection breaks.
+        self.job_lists = [cache_pb2.ListJobsResponse(complete=True)]
         self.trusted: dict[tuple[str, str], int] = {}
         self.requests: list[tuple[str, Any]] = []
         self.failures: list[tuple[str, Failure, bool]] = []
@@ -209,6 +211,23 @@ class FakeDaemon(
             progress=hub_pb2.Progress(phase=hub_pb2.Progress.IMPORTING)
         )
         yield cache_pb2.ImportResponse(result=self.imported)
+
+    def ListJobs(self, request: Any, context: Any) -> Any:
+        self._enter("ListJobs", request, context)
+        return self.job_lists[0]
+
+    def WatchJobs(self, request: Any, context: Any) -> Any:
+        self._enter("WatchJobs", request, context)
+        yield from self.job_lists
+        _abort(context, Failure(grpc.StatusCode.UNAVAILABLE, "", "it broke", {}))
+
+    def CancelJob(self, request: Any, context: Any) -> Any:
+        self._enter("CancelJob", request, context)
+        return cache_pb2.CancelJobResponse(job=cache_pb2.Job(id=request.id))
+
+    def SetLimit(self, request: Any, context: Any) -> Any:
+        self._enter("SetLimit", request, context)
+        return cache_pb2.SetLimitResponse()
 
     # Trust.
 

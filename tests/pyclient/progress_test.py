@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from hubd import _progress
@@ -54,6 +56,36 @@ def test_without_tqdm_a_plain_line_appears_now_and_then(capsys, monkeypatch):
         clock.now += 1
         bar(_download(1 << 20, 0))
     assert capsys.readouterr().err == "downloading https://h/f: 1.0 MiB\n"
+
+
+def _wait(done):
+    return Progress(
+        "waiting", "https://h/f", done, 4096, 0, 1, "it broke", 1_800_000_000
+    )
+
+
+_UNTIL = time.strftime("%H:%M:%S", time.localtime(1_800_000_000))
+
+
+def test_a_wait_says_until_when_and_why(capsys):
+    clock = _Clock()
+    with _progress.Bar(True, clock) as bar:
+        clock.now = 0.6
+        bar(_wait(1024))
+        assert f"waiting until {_UNTIL}: it broke" in capsys.readouterr().err
+        bar(_download(2048))
+        assert bar._bar.postfix == ""
+
+
+def test_a_wait_is_told_without_tqdm(capsys, monkeypatch):
+    monkeypatch.setattr(_progress, "tqdm_class", lambda: None)
+    clock = _Clock()
+    with _progress.Bar(True, clock) as bar:
+        clock.now = 0.6
+        bar(_wait(1024))
+    assert capsys.readouterr().err == (
+        f"waiting https://h/f: 0.0 of 0.0 MiB, until {_UNTIL}: it broke\n"
+    )
 
 
 def test_a_call_that_begins_again_moves_the_bar_back(capsys):

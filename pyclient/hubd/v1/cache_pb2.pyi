@@ -6,6 +6,18 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class CancelJobRequest(_message.Message):
+    __slots__ = ["id"]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    def __init__(self, id: _Optional[int] = ...) -> None: ...
+
+class CancelJobResponse(_message.Message):
+    __slots__ = ["job"]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: Job
+    def __init__(self, job: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
+
 class Damage(_message.Message):
     __slots__ = ["actual", "expected", "kind", "name", "path", "problem", "removed"]
     ACTUAL_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +86,32 @@ class ImportResult(_message.Message):
     trusted: int
     def __init__(self, trees: _Optional[int] = ..., checkpoints: _Optional[int] = ..., trusted: _Optional[int] = ..., skipped: _Optional[int] = ..., size_bytes: _Optional[int] = ..., entries: _Optional[_Iterable[_Union[ImportEntry, _Mapping]]] = ..., complete: bool = ...) -> None: ...
 
+class Job(_message.Message):
+    __slots__ = ["bytes_per_second", "callers", "host", "id", "kind", "limit", "progress", "seconds_left", "started_at", "subject", "uids"]
+    BYTES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    CALLERS_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_LEFT_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    UIDS_FIELD_NUMBER: _ClassVar[int]
+    bytes_per_second: int
+    callers: int
+    host: str
+    id: int
+    kind: str
+    limit: int
+    progress: _hub_pb2.Progress
+    seconds_left: int
+    started_at: int
+    subject: str
+    uids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, id: _Optional[int] = ..., kind: _Optional[str] = ..., subject: _Optional[str] = ..., host: _Optional[str] = ..., callers: _Optional[int] = ..., uids: _Optional[_Iterable[int]] = ..., progress: _Optional[_Union[_hub_pb2.Progress, _Mapping]] = ..., bytes_per_second: _Optional[int] = ..., seconds_left: _Optional[int] = ..., started_at: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
 class ListCheckpointsRequest(_message.Message):
     __slots__ = ["page_size", "page_token"]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +128,29 @@ class ListCheckpointsResponse(_message.Message):
     next_page_token: str
     def __init__(self, checkpoints: _Optional[_Iterable[_Union[_hub_pb2.Checkpoint, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class ListJobsRequest(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class ListJobsResponse(_message.Message):
+    __slots__ = ["complete", "host_limits", "jobs", "limit"]
+    class HostLimitsEntry(_message.Message):
+        __slots__ = ["key", "value"]
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    HOST_LIMITS_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    complete: bool
+    host_limits: _containers.ScalarMap[str, int]
+    jobs: _containers.RepeatedCompositeFieldContainer[Job]
+    limit: int
+    def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., complete: bool = ..., limit: _Optional[int] = ..., host_limits: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
 class ListTreesRequest(_message.Message):
     __slots__ = ["page_size", "page_token"]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +166,20 @@ class ListTreesResponse(_message.Message):
     next_page_token: str
     trees: _containers.RepeatedCompositeFieldContainer[_hub_pb2.Tree]
     def __init__(self, trees: _Optional[_Iterable[_Union[_hub_pb2.Tree, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class SetLimitRequest(_message.Message):
+    __slots__ = ["bytes_per_second", "host", "job"]
+    BYTES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    bytes_per_second: int
+    host: str
+    job: int
+    def __init__(self, host: _Optional[str] = ..., job: _Optional[int] = ..., bytes_per_second: _Optional[int] = ...) -> None: ...
+
+class SetLimitResponse(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
 
 class VerifyRequest(_message.Message):
     __slots__ = ["repo"]
@@ -133,3 +208,7 @@ class VerifyResult(_message.Message):
     damages: _containers.RepeatedCompositeFieldContainer[Damage]
     trees: int
     def __init__(self, trees: _Optional[int] = ..., blobs: _Optional[int] = ..., bytes: _Optional[int] = ..., damages: _Optional[_Iterable[_Union[Damage, _Mapping]]] = ..., complete: bool = ...) -> None: ...
+
+class WatchJobsRequest(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...

@@ -35,6 +35,26 @@ class CacheStub(object):
                 request_serializer=hubd_dot_v1_dot_cache__pb2.ImportRequest.SerializeToString,
                 response_deserializer=hubd_dot_v1_dot_cache__pb2.ImportResponse.FromString,
                 )
+        self.ListJobs = channel.unary_unary(
+                '/hubd.v1.Cache/ListJobs',
+                request_serializer=hubd_dot_v1_dot_cache__pb2.ListJobsRequest.SerializeToString,
+                response_deserializer=hubd_dot_v1_dot_cache__pb2.ListJobsResponse.FromString,
+                )
+        self.WatchJobs = channel.unary_stream(
+                '/hubd.v1.Cache/WatchJobs',
+                request_serializer=hubd_dot_v1_dot_cache__pb2.WatchJobsRequest.SerializeToString,
+                response_deserializer=hubd_dot_v1_dot_cache__pb2.ListJobsResponse.FromString,
+                )
+        self.CancelJob = channel.unary_unary(
+                '/hubd.v1.Cache/CancelJob',
+                request_serializer=hubd_dot_v1_dot_cache__pb2.CancelJobRequest.SerializeToString,
+                response_deserializer=hubd_dot_v1_dot_cache__pb2.CancelJobResponse.FromString,
+                )
+        self.SetLimit = channel.unary_unary(
+                '/hubd.v1.Cache/SetLimit',
+                request_serializer=hubd_dot_v1_dot_cache__pb2.SetLimitRequest.SerializeToString,
+                response_deserializer=hubd_dot_v1_dot_cache__pb2.SetLimitResponse.FromString,
+                )
 
 
 class CacheServicer(object):
@@ -78,6 +98,45 @@ class CacheServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListJobs(self, request, context):
+        """Lists what is being done for callers, in the order in which it began. A
+        caller's own jobs are shown whole, and to the administrator (root; of a user
+        daemon its own user) all; others' as host and bytes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchJobs(self, request, context):
+        """The same again and again until the caller goes: at once, then whenever a
+        job comes or goes, and at most once a second where one has changed. A list
+        replaces all earlier ones. Errors: DRAINING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelJob(self, request, context):
+        """Stops a job: all who wait for it get JOB_CANCELLED. What has come of a
+        checkpoint is kept, so that who asks again goes on from there. Errors:
+        NOT_FOUND where no such job is shown to the caller; NOT_YOURS where others
+        wait for it, unless the caller is the administrator.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLimit(self, request, context):
+        """Sets how fast the daemon may receive, as a whole, from one host or for one
+        job; each counts, from that moment on, until the daemon (or the job) ends.
+        Errors: INVALID_ARGUMENT; NOT_YOURS where the caller is not the
+        administrator, but of a job that the caller alone waits for; NOT_FOUND where
+        no such job is shown to the caller.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CacheServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -100,6 +159,26 @@ def add_CacheServicer_to_server(servicer, server):
                     servicer.Import,
                     request_deserializer=hubd_dot_v1_dot_cache__pb2.ImportRequest.FromString,
                     response_serializer=hubd_dot_v1_dot_cache__pb2.ImportResponse.SerializeToString,
+            ),
+            'ListJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListJobs,
+                    request_deserializer=hubd_dot_v1_dot_cache__pb2.ListJobsRequest.FromString,
+                    response_serializer=hubd_dot_v1_dot_cache__pb2.ListJobsResponse.SerializeToString,
+            ),
+            'WatchJobs': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchJobs,
+                    request_deserializer=hubd_dot_v1_dot_cache__pb2.WatchJobsRequest.FromString,
+                    response_serializer=hubd_dot_v1_dot_cache__pb2.ListJobsResponse.SerializeToString,
+            ),
+            'CancelJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelJob,
+                    request_deserializer=hubd_dot_v1_dot_cache__pb2.CancelJobRequest.FromString,
+                    response_serializer=hubd_dot_v1_dot_cache__pb2.CancelJobResponse.SerializeToString,
+            ),
+            'SetLimit': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLimit,
+                    request_deserializer=hubd_dot_v1_dot_cache__pb2.SetLimitRequest.FromString,
+                    response_serializer=hubd_dot_v1_dot_cache__pb2.SetLimitResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -177,5 +256,73 @@ class Cache(object):
         return grpc.experimental.unary_stream(request, target, '/hubd.v1.Cache/Import',
             hubd_dot_v1_dot_cache__pb2.ImportRequest.SerializeToString,
             hubd_dot_v1_dot_cache__pb2.ImportResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/hubd.v1.Cache/ListJobs',
+            hubd_dot_v1_dot_cache__pb2.ListJobsRequest.SerializeToString,
+            hubd_dot_v1_dot_cache__pb2.ListJobsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def WatchJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/hubd.v1.Cache/WatchJobs',
+            hubd_dot_v1_dot_cache__pb2.WatchJobsRequest.SerializeToString,
+            hubd_dot_v1_dot_cache__pb2.ListJobsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CancelJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/hubd.v1.Cache/CancelJob',
+            hubd_dot_v1_dot_cache__pb2.CancelJobRequest.SerializeToString,
+            hubd_dot_v1_dot_cache__pb2.CancelJobResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def SetLimit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/hubd.v1.Cache/SetLimit',
+            hubd_dot_v1_dot_cache__pb2.SetLimitRequest.SerializeToString,
+            hubd_dot_v1_dot_cache__pb2.SetLimitResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

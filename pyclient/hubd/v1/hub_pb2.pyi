@@ -222,26 +222,35 @@ class LoadResult(_message.Message):
     def __init__(self, tree: _Optional[_Union[Tree, _Mapping]] = ...) -> None: ...
 
 class Progress(_message.Message):
-    __slots__ = ["done_bytes", "phase", "subject", "total_bytes"]
+    __slots__ = ["connections", "done_bytes", "failures", "last_error", "phase", "resume_at", "subject", "total_bytes"]
     class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     DONE_BYTES_FIELD_NUMBER: _ClassVar[int]
     DOWNLOADING: Progress.Phase
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
     IMPORTING: Progress.Phase
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
     PHASE_UNSPECIFIED: Progress.Phase
     QUEUED: Progress.Phase
     RESOLVING: Progress.Phase
+    RESUME_AT_FIELD_NUMBER: _ClassVar[int]
     RUNNING: Progress.Phase
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
     UNPACKING: Progress.Phase
     VERIFYING: Progress.Phase
+    WAITING: Progress.Phase
+    connections: int
     done_bytes: int
+    failures: int
+    last_error: str
     phase: Progress.Phase
+    resume_at: int
     subject: str
     total_bytes: int
-    def __init__(self, phase: _Optional[_Union[Progress.Phase, str]] = ..., subject: _Optional[str] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ...) -> None: ...
+    def __init__(self, phase: _Optional[_Union[Progress.Phase, str]] = ..., subject: _Optional[str] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ..., connections: _Optional[int] = ..., failures: _Optional[int] = ..., last_error: _Optional[str] = ..., resume_at: _Optional[int] = ...) -> None: ...
 
 class Tree(_message.Message):
     __slots__ = ["ambiguous_ref", "cached", "commit", "created_at", "digest", "path", "ref", "repo", "route", "size_bytes", "stale_for_seconds", "warnings"]

@@ -32,6 +32,23 @@ EarlyExit Bad(std::vector<const char*> words) {
   return std::get<EarlyExit>(parsed);
 }
 
+TEST(ArgumentsTest, JobsAreNamedByNumberAndRatesHaveUnits) {
+  EnvironmentScope scope;
+  EXPECT_EQ(Good({"jobs", "ls"}).command, Command::kJobsLs);
+  EXPECT_EQ(Good({"jobs", "watch"}).command, Command::kJobsWatch);
+  EXPECT_EQ(Good({"jobs", "cancel", "7"}).job, 7);
+  EXPECT_EQ(Bad({"jobs", "cancel", "x"}).code, 2);
+  EXPECT_EQ(Bad({"jobs", "cancel"}).code, 2);
+  EXPECT_EQ(Good({"jobs", "limit", "5MiB"}).rate, 5 << 20);
+  EXPECT_EQ(Good({"jobs", "limit", "500KB/s"}).rate, 500'000);
+  EXPECT_EQ(Good({"jobs", "limit", "none"}).rate, 0);
+  EXPECT_EQ(Good({"jobs", "limit", "--job", "7", "none"}).job, 7);
+  EXPECT_EQ(Good({"jobs", "limit", "--host", "h", "none"}).host, "h");
+  EXPECT_EQ(Bad({"jobs", "limit", "--host", "h", "--job", "7", "1MB"}).code, 2);
+  EXPECT_THAT(Bad({"jobs", "limit", "0"}).err, HasSubstr("say none"));
+  EXPECT_THAT(Bad({"jobs", "limit", "fast"}).err, HasSubstr("RATE: expected"));
+}
+
 TEST(ArgumentsTest, KnowsEveryCommand) {
   EnvironmentScope scope;
   EXPECT_EQ(Good({"list", "a/b:c"}).command, Command::kList);

@@ -40,6 +40,7 @@ TEST(ExitCodeTest, EveryReasonHasItsCode) {
       {Reason::kTooManyWorkers, 1},
       {Reason::kWorkerMemory, 1},
       {Reason::kWorkerTime, 1},
+      {Reason::kJobCancelled, 1},
       {Reason::kDigestMismatch, 7},
       {Reason::kBadArchive, 7},
   };

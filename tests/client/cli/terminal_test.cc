@@ -15,6 +15,7 @@ TEST(TerminalTest, KnowsATerminalAndItsWidth) {
   const PseudoTerminal terminal(123);
   EXPECT_TRUE(IsTerminal(terminal.program()));
   EXPECT_EQ(TerminalWidth(terminal.program()), 123);
+  EXPECT_EQ(TerminalHeight(terminal.program()), 24);
   scope.Set("TERM", "dumb");
   EXPECT_FALSE(IsTerminal(terminal.program()));
 }
@@ -31,6 +32,7 @@ TEST(TerminalTest, APipeIsNone) {
   const UniqueFd in(ends[1]);
   EXPECT_FALSE(IsTerminal(in.get()));
   EXPECT_EQ(TerminalWidth(in.get()), 0);
+  EXPECT_EQ(TerminalHeight(in.get()), 24);
 }
 
 }  // namespace

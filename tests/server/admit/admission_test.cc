@@ -54,6 +54,14 @@ TEST_F(AdmissionTest, ASystemDaemonServesEveryoneWhoIsKnown) {
   EXPECT_EQ(ReasonOf(admission.AdmitCaller(Caller{})), Reason::kNotYours);
 }
 
+TEST_F(AdmissionTest, TheAdministratorIsRootAndAUserDaemonsOwnUser) {
+  EXPECT_TRUE(Make(false).IsAdministrator(kAda));
+  EXPECT_TRUE(Make(false).IsAdministrator(kRoot));
+  EXPECT_TRUE(Make(true).IsAdministrator(kRoot));
+  EXPECT_FALSE(Make(true).IsAdministrator(kAda));
+  EXPECT_FALSE(Make(true).IsAdministrator(Caller{}));
+}
+
 TEST_F(AdmissionTest, TrustHoldsForOneUserAndOneHubDir) {
   Admission admission = Make(true);
   auto added = admission.AddTrust(kAda, kRepo, "/a/b");

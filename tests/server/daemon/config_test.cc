@@ -46,6 +46,7 @@ retry_base = "20ms"
 retry_max_wait = "3m"
 connections_per_object = 5
 connections_per_host = 6
+bandwidth = "50MiB"
 [cache]
 partial_age = "2h"
 [refs]
@@ -88,6 +89,7 @@ output = "1KB"
   EXPECT_EQ(config->net.retry_max_wait, absl::Minutes(3));
   EXPECT_EQ(config->net.connections_per_object, 5);
   EXPECT_EQ(config->net.connections_per_host, 6);
+  EXPECT_EQ(config->net.bandwidth, 50 << 20);
   EXPECT_EQ(config->cache.partial_age, absl::Hours(2));
   EXPECT_EQ(config->refs.ttl, absl::ZeroDuration());
   EXPECT_EQ(config->refs.negative_ttl, absl::Seconds(8));
@@ -115,6 +117,8 @@ TEST(ConfigTest, ErrorsNameFileLineKeyAndTheWayOut) {
   const Case kCases[] = {
       {"[net]\nca_fil = \"x\"", "f.toml:2: ",
        "unknown key \"net.ca_fil\"; the nearest known key is net.ca_file"},
+      {"[net]\nbandwidth = 1000", "f.toml:2: ",
+       "net.bandwidth: expected 0 for no limit, or at least \"16KiB\""},
       {"[sandbox]\nttl = 1", "f.toml:2: ", "known key is refs.ttl"},
       {"mode = \"user\"", "f.toml:1: ",
        "unknown key \"mode\"; the nearest known key is daemon.mode"},

@@ -47,8 +47,9 @@ class FetchFixture : public testing::Test {
   FetchContext context() { return {options_, parts()}; }
 
   FetchParts parts() {
-    return {*store_, http_,        git_,     objects_, objects_, mirrors_,
-            policy_, connections_, flights_, io_,      disk_,    clock_};
+    return {*store_,  http_,    bandwidth_, git_,         objects_,
+            objects_, mirrors_, policy_,    connections_, flights_,
+            io_,      disk_,    clock_};
   }
 
   // Runs `work` on the io thread and waits for it.
@@ -121,6 +122,7 @@ class FetchFixture : public testing::Test {
   TempDir temp_;
   FakeClock clock_;
   FakeHttpTransport http_;
+  Bandwidth bandwidth_{clock_};
   FakeGitRemote git_;
   FakeGitFetcher objects_;
   std::unique_ptr<Store> store_;
@@ -131,7 +133,7 @@ class FetchFixture : public testing::Test {
   ThreadPool disk_{"disk", 2};
   ThreadPool runners_{"fetch", kRunners};
   ConnectionBudget connections_{{}};
-  FlightTable flights_{runners_, io_};
+  FlightTable flights_{runners_, io_, clock_};
   Fetcher fetcher_;
   std::vector<std::unique_ptr<FetchOperation>> operations_;
 };
@@ -139,6 +141,7 @@ class FetchFixture : public testing::Test {
 // Runs a flight's work without a table: never stopped, every caller accepts.
 class FreeFlight final : public FlightTable::Context {
  public:
+  int64_t id() const override { return 1; }
   std::stop_token stop() const override { return {}; }
   void Report(const Progress& progress) override {
     reports_.push_back(progress);

@@ -11,6 +11,7 @@
 
 #include "gtest/gtest.h"
 #include "server/base/executor.h"
+#include "tests/testing/fake_clock.h"
 
 namespace hubd {
 namespace {
@@ -44,6 +45,26 @@ class Gate {
   bool open_ = false;
 };
 
+constexpr uid_t kAda = 1001;
+constexpr uid_t kBob = 1002;
+const FlightKey kKey = {"shared", "thing"};
+const FlightSubject kSubject = {"checkpoint", "https://h.org/a", "h.org"};
+
+// Who accepts everything.
+FlightTable::Interest Ada(ProgressFn progress, FlightTable::DoneFn done) {
+  return {.uid = kAda,
+          .accept = nullptr,
+          .progress = std::move(progress),
+          .done = std::move(done)};
+}
+
+Progress Downloaded(int64_t bytes) {
+  Progress progress;
+  progress.phase = Progress::Phase::kDownloading;
+  progress.done_bytes = bytes;
+  return progress;
+}
+
 class FlightTableTest : public testing::Test {
  protected:
   using Result = std::promise<absl::StatusOr<Fetched>>;
@@ -52,11 +73,20 @@ class FlightTableTest : public testing::Test {
   FlightTable::Ticket Join(FlightTable::Run run, Result& result,
                            FlightTable::AcceptFn accept = nullptr,
                            ProgressFn progress = nullptr) {
-    return table_.Join({"shared", "thing"}, std::move(run), std::move(accept),
-                       std::move(progress),
-                       [&result](const absl::StatusOr<Fetched>& fetched) {
-                         result.set_value(fetched);
-                       });
+    return JoinAs(kAda, std::move(run), result, std::move(accept),
+                  std::move(progress));
+  }
+
+  FlightTable::Ticket JoinAs(uid_t uid, FlightTable::Run run, Result& result,
+                             FlightTable::AcceptFn accept = nullptr,
+                             ProgressFn progress = nullptr) {
+    return table_.Join(kKey, kSubject, std::move(run),
+                       {.uid = uid,
+                        .accept = std::move(accept),
+                        .progress = std::move(progress),
+                        .done = [&result](const absl::StatusOr<Fetched>& got) {
+                          result.set_value(got);
+                        }});
   }
 
   // Waits until all work posted to the callbacks' thread so far has run.
@@ -68,7 +98,8 @@ class FlightTableTest : public testing::Test {
 
   ThreadPool runners_{"run", 8};
   ThreadPool callbacks_{"io", 1};
-  FlightTable table_{runners_, callbacks_};
+  FakeClock clock_;
+  FlightTable table_{runners_, callbacks_, clock_};
 };
 
 TEST_F(FlightTableTest, RunsOnceForAllWhoJoin) {
@@ -258,10 +289,10 @@ TEST_F(FlightTableTest, ItsEndWaitsForARunThatStillPostsItsResult) {
   Result result;
   FlightTable::Ticket ticket;
   {
-    FlightTable table(runners_, callbacks);
+    FlightTable table(runners_, callbacks, clock_);
     ticket = table.Join(
-        {"shared", "thing"}, [](auto&) { return Checkpoint("a"); }, nullptr,
-        nullptr, [&result](const auto& got) { result.set_value(got); });
+        kKey, kSubject, [](auto&) { return Checkpoint("a"); },
+        Ada(nullptr, [&result](const auto& got) { result.set_value(got); }));
     EXPECT_EQ(Sha256Of(result.get_future().get()), "a");
     callbacks.gate.Open();
   }
@@ -285,9 +316,9 @@ TEST_F(FlightTableTest, NoCallbackFollowsADropOnTheCallbacksThread) {
   };
   auto ticket = std::make_shared<FlightTable::Ticket>();
   *ticket = table_.Join(
-      {"shared", "thing"}, run, nullptr,
-      [&](const Progress&) { called_after = called_after || dropped; },
-      [&](const absl::StatusOr<Fetched>&) { called_after = true; });
+      kKey, kSubject, run,
+      Ada([&](const Progress&) { called_after = called_after || dropped; },
+          [&](const absl::StatusOr<Fetched>&) { called_after = true; }));
   started.get_future().wait();
   callbacks_.Post([&, ticket] {
     ticket->Drop();
@@ -317,6 +348,82 @@ TEST_F(FlightTableTest, StopAllTellsThoseWhoWait) {
   EXPECT_EQ(result.get_future().get().status().message(), "the daemon ends");
 }
 
+TEST_F(FlightTableTest, ListSaysWhatRunsForWhomAndHowFarItHasCome) {
+  Gate gate;
+  std::promise<void> reported;
+  auto run = [&](FlightTable::Context& context) -> absl::StatusOr<Fetched> {
+    context.Report(Downloaded(1));
+    clock_.Advance(absl::Seconds(2));
+    context.Report(Downloaded(201));
+    reported.set_value();
+    gate.Wait();
+    return Checkpoint("a");
+  };
+  const absl::Time began = clock_.Now();
+  Result first, second, third;
+  FlightTable::Ticket a = JoinAs(kBob, run, first);
+  FlightTable::Ticket b = JoinAs(kAda, run, second);
+  FlightTable::Ticket c = JoinAs(kBob, run, third);
+  reported.get_future().wait();
+  const std::vector<FlightInfo> flights = table_.List();
+  ASSERT_EQ(flights.size(), 1u);
+  const FlightInfo& flight = flights[0];
+  EXPECT_EQ(flight.domain, "shared");
+  EXPECT_EQ(flight.subject.name, kSubject.name);
+  EXPECT_EQ(flight.uids, (std::vector<uid_t>{kAda, kBob, kBob}));
+  EXPECT_EQ(flight.progress.done_bytes, 201);
+  EXPECT_EQ(flight.bytes_per_second, 100);
+  EXPECT_EQ(flight.since, began);
+  gate.Open();
+  third.get_future().wait();
+  EXPECT_TRUE(table_.List().empty());
+}
+
+TEST_F(FlightTableTest, StopTellsThoseWhoWaitAndWhoComesNextStartsAnew) {
+  std::promise<void> started;
+  std::atomic<int> runs = 0;
+  auto run = [&](FlightTable::Context& context) -> absl::StatusOr<Fetched> {
+    if (++runs > 1) return Checkpoint("b");
+    Gate stopped;
+    std::stop_callback callback(context.stop(), [&] { stopped.Open(); });
+    started.set_value();
+    stopped.Wait();
+    return Checkpoint("a");
+  };
+  Result first, second, next;
+  FlightTable::Ticket a = Join(run, first);
+  FlightTable::Ticket b = Join(run, second);
+  started.get_future().wait();
+  const int64_t id = table_.List()[0].id;
+  EXPECT_EQ(table_.Stop(id, std::nullopt, absl::CancelledError("by root")),
+            FlightTable::Stopped::kYes);
+  EXPECT_EQ(first.get_future().get().status().message(), "by root");
+  EXPECT_EQ(second.get_future().get().status().message(), "by root");
+  FlightTable::Ticket c = Join(run, next);
+  EXPECT_EQ(Sha256Of(next.get_future().get()), "b");
+}
+
+TEST_F(FlightTableTest, StopOfOneUsersFlightLeavesOthersWhatTheyWaitFor) {
+  Gate gate;
+  auto run = [&](FlightTable::Context&) -> absl::StatusOr<Fetched> {
+    gate.Wait();
+    return Checkpoint("a");
+  };
+  using Stopped = FlightTable::Stopped;
+  Result first, second;
+  FlightTable::Ticket a = JoinAs(kAda, run, first);
+  FlightTable::Ticket b = JoinAs(kBob, run, second);
+  const int64_t id = table_.List()[0].id;
+  const absl::Status reason = absl::CancelledError("by Ada");
+  EXPECT_EQ(table_.Stop(id + 100, kAda, reason), Stopped::kNotThere);
+  EXPECT_EQ(table_.Stop(id, kAda, reason), Stopped::kOthersWait);
+  b.Drop();
+  EXPECT_EQ(table_.Stop(id, kAda, reason), Stopped::kYes);
+  EXPECT_EQ(table_.Stop(id, kAda, reason), Stopped::kNotThere);
+  EXPECT_EQ(first.get_future().get().status(), reason);
+  gate.Open();
+}
+
 TEST_F(FlightTableTest, ManyThreadsJoinAndDropAtOnce) {
   std::atomic<int> running = 0, most = 0, done = 0, kept = 0;
   auto run = [&](FlightTable::Context&) -> absl::StatusOr<Fetched> {
@@ -326,7 +433,7 @@ TEST_F(FlightTableTest, ManyThreadsJoinAndDropAtOnce) {
   };
   {
     // Ends before what its runs use.
-    FlightTable table(runners_, callbacks_);
+    FlightTable table(runners_, callbacks_, clock_);
     std::mutex mutex;
     std::vector<FlightTable::Ticket> tickets;
     std::vector<std::jthread> threads;
@@ -334,11 +441,11 @@ TEST_F(FlightTableTest, ManyThreadsJoinAndDropAtOnce) {
       threads.emplace_back([&, t] {
         for (int i = 0; i < 500; ++i) {
           const bool keep = (i + t) % 3 != 0;
-          FlightTable::Ticket ticket =
-              table.Join({"shared", "thing"}, run, nullptr, nullptr,
-                         [&done, keep](const absl::StatusOr<Fetched>&) {
-                           if (keep) ++done;
-                         });
+          FlightTable::Ticket ticket = table.Join(
+              kKey, kSubject, run,
+              Ada(nullptr, [&done, keep](const absl::StatusOr<Fetched>&) {
+                if (keep) ++done;
+              }));
           if (!keep) continue;
           ++kept;
           std::lock_guard<std::mutex> lock(mutex);

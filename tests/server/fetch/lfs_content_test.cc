@@ -257,6 +257,7 @@ TEST_F(LfsContentTest, GoesThroughNoLink) {
 // Is stopped by Stop.
 class StoppableFlight final : public FlightTable::Context {
  public:
+  int64_t id() const override { return 1; }
   std::stop_token stop() const override { return source_.get_token(); }
   void Report(const Progress&) override {}
   absl::Status Judge(const Fetched&) const override { return absl::OkStatus(); }

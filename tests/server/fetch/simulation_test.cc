@@ -47,9 +47,9 @@ class World {
       : network_(seed, clock_),
         store_(*Store::Open({temp_.path() + "/root", ""}, clock_)),
         policy_(*UrlPolicy::Create({})),
-        fetcher_(Options(),
-                 {*store_, network_, git_, objects_, objects_, mirrors_,
-                  policy_, connections_, flights_, io_, disk_, clock_}) {}
+        fetcher_(Options(), {*store_, network_, bandwidth_, git_, objects_,
+                             objects_, mirrors_, policy_, connections_,
+                             flights_, io_, disk_, clock_}) {}
 
   ~World() {
     OnIo([this] { operations_.clear(); });
@@ -96,11 +96,12 @@ class World {
   FakeGitRemote git_;
   FakeGitFetcher objects_;
   Mirrors mirrors_;
+  Bandwidth bandwidth_{clock_};
   ConnectionBudget connections_{{}};
   ThreadPool runners_{"fetch", 2};
   ThreadPool disk_{"disk", 1};
   IoThread io_;
-  FlightTable flights_{runners_, io_};
+  FlightTable flights_{runners_, io_, clock_};
   Fetcher fetcher_;
   std::vector<std::unique_ptr<FetchOperation>> operations_;
 };

@@ -159,6 +159,7 @@ TEST_F(VerifyOperationTest, ATreeWithoutADigestGetsOne) {
 class StoppedFlight final : public FlightTable::Context {
  public:
   StoppedFlight() { source_.request_stop(); }
+  int64_t id() const override { return 1; }
   std::stop_token stop() const override { return source_.get_token(); }
   void Report(const Progress&) override {}
   absl::Status Judge(const Fetched&) const override { return {}; }

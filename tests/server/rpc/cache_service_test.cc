@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <future>
 #include <set>
 #include <string>
 
@@ -97,6 +98,89 @@ TEST_F(CacheServiceTest, ImportOfNoAbsolutePathIsRefused) {
   request.set_directory("old");
   grpc::ClientContext context;
   EXPECT_EQ(ReadAll(*cache_->Import(&context, request)).status.error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+// Of a flight that runs until it is stopped.
+class JobsTest : public CacheServiceTest {
+ protected:
+  JobsTest() {
+    FakeHttpTransport::Answer answer;
+    answer.response.status = 200;
+    answer.body = "weights";
+    answer.held = true;
+    http_.Set("https://h.org/w?signature=secret", answer);
+  }
+
+  std::future<absl::StatusOr<CheckpointResult>> Fetch() {
+    CheckpointRequest request;
+    request.url = "https://h.org/w?signature=secret";
+    request.uid = ::getuid();
+    auto result = StartCheckpoint(request);
+    http_.AwaitRequests(1);
+    return result;
+  }
+
+  v1::ListJobsResponse List() {
+    grpc::ClientContext context;
+    v1::ListJobsResponse jobs;
+    EXPECT_TRUE(cache_->ListJobs(&context, {}, &jobs).ok());
+    return jobs;
+  }
+};
+
+TEST_F(JobsTest, AreListedWithoutSecrets) {
+  EXPECT_EQ(List().jobs_size(), 0);
+  auto fetched = Fetch();
+  const v1::ListJobsResponse jobs = List();
+  ASSERT_EQ(jobs.jobs_size(), 1);
+  EXPECT_EQ(jobs.jobs(0).kind(), "checkpoint");
+  EXPECT_EQ(jobs.jobs(0).subject(), "https://h.org/w");
+  EXPECT_EQ(jobs.jobs(0).uids(0), ::getuid());
+}
+
+TEST_F(JobsTest, AreCancelledForThoseWhoWait) {
+  auto fetched = Fetch();
+  grpc::ClientContext context;
+  v1::CancelJobRequest request;
+  request.set_id(List().jobs(0).id());
+  v1::CancelJobResponse response;
+  ASSERT_TRUE(cache_->CancelJob(&context, request, &response).ok());
+  EXPECT_EQ(response.job().subject(), "https://h.org/w");
+  EXPECT_EQ(ReasonOf(fetched.get().status()), Reason::kJobCancelled);
+  grpc::ClientContext again;
+  EXPECT_EQ(cache_->CancelJob(&again, request, &response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(JobsTest, AreWatchedAsTheyComeAndGo) {
+  grpc::ClientContext context;
+  auto reader = cache_->WatchJobs(&context, {});
+  v1::ListJobsResponse jobs;
+  ASSERT_TRUE(reader->Read(&jobs));
+  EXPECT_EQ(jobs.jobs_size(), 0);
+  auto fetched = Fetch();
+  ASSERT_TRUE(reader->Read(&jobs));
+  EXPECT_EQ(jobs.jobs_size(), 1);
+  EXPECT_EQ(server_->open_calls(), 0) << "nobody waits for its end";
+  http_.Release();
+  ASSERT_TRUE(fetched.get().ok());
+  while (jobs.jobs_size() > 0) ASSERT_TRUE(reader->Read(&jobs));
+  context.TryCancel();
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(JobsTest, LimitsAreSetAndShown) {
+  grpc::ClientContext context;
+  v1::SetLimitRequest request;
+  request.set_host("h.org");
+  request.set_bytes_per_second(1 << 20);
+  v1::SetLimitResponse response;
+  ASSERT_TRUE(cache_->SetLimit(&context, request, &response).ok());
+  EXPECT_EQ(List().host_limits().at("h.org"), 1 << 20);
+  request.set_bytes_per_second(1);
+  grpc::ClientContext again;
+  EXPECT_EQ(cache_->SetLimit(&again, request, &response).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
 }
 

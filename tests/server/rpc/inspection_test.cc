@@ -43,7 +43,7 @@ class InspectionTest : public PartsFixture {
   static InspectionRequest Request() {
     InspectionRequest request;
     request.tree.spec = *ParseRepoSpec("o/r");
-    request.uid = ::getuid();
+    request.tree.uid = ::getuid();
     request.interpreter = SomeInterpreter();
     request.entrypoint = "net";
     request.limits.set_time_ms(1234);

@@ -88,7 +88,7 @@ class RpcFixture : public PartsFixture {
     options.root = temp_.path();
     server_ =
         *RpcServer::Start(options, {io_, disk_, *store_, fetcher_, flights_,
-                                    admission_, *jobs_, *results_});
+                                    bandwidth_, admission_, *jobs_, *results_});
     HUBD_CHECK(server_->Listen(socket(), 0600).ok());
     channel_ = ConnectTo(socket());
     hub_ = v1::Hub::NewStub(channel_);

@@ -200,8 +200,9 @@ TEST_F(ServerTest, ListeningAnewKeepsTheCallsThatAreOpen) {
 }
 
 TEST_F(ServerTest, AnotherDaemonsSocketIsNotTaken) {
-  auto other = *RpcServer::Start({}, {io_, disk_, *store_, fetcher_, flights_,
-                                      admission_, *jobs_, *results_});
+  auto other =
+      *RpcServer::Start({}, {io_, disk_, *store_, fetcher_, flights_,
+                             bandwidth_, admission_, *jobs_, *results_});
   EXPECT_FALSE(other->Listen(socket(), 0600).ok());
   EXPECT_TRUE(GetDirStatus().ok());
 }
