@@ -1,10 +1,9 @@
-// hubctl get-dir, status, whoami, cache.
+// hubctl get-dir, status, whoami.
 
 #ifndef HUBD_CLIENT_CLI_COMMANDS_DAEMON_H_
 #define HUBD_CLIENT_CLI_COMMANDS_DAEMON_H_
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "client/cli/session.h"
 
 namespace hubd {
@@ -12,10 +11,6 @@ namespace hubd {
 absl::Status RunGetDir(Session& session);
 absl::Status RunStatus(Session& session);
 absl::Status RunWhoami(Session& session);
-absl::Status RunCacheLs(Session& session);
-
-// True where nothing is damaged.
-absl::StatusOr<bool> RunCacheVerify(Session& session);
 
 }  // namespace hubd
 

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/arguments.h"
+#include "client/cli/commands_cache.h"
 #include "client/cli/commands_daemon.h"
 #include "client/cli/commands_fetch.h"
 #include "client/cli/commands_import.h"

@@ -2,17 +2,12 @@
 
 #include <gmock/gmock.h>
 
-#include "absl/time/clock.h"
 #include "tests/client/cli/hubctl_fixture.h"
 
 namespace hubd {
 namespace {
 
 using ::testing::HasSubstr;
-
-int64_t DaysAgo(int days) {
-  return absl::ToUnixSeconds(absl::Now() - days * absl::Hours(24)) - 60;
-}
 
 TEST_F(HubctlTest, GetDirPrintsTheRoot) {
   EXPECT_EQ(Hubctl({"get-dir"}).out, "/cache\n");
@@ -51,67 +46,6 @@ TEST_F(HubctlTest, WhoamiShowsWhomTheDaemonSees) {
   daemon_.status.mutable_caller()->set_pid(77);
   EXPECT_EQ(Hubctl({"whoami"}).out, "uid   0\nname  root\ngid   5\npid   77\n");
   EXPECT_THAT(Hubctl({"whoami", "--json"}).out, HasSubstr("\"pid\": 77"));
-}
-
-TEST_F(HubctlTest, CacheLsShowsTreesCheckpointsAndTheTotal) {
-  v1::Tree tree = daemon_.load.tree();
-  tree.set_created_at(DaysAgo(4));
-  daemon_.trees = {tree};
-  v1::Checkpoint checkpoint = daemon_.checkpoint;
-  checkpoint.set_size_bytes(1900000000);
-  checkpoint.set_created_at(DaysAgo(1));
-  daemon_.checkpoints = {checkpoint, checkpoint};
-  const Ended ended = Hubctl({"cache", "ls"});
-  EXPECT_EQ(ended.code, 0) << ended.err;
-  EXPECT_EQ(ended.out,
-            "REPO                    COMMIT          SIZE  MADE\n"
-            "github.com/hubd/sample  1a2b3c4d5e6f  1.2 MB  4 days ago\n"
-            "\n"
-            "SHA256          SIZE  FETCHED    URL\n"
-            "aaaaaaaaaaaa  1.9 GB  1 day ago  https://example.com/model.pth\n"
-            "aaaaaaaaaaaa  1.9 GB  1 day ago  https://example.com/model.pth\n"
-            "\n"
-            "1 tree, 2 checkpoints, 3.8 GB\n");
-  const std::string json = Hubctl({"cache", "ls", "--json"}).out;
-  EXPECT_THAT(json, HasSubstr("\"trees\": ["));
-  EXPECT_THAT(json, HasSubstr("\"checkpoints\": ["));
-}
-
-TEST_F(HubctlTest, CacheVerifyOfASoundCacheIsOneLine) {
-  daemon_.verified.set_trees(1);
-  daemon_.verified.set_blobs(2);
-  daemon_.verified.set_bytes(1900000000);
-  daemon_.verified.set_complete(true);
-  const Ended ended = Hubctl({"cache", "verify"});
-  EXPECT_EQ(ended.code, 0) << ended.err;
-  EXPECT_EQ(ended.out, "1 tree, 2 blobs, 1.9 GB read: nothing is damaged\n");
-  EXPECT_EQ(Hubctl({"cache", "verify", "-q"}).out, "");
-}
-
-TEST_F(HubctlTest, CacheVerifyNamesEachDamageAndExitsWithSeven) {
-  v1::Damage& damage = *daemon_.verified.add_damages();
-  damage.set_kind("tree");
-  damage.set_name("github.com/o/r at abc");
-  damage.set_path("/cache/t");
-  damage.set_problem("it is gone");
-  damage.set_removed(true);
-  daemon_.verified.set_trees(1);
-  Ended ended = Hubctl({"cache", "verify", "o/r:abcd"});
-  EXPECT_EQ(daemon_.last_verify().repo(), "o/r:abcd");
-  EXPECT_EQ(ended.code, 7);
-  EXPECT_EQ(ended.out,
-            "damaged: tree github.com/o/r at abc: it is gone (/cache/t); "
-            "removed: the next call fetches it anew\n"
-            "1 tree, 0 blobs, 0 B read: 1 damaged; run it again for the "
-            "rest\n");
-  ended = Hubctl({"cache", "verify", "--json"});
-  EXPECT_EQ(ended.code, 7);
-  EXPECT_EQ(ended.out.substr(0, 14), "{\"kind\":\"tree\"");
-  EXPECT_THAT(ended.out, HasSubstr("}\n{\"trees\":\"1\""));
-}
-
-TEST_F(HubctlTest, CacheLsOfAnEmptyCacheIsTheTotal) {
-  EXPECT_EQ(Hubctl({"cache", "ls"}).out, "0 trees, 0 checkpoints, 0 B\n");
 }
 
 }  // namespace

@@ -1,0 +1,130 @@
+#include "client/cli/commands_cache.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "client/cli/human.h"
+#include "client/cli/json.h"
+#include "client/cli/table.h"
+#include "server/base/status.h"
+#include "server/base/text.h"
+
+namespace hubd {
+namespace {
+
+constexpr size_t kShownHash = 12;
+
+std::string AgeOf(int64_t created_at) {
+  return HumanAge(absl::Now() - absl::FromUnixSeconds(created_at));
+}
+
+std::string TreeTable(const std::vector<v1::Tree>& trees, int width) {
+  Table table({"REPO", "COMMIT", "SIZE", "MADE"});
+  table.AlignRight({2});
+  for (const v1::Tree& tree : trees) {
+    // Of an import no commit is known.
+    table.Add({tree.repo(),
+               tree.route() == "import" ? absl::StrCat("import:", tree.ref())
+                                        : tree.commit().substr(0, kShownHash),
+               HumanSize(tree.size_bytes()), AgeOf(tree.created_at())});
+  }
+  return table.Format(width);
+}
+
+std::string CheckpointTable(const std::vector<v1::Checkpoint>& checkpoints,
+                            int width) {
+  // The URL comes last: it is the one that may be cut off.
+  Table table({"SHA256", "SIZE", "FETCHED", "URL"});
+  table.AlignRight({1});
+  for (const v1::Checkpoint& checkpoint : checkpoints) {
+    table.Add({checkpoint.sha256().substr(0, kShownHash),
+               HumanSize(checkpoint.size_bytes()),
+               AgeOf(checkpoint.created_at()), checkpoint.url()});
+  }
+  return table.Format(width);
+}
+
+std::string Count(size_t count, absl::string_view noun) {
+  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
+}
+
+std::string TotalLine(const std::vector<v1::Tree>& trees,
+                      const std::vector<v1::Checkpoint>& checkpoints) {
+  int64_t bytes = 0;
+  for (const v1::Tree& tree : trees) bytes += tree.size_bytes();
+  for (const v1::Checkpoint& one : checkpoints) bytes += one.size_bytes();
+  return absl::StrCat(Count(trees.size(), "tree"), ", ",
+                      Count(checkpoints.size(), "checkpoint"), ", ",
+                      HumanSize(bytes), "\n");
+}
+
+// "damaged: tree github.com/o/r at 1a2b…: its digest is …, not …; removed: the
+// next call fetches it anew"
+std::string DamageLine(const v1::Damage& damage) {
+  return absl::StrCat(
+      "damaged: ", damage.kind(), " ", CleanLine(damage.name()), ": ",
+      CleanLine(damage.problem()), " (", CleanLine(damage.path()), ")",
+      damage.removed() ? "; removed: the next call fetches it anew"
+                       : "; it is left as it is",
+      "\n");
+}
+
+std::string SummaryLine(const v1::VerifyResult& result) {
+  return absl::StrCat(
+      Count(result.trees(), "tree"), ", ", Count(result.blobs(), "blob"), ", ",
+      HumanSize(result.bytes()), " read: ",
+      result.damages().empty()
+          ? "nothing is damaged"
+          : absl::StrCat(result.damages_size(), " damaged"),
+      result.complete() ? "" : "; run it again for the rest", "\n");
+}
+
+}  // namespace
+
+absl::Status RunCacheLs(Session& session) {
+  HUBD_ASSIGN_OR_RETURN(const std::vector<v1::Tree> trees,
+                        session.client().ListTrees(session.Call()));
+  HUBD_ASSIGN_OR_RETURN(const std::vector<v1::Checkpoint> checkpoints,
+                        session.client().ListCheckpoints(session.Call()));
+  if (session.arguments().json) {
+    v1::ListTreesResponse tree_list;
+    tree_list.mutable_trees()->Add(trees.begin(), trees.end());
+    v1::ListCheckpointsResponse checkpoint_list;
+    checkpoint_list.mutable_checkpoints()->Add(checkpoints.begin(),
+                                               checkpoints.end());
+    session.Print(ToJson(tree_list, checkpoint_list));
+    return absl::OkStatus();
+  }
+  const int width = session.OutputWidth();
+  if (!trees.empty()) session.Print(TreeTable(trees, width) + "\n");
+  if (!checkpoints.empty()) {
+    session.Print(CheckpointTable(checkpoints, width) + "\n");
+  }
+  session.Print(TotalLine(trees, checkpoints));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> RunCacheVerify(Session& session) {
+  HUBD_ASSIGN_OR_RETURN(v1::VerifyResult result,
+                        session.WithProgress([&](const CallOptions& call) {
+                          return session.client().Verify(
+                              session.arguments().repo, call);
+                        }));
+  const bool sound = result.damages().empty();
+  const bool json = session.arguments().json;
+  for (const v1::Damage& damage : result.damages()) {
+    session.Print(json ? ToJsonLine(damage) : DamageLine(damage));
+  }
+  if (json) {
+    result.clear_damages();
+    session.Print(ToJsonLine(result));
+  } else if (!session.arguments().quiet) {
+    session.Print(SummaryLine(result));
+  }
+  return sound;
+}
+
+}  // namespace hubd
