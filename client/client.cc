@@ -190,6 +190,15 @@ absl::StatusOr<v1::VerifyResult> Client::Verify(const std::string& repo,
   });
 }
 
+absl::StatusOr<v1::PruneResponse> Client::PrunePartials(
+    const CallOptions& call) {
+  v1::PruneRequest request;
+  request.set_partials(true);
+  return Run(call, [&](const CallTarget& target) {
+    return CallUnary<v1::Cache>(target, &v1::Cache::Stub::Prune, request);
+  });
+}
+
 absl::StatusOr<v1::ImportResult> Client::Import(
     const std::string& directory, const std::vector<std::string>& repos,
     const CallOptions& call) {

@@ -144,6 +144,10 @@ class Client {
   absl::StatusOr<v1::VerifyResult> Verify(const std::string& repo = "",
                                           const CallOptions& call = {});
 
+  // Removes what has come of downloads that have not ended, but for those that
+  // are under way.
+  absl::StatusOr<v1::PruneResponse> PrunePartials(const CallOptions& call = {});
+
   // Takes in the cache of torch.hub, oneflow.hub or megengine.hub at an
   // absolute path; `repos` as in ImportRequest.
   absl::StatusOr<v1::ImportResult> Import(

@@ -38,6 +38,7 @@ struct Raw {
   bool no_progress = false;
   bool no_check_hash = false;
   bool locked = false;
+  bool partials = false;
   std::vector<std::string> entrypoint_arguments;
   std::string rate;
 };
@@ -147,7 +148,7 @@ void AddImport(CLI::App& app, Arguments& arguments) {
       ->allow_extra_args(false);
 }
 
-void AddDaemonCommands(CLI::App& app, Arguments& arguments) {
+void AddDaemonCommands(CLI::App& app, Arguments& arguments, Raw& raw) {
   AddCommand(app, "get-dir", "Print the root", arguments, Command::kGetDir);
   AddCommand(app, "status", "Show which daemon answers, and how it does",
              arguments, Command::kStatus);
@@ -163,6 +164,11 @@ void AddDaemonCommands(CLI::App& app, Arguments& arguments) {
              arguments, Command::kCacheVerify)
       ->add_option("REPO", arguments.repo,
                    "owner/name[:COMMIT]: its trees only");
+  AddCommand(*cache, "prune", "Remove what nobody uses", arguments,
+             Command::kCachePrune)
+      ->add_flag("--partials", raw.partials,
+                 "What has come of downloads that have not ended")
+      ->required();
 }
 
 void AddJobCommands(CLI::App& app, Arguments& arguments, Raw& raw) {
@@ -307,7 +313,7 @@ std::variant<Arguments, EarlyExit> Parse(int argc, const char* const* argv) {
   AddFetch(app, arguments, raw);
   AddLock(app, arguments);
   AddImport(app, arguments);
-  AddDaemonCommands(app, arguments);
+  AddDaemonCommands(app, arguments, raw);
   AddJobCommands(app, arguments, raw);
   AddTrustCommands(app, arguments);
   AddRun(app, arguments);

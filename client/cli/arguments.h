@@ -25,6 +25,7 @@ enum class Command {
   kWhoami,
   kCacheLs,
   kCacheVerify,
+  kCachePrune,
   kJobsLs,
   kJobsWatch,
   kJobsCancel,

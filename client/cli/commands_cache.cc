@@ -82,7 +82,29 @@ std::string SummaryLine(const v1::VerifyResult& result) {
       result.complete() ? "" : "; run it again for the rest", "\n");
 }
 
+std::string PrunedLine(const v1::PruneResponse& pruned) {
+  std::string line =
+      absl::StrCat(Count(pruned.removed(), "unfinished download"), " removed, ",
+                   HumanSize(pruned.removed_bytes()));
+  if (pruned.in_use() > 0) {
+    absl::StrAppend(&line, "; ", pruned.in_use(), " in use, ",
+                    HumanSize(pruned.in_use_bytes()), ", stay");
+  }
+  return absl::StrCat(line, "\n");
+}
+
 }  // namespace
+
+absl::Status RunCachePrune(Session& session) {
+  HUBD_ASSIGN_OR_RETURN(const v1::PruneResponse pruned,
+                        session.client().PrunePartials(session.Call()));
+  if (session.arguments().json) {
+    session.Print(ToJson(pruned));
+  } else if (!session.arguments().quiet) {
+    session.Print(PrunedLine(pruned));
+  }
+  return absl::OkStatus();
+}
 
 absl::Status RunCacheLs(Session& session) {
   HUBD_ASSIGN_OR_RETURN(const std::vector<v1::Tree> trees,

@@ -14,6 +14,8 @@ absl::Status RunCacheLs(Session& session);
 // True where nothing is damaged.
 absl::StatusOr<bool> RunCacheVerify(Session& session);
 
+absl::Status RunCachePrune(Session& session);
+
 }  // namespace hubd
 
 #endif  // HUBD_CLIENT_CLI_COMMANDS_CACHE_H_

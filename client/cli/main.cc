@@ -50,6 +50,8 @@ absl::Status RunPlain(Session& session) {
       return RunWhoami(session);
     case Command::kCacheLs:
       return RunCacheLs(session);
+    case Command::kCachePrune:
+      return RunCachePrune(session);
     case Command::kJobsLs:
     case Command::kJobsWatch:
     case Command::kJobsCancel:

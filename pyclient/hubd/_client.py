@@ -27,6 +27,7 @@ from hubd._types import (
     JobList,
     Listing,
     ProgressCallback,
+    Pruned,
     Status,
     Tree,
     TrustCheck,
@@ -302,6 +303,24 @@ class Cache:
             lambda stubs, left: stubs.cache.Verify(request, timeout=left), progress
         )
         return _convert.verification(result)
+
+    def prune_partials(self) -> Pruned:
+        """Removes what has come of downloads that have not ended.
+
+        Those that are under way stay. Refused of a system daemon, but for root.
+        """
+        from hubd.v1 import cache_pb2
+
+        request = cache_pb2.PruneRequest(partials=True)
+        answer = self._client._unary(
+            lambda stubs, left: stubs.cache.Prune(request, timeout=left)
+        )
+        return Pruned(
+            removed=answer.removed,
+            removed_bytes=answer.removed_bytes,
+            in_use=answer.in_use,
+            in_use_bytes=answer.in_use_bytes,
+        )
 
     def import_directory(
         self,

@@ -173,6 +173,17 @@ class Verification:
 
 
 @dataclass(frozen=True)
+class Pruned:
+    """How many things were removed, how many stay, and what they take on the disk."""
+
+    removed: int
+    removed_bytes: int
+    # Somebody uses them.
+    in_use: int
+    in_use_bytes: int
+
+
+@dataclass(frozen=True)
 class ImportEntry:
     """What became of one thing in the cache of an original hub."""
 

@@ -65,6 +65,13 @@ absl::Status Admission::AdmitImport() const {
       "--socket");
 }
 
+absl::Status Admission::AdmitPrune(const Caller& caller) const {
+  if (!options_.system_mode || caller.uid == kRoot) return absl::OkStatus();
+  return ReasonError(Reason::kNotYours,
+                     "the system daemon's cache is for all users: only root "
+                     "prunes it");
+}
+
 absl::StatusOr<Admission::Trust> Admission::CheckTrust(
     const Caller& caller, const RepoId& repo,
     const std::string& hub_dir) const {

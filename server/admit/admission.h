@@ -45,6 +45,9 @@ class Admission {
   // NOT_YOURS where what one user's cache has would be everybody's.
   absl::Status AdmitImport() const;
 
+  // NOT_YOURS where what goes would be other users', too.
+  absl::Status AdmitPrune(const Caller& caller) const;
+
   absl::StatusOr<Trust> CheckTrust(const Caller& caller, const RepoId& repo,
                                    const std::string& hub_dir) const;
 

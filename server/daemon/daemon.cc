@@ -320,7 +320,7 @@ int Daemon::Run() {
 
 void Daemon::PrunePartials() {
   const absl::Status pruned =
-      store_->PrunePartials(options_.config.cache.partial_age);
+      store_->PrunePartials(options_.config.cache.partial_age).status();
   if (!pruned.ok()) {
     HUBD_LOG(kWarning) << "event=partials_not_pruned error="
                        << LogQuote(pruned.message());

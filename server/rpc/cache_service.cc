@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "server/base/status.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/job_watch.h"
@@ -15,7 +16,7 @@ grpc::ServerUnaryReactor* CacheService::ListTrees(
     v1::ListTreesResponse* response) {
   return AnswerOnDisk<v1::ListTreesResponse>(
       parts_, DescribeCall(*context, "ListTrees", ""), response,
-      [&catalog = work_.catalog,
+      [&catalog = work_.store.catalog(),
        request = *request]() -> absl::StatusOr<v1::ListTreesResponse> {
         HUBD_ASSIGN_OR_RETURN(int size, PageSizeOf(request.page_size()));
         HUBD_ASSIGN_OR_RETURN(Page<TreeObject> page,
@@ -35,7 +36,7 @@ grpc::ServerUnaryReactor* CacheService::ListCheckpoints(
     v1::ListCheckpointsResponse* response) {
   return AnswerOnDisk<v1::ListCheckpointsResponse>(
       parts_, DescribeCall(*context, "ListCheckpoints", ""), response,
-      [&catalog = work_.catalog,
+      [&catalog = work_.store.catalog(),
        request = *request]() -> absl::StatusOr<v1::ListCheckpointsResponse> {
         HUBD_ASSIGN_OR_RETURN(int size, PageSizeOf(request.page_size()));
         HUBD_ASSIGN_OR_RETURN(
@@ -162,6 +163,25 @@ grpc::ServerUnaryReactor* CacheService::SetLimit(
       set.ok() ? absl::StatusOr<v1::SetLimitResponse>(v1::SetLimitResponse())
                : set);
   return call.get();
+}
+
+grpc::ServerUnaryReactor* CacheService::Prune(
+    grpc::CallbackServerContext* context, const v1::PruneRequest* request,
+    v1::PruneResponse* response) {
+  const CallInfo info = DescribeCall(*context, "Prune", "");
+  return AnswerOnDisk<v1::PruneResponse>(
+      parts_, info, response,
+      [&store = work_.store, &admission = parts_.admission, caller = info.caller,
+       partials = request->partials()]() -> absl::StatusOr<v1::PruneResponse> {
+        HUBD_RETURN_IF_ERROR(admission.AdmitPrune(caller));
+        if (!partials) {
+          return absl::InvalidArgumentError(
+              "nothing is named that is to go; this hubd knows `partials`");
+        }
+        HUBD_ASSIGN_OR_RETURN(const PrunedPartials pruned,
+                              store.PrunePartials(-absl::InfiniteDuration()));
+        return ToProto(pruned);
+      });
 }
 
 }  // namespace hubd

@@ -10,7 +10,7 @@
 #include "server/net/bandwidth.h"
 #include "server/rpc/job_board.h"
 #include "server/rpc/service_parts.h"
-#include "server/store/catalog.h"
+#include "server/store/store.h"
 
 namespace hubd {
 
@@ -23,7 +23,7 @@ class CacheService final : public v1::Cache::CallbackService {
     Fetcher& fetcher;
     FlightTable& flights;
     Bandwidth& bandwidth;
-    Catalog& catalog;
+    Store& store;
   };
 
   CacheService(ServiceParts parts, Work work)
@@ -44,6 +44,9 @@ class CacheService final : public v1::Cache::CallbackService {
   grpc::ServerWriteReactor<v1::ImportResponse>* Import(
       grpc::CallbackServerContext* context,
       const v1::ImportRequest* request) override;
+  grpc::ServerUnaryReactor* Prune(grpc::CallbackServerContext* context,
+                                  const v1::PruneRequest* request,
+                                  v1::PruneResponse* response) override;
   grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
                                      const v1::ListJobsRequest* request,
                                      v1::ListJobsResponse* response) override;

@@ -374,6 +374,15 @@ v1::ImportResult ToProto(const ImportReport& report) {
   return proto;
 }
 
+v1::PruneResponse ToProto(const PrunedPartials& pruned) {
+  v1::PruneResponse proto;
+  proto.set_removed(pruned.removed);
+  proto.set_removed_bytes(pruned.removed_bytes);
+  proto.set_in_use(pruned.in_use);
+  proto.set_in_use_bytes(pruned.in_use_bytes);
+  return proto;
+}
+
 v1::TrustEntry ToProto(const TrustEntry& entry) {
   v1::TrustEntry proto;
   proto.set_repo(entry.repo.ToString());

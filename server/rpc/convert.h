@@ -16,6 +16,7 @@
 #include "server/base/progress.h"
 #include "server/fetch/requests.h"
 #include "server/store/objects.h"
+#include "server/store/partial.h"
 
 namespace hubd {
 
@@ -50,6 +51,7 @@ v1::Checkpoint ToProto(const CheckpointResult& result);
 v1::Checkpoint ToProto(const CheckpointObject& checkpoint);
 v1::VerifyResult ToProto(const VerifyReport& report);
 v1::ImportResult ToProto(const ImportReport& report);
+v1::PruneResponse ToProto(const PrunedPartials& pruned);
 v1::TrustEntry ToProto(const TrustEntry& entry);
 v1::Caller ToProto(const Caller& caller);
 

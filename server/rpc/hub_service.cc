@@ -16,7 +16,7 @@
 namespace hubd {
 namespace {
 
-constexpr int kApiRevision = 5;
+constexpr int kApiRevision = 6;
 
 // What a look-up found, as it is sent.
 template <class Response, class Value>
@@ -234,8 +234,8 @@ grpc::ServerUnaryReactor* HubService::GetStatus(
     answer.set_sandbox(sandbox.level);
     answer.set_sandbox_reason(sandbox.reason);
     answer.set_jobs(work.flights.size() + work.jobs.size());
-    parts.disk.Post([call, answer, &catalog = work.catalog]() mutable {
-      absl::StatusOr<int64_t> usage = catalog.UsageBytes();
+    parts.disk.Post([call, answer, &store = work.store]() mutable {
+      absl::StatusOr<int64_t> usage = store.UsageBytes();
       if (usage.ok()) answer.set_usage_bytes(*usage);
       call->Answer(usage.ok() ? absl::StatusOr<v1::GetStatusResponse>(answer)
                               : usage.status());

@@ -14,7 +14,7 @@
 #include "server/jobs/job_queue.h"
 #include "server/jobs/result_cache.h"
 #include "server/rpc/service_parts.h"
-#include "server/store/catalog.h"
+#include "server/store/store.h"
 
 namespace hubd {
 
@@ -36,7 +36,7 @@ class HubService final : public v1::Hub::CallbackService {
     FlightTable& flights;
     JobQueue& jobs;
     ResultCache& results;
-    Catalog& catalog;
+    Store& store;
   };
 
   HubService(Options options, ServiceParts parts, Work work)

@@ -95,10 +95,10 @@ RpcServer::Impl::Impl(Options options, Parts parts)
       disk_(parts.disk),
       hub_(HubOptions(), {parts.io, disk_, calls_, parts.admission},
            {parts.fetcher, parts.flights, parts.jobs, parts.results,
-            parts.store.catalog()}),
+            parts.store}),
       cache_({parts.io, disk_, calls_, parts.admission},
              {parts.io, parts.fetcher, parts.flights, parts.bandwidth,
-              parts.store.catalog()}),
+              parts.store}),
       trust_({parts.io, disk_, calls_, parts.admission}),
       hosts_({parts.io, disk_, calls_, parts.admission}, parts.jobs) {}
 

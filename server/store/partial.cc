@@ -130,6 +130,18 @@ absl::Time LastUse(const std::string& directory) {
   return absl::TimeFromTimespec(info.st_mtim);
 }
 
+// What a partial takes on the disk: bytes that have not come take nothing, be
+// they in the middle.
+int64_t BytesOnDisk(const std::string& directory) {
+  constexpr int64_t kBlock = 512;
+  int64_t blocks = 0;
+  struct stat info;
+  for (const std::string& path : {LedgerPath(directory), DataPath(directory)}) {
+    if (::lstat(path.c_str(), &info) == 0) blocks += info.st_blocks;
+  }
+  return blocks * kBlock;
+}
+
 }  // namespace
 
 absl::StatusOr<Partial> Partial::Open(std::string directory,
@@ -229,21 +241,38 @@ absl::Status RemovePartial(const std::string& directory) {
   return ErrnoError(errno, absl::StrCat("cannot lock ", path));
 }
 
-absl::Status PrunePartials(const std::string& directory, absl::Time now,
-                           absl::Duration age) {
+absl::StatusOr<PrunedPartials> PrunePartials(const std::string& directory,
+                                             absl::Time now,
+                                             absl::Duration age) {
   HUBD_ASSIGN_OR_RETURN(std::vector<std::string> names,
                         ListDirectory(directory));
-  absl::Status result;
+  PrunedPartials pruned;
+  absl::Status failure;
   for (const std::string& name : names) {
     const std::string path = absl::StrCat(directory, "/", name);
     if (now - LastUse(path) <= age) continue;
+    const int64_t bytes = BytesOnDisk(path);
     absl::Status status = RemovePartial(path);
-    result.Update(status);
-    if (status.ok() && !IsThere(path)) {
-      HUBD_LOG(kInfo) << "event=partial_pruned path=" << LogQuote(path);
-    }
+    failure.Update(status);
+    if (!status.ok()) continue;
+    const bool gone = !IsThere(path);
+    (gone ? pruned.removed : pruned.in_use) += 1;
+    (gone ? pruned.removed_bytes : pruned.in_use_bytes) += bytes;
+    if (!gone) continue;
+    HUBD_LOG(kInfo) << "event=partial_pruned path=" << LogQuote(path);
   }
-  return result;
+  HUBD_RETURN_IF_ERROR(failure);
+  return pruned;
+}
+
+absl::StatusOr<int64_t> PartialBytes(const std::string& directory) {
+  HUBD_ASSIGN_OR_RETURN(std::vector<std::string> names,
+                        ListDirectory(directory));
+  int64_t bytes = 0;
+  for (const std::string& name : names) {
+    bytes += BytesOnDisk(absl::StrCat(directory, "/", name));
+  }
+  return bytes;
 }
 
 }  // namespace hubd

@@ -9,6 +9,7 @@
 #ifndef HUBD_SERVER_STORE_PARTIAL_H_
 #define HUBD_SERVER_STORE_PARTIAL_H_
 
+#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -73,14 +74,27 @@ class Partial {
   bool lost_bytes_ = false;
 };
 
+// What became of many partials. Bytes are those that they take on the disk.
+struct PrunedPartials {
+  int64_t removed = 0;
+  int64_t removed_bytes = 0;
+  // Somebody has them.
+  int64_t in_use = 0;
+  int64_t in_use_bytes = 0;
+};
+
 // Removes the partial in `directory`, if there is one that nobody has.
 absl::Status RemovePartial(const std::string& directory);
 
-// Removes the partials in `directory` that were last taken up or written longer
-// ago than `age`. One that cannot be removed keeps none of the others; the
-// first error is the answer.
-absl::Status PrunePartials(const std::string& directory, absl::Time now,
-                           absl::Duration age);
+// Removes the partials in `directory` that nobody has, and that were last taken
+// up or written longer ago than `age`. One that cannot be removed keeps none of
+// the others; the first error is the answer.
+absl::StatusOr<PrunedPartials> PrunePartials(const std::string& directory,
+                                             absl::Time now,
+                                             absl::Duration age);
+
+// What the partials in `directory` take on the disk.
+absl::StatusOr<int64_t> PartialBytes(const std::string& directory);
 
 }  // namespace hubd
 

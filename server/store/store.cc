@@ -153,8 +153,15 @@ absl::Status Store::DropPartial(const std::string& url,
   return RemovePartial(layout_.Partial(kSharedDomain, url, source));
 }
 
-absl::Status Store::PrunePartials(absl::Duration age) {
+absl::StatusOr<PrunedPartials> Store::PrunePartials(absl::Duration age) {
   return hubd::PrunePartials(layout_.partials(), clock_.Now(), age);
+}
+
+absl::StatusOr<int64_t> Store::UsageBytes() {
+  HUBD_ASSIGN_OR_RETURN(const int64_t objects, catalog_->UsageBytes());
+  HUBD_ASSIGN_OR_RETURN(const int64_t partials,
+                        PartialBytes(layout_.partials()));
+  return objects + partials;
 }
 
 // Where the object is there, the staged one goes: both have the same content.

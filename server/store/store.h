@@ -103,8 +103,13 @@ class Store {
                                       const std::stop_token& stop);
   // Removes one, unless somebody has it.
   absl::Status DropPartial(const std::string& url, const std::string& source);
-  // Removes the partials that nobody took up or wrote for longer than `age`.
-  absl::Status PrunePartials(absl::Duration age);
+  // Removes the partials that nobody has, nor took up or wrote for longer than
+  // `age`; a negative one: all that nobody has.
+  absl::StatusOr<PrunedPartials> PrunePartials(absl::Duration age);
+
+  // What the cache takes: all objects, a blob behind several URLs once, and the
+  // partials.
+  absl::StatusOr<int64_t> UsageBytes();
 
   // Publishes a staged file as the blob `checkpoint.sha256` (already there and
   // verified: the staged one goes, else it takes its place) and the checkpoint.

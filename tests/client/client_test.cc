@@ -132,6 +132,12 @@ TEST_F(ClientTest, ChangesAndChecksTrust) {
   EXPECT_TRUE(client.CheckTrust("a/b")->trusted());
 }
 
+TEST_F(ClientTest, PrunesPartials) {
+  daemon_.pruned.set_removed(3);
+  EXPECT_EQ(MakeClient().PrunePartials()->removed(), 3);
+  EXPECT_TRUE(daemon_.last_prune().partials());
+}
+
 TEST_F(ClientTest, ManyThreadsShareOneClient) {
   Client client = MakeClient();
   {

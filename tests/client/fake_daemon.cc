@@ -195,6 +195,12 @@ class FakeDaemon::CacheService final : public v1::Cache::Service {
     fake_.Count(*request, fake_.last_limit_);
     return grpc::Status::OK;
   }
+  grpc::Status Prune(grpc::ServerContext*, const v1::PruneRequest* request,
+                     v1::PruneResponse* response) override {
+    fake_.Count(*request, fake_.last_prune_);
+    *response = fake_.pruned;
+    return grpc::Status::OK;
+  }
 
  private:
   FakeDaemon& fake_;
@@ -305,6 +311,11 @@ v1::VerifyRequest FakeDaemon::last_verify() const {
 v1::ImportRequest FakeDaemon::last_import() const {
   MutexLock lock(mutex_);
   return last_import_;
+}
+
+v1::PruneRequest FakeDaemon::last_prune() const {
+  MutexLock lock(mutex_);
+  return last_prune_;
 }
 
 v1::SetLimitRequest FakeDaemon::last_limit() const {

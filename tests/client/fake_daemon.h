@@ -65,6 +65,7 @@ class FakeDaemon {
   v1::VerifyResult verified;
   v1::ImportResult imported;
   v1::ListJobsResponse jobs;
+  v1::PruneResponse pruned;
 
   // In their place, where set.
   StreamHandler<v1::ListRequest, v1::ListResponse> on_list;
@@ -78,6 +79,7 @@ class FakeDaemon {
   v1::FetchStateDictRequest last_fetch() const;
   v1::VerifyRequest last_verify() const;
   v1::ImportRequest last_import() const;
+  v1::PruneRequest last_prune() const;
   v1::RemoveTrustRequest last_remove() const;
   v1::SetLimitRequest last_limit() const;
 
@@ -102,6 +104,7 @@ class FakeDaemon {
   v1::FetchStateDictRequest last_fetch_ ABSL_GUARDED_BY(mutex_);
   v1::VerifyRequest last_verify_ ABSL_GUARDED_BY(mutex_);
   v1::ImportRequest last_import_ ABSL_GUARDED_BY(mutex_);
+  v1::PruneRequest last_prune_ ABSL_GUARDED_BY(mutex_);
   v1::RemoveTrustRequest last_remove_ ABSL_GUARDED_BY(mutex_);
   v1::SetLimitRequest last_limit_ ABSL_GUARDED_BY(mutex_);
 

@@ -146,3 +146,24 @@ def test_old_partials_go(machine: Machine, origin: Origin, weights: bytes) -> No
         os.utime(path, (0, path.stat().st_mtime - week - 1))
     machine.daemon_pid()
     wait_until(lambda: not list(machine.store("partial").iterdir()), "it goes")
+
+
+def test_partials_count_and_can_be_pruned(
+    machine: Machine, origin: Origin, weights: bytes
+) -> None:
+    url = origin.add_file(MODELS, "/w", weights)
+    leave_half(machine, origin, url)
+    usage = int(machine.json("status")["usage_bytes"])
+    assert usage > 8 * MIB
+    with origin.hold(MODELS, "/v", after=2 * MIB) as gate:
+        used = origin.add_file(MODELS, "/v", weights)
+        fetch = machine.start([machine.hubctl_path, "fetch", used])
+        gate.wait_reached()
+        pruned = machine.json("cache", "prune", "--partials")
+        assert (pruned["removed"], pruned["in_use"]) == ("1", "1")
+        assert int(pruned["removed_bytes"]) == usage
+    out, errors = fetch.communicate()
+    assert Path(out.strip()).read_bytes() == weights, errors
+    assert int(machine.json("status")["usage_bytes"]) == SIZE
+    assert fetched(machine, url) == weights
+    assert ranges(origin)[-1] == "all"

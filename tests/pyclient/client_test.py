@@ -178,6 +178,14 @@ def test_verify_tells_what_is_damaged(daemon):
     assert request.repo == "own/repo"
 
 
+def test_prune_tells_what_went(daemon):
+    pruned = hubd.Client().cache.prune_partials()
+    assert (pruned.removed, pruned.removed_bytes) == (2, 20)
+    assert (pruned.in_use, pruned.in_use_bytes) == (1, 0)
+    (request,) = daemon.named("Prune")
+    assert request.partials
+
+
 def test_import_tells_what_became_of_each_thing(daemon, tmp_path, monkeypatch):
     daemon.imported.entries.add(path="o_r_main", kind="tree", how="copy")
     monkeypatch.chdir(tmp_path)

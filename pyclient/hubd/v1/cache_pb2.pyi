@@ -167,6 +167,24 @@ class ListTreesResponse(_message.Message):
     trees: _containers.RepeatedCompositeFieldContainer[_hub_pb2.Tree]
     def __init__(self, trees: _Optional[_Iterable[_Union[_hub_pb2.Tree, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class PruneRequest(_message.Message):
+    __slots__ = ["partials"]
+    PARTIALS_FIELD_NUMBER: _ClassVar[int]
+    partials: bool
+    def __init__(self, partials: bool = ...) -> None: ...
+
+class PruneResponse(_message.Message):
+    __slots__ = ["in_use", "in_use_bytes", "removed", "removed_bytes"]
+    IN_USE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    IN_USE_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    in_use: int
+    in_use_bytes: int
+    removed: int
+    removed_bytes: int
+    def __init__(self, removed: _Optional[int] = ..., removed_bytes: _Optional[int] = ..., in_use: _Optional[int] = ..., in_use_bytes: _Optional[int] = ...) -> None: ...
+
 class SetLimitRequest(_message.Message):
     __slots__ = ["bytes_per_second", "host", "job"]
     BYTES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]

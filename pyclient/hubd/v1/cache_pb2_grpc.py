@@ -55,6 +55,11 @@ class CacheStub(object):
                 request_serializer=hubd_dot_v1_dot_cache__pb2.SetLimitRequest.SerializeToString,
                 response_deserializer=hubd_dot_v1_dot_cache__pb2.SetLimitResponse.FromString,
                 )
+        self.Prune = channel.unary_unary(
+                '/hubd.v1.Cache/Prune',
+                request_serializer=hubd_dot_v1_dot_cache__pb2.PruneRequest.SerializeToString,
+                response_deserializer=hubd_dot_v1_dot_cache__pb2.PruneResponse.FromString,
+                )
 
 
 class CacheServicer(object):
@@ -137,6 +142,14 @@ class CacheServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Prune(self, request, context):
+        """Removes what nobody uses. Errors: NOT_YOURS, of a system daemon, for all but
+        root; INVALID_ARGUMENT where the request names nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CacheServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -179,6 +192,11 @@ def add_CacheServicer_to_server(servicer, server):
                     servicer.SetLimit,
                     request_deserializer=hubd_dot_v1_dot_cache__pb2.SetLimitRequest.FromString,
                     response_serializer=hubd_dot_v1_dot_cache__pb2.SetLimitResponse.SerializeToString,
+            ),
+            'Prune': grpc.unary_unary_rpc_method_handler(
+                    servicer.Prune,
+                    request_deserializer=hubd_dot_v1_dot_cache__pb2.PruneRequest.FromString,
+                    response_serializer=hubd_dot_v1_dot_cache__pb2.PruneResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -324,5 +342,22 @@ class Cache(object):
         return grpc.experimental.unary_unary(request, target, '/hubd.v1.Cache/SetLimit',
             hubd_dot_v1_dot_cache__pb2.SetLimitRequest.SerializeToString,
             hubd_dot_v1_dot_cache__pb2.SetLimitResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Prune(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/hubd.v1.Cache/Prune',
+            hubd_dot_v1_dot_cache__pb2.PruneRequest.SerializeToString,
+            hubd_dot_v1_dot_cache__pb2.PruneResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -60,6 +60,8 @@ TEST(ArgumentsTest, KnowsEveryCommand) {
   EXPECT_EQ(Good({"status"}).command, Command::kStatus);
   EXPECT_EQ(Good({"whoami"}).command, Command::kWhoami);
   EXPECT_EQ(Good({"cache", "ls"}).command, Command::kCacheLs);
+  EXPECT_EQ(Good({"cache", "prune", "--partials"}).command,
+            Command::kCachePrune);
   EXPECT_EQ(Good({"trust", "ls"}).command, Command::kTrustLs);
   EXPECT_EQ(Good({"trust", "add", "a/b"}).command, Command::kTrustAdd);
   EXPECT_EQ(Good({"trust", "rm", "a/b"}).command, Command::kTrustRm);

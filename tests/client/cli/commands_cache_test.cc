@@ -75,5 +75,27 @@ TEST_F(HubctlTest, CacheLsOfAnEmptyCacheIsTheTotal) {
   EXPECT_EQ(Hubctl({"cache", "ls"}).out, "0 trees, 0 checkpoints, 0 B\n");
 }
 
+TEST_F(HubctlTest, CachePruneSaysWhatWentAndWhatStays) {
+  daemon_.pruned.set_removed(1);
+  daemon_.pruned.set_removed_bytes(1900000000);
+  Ended ended = Hubctl({"cache", "prune", "--partials"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ended.out, "1 unfinished download removed, 1.9 GB\n");
+  EXPECT_TRUE(daemon_.last_prune().partials());
+  daemon_.pruned.set_in_use(2);
+  daemon_.pruned.set_in_use_bytes(3000);
+  EXPECT_EQ(Hubctl({"cache", "prune", "--partials"}).out,
+            "1 unfinished download removed, 1.9 GB; 2 in use, 3.0 kB, stay\n");
+  EXPECT_EQ(Hubctl({"cache", "prune", "--partials", "-q"}).out, "");
+  EXPECT_THAT(Hubctl({"cache", "prune", "--partials", "--json"}).out,
+              HasSubstr("\"in_use_bytes\": \"3000\""));
+}
+
+TEST_F(HubctlTest, CachePruneOfNothingIsMisuse) {
+  const Ended ended = Hubctl({"cache", "prune"});
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_THAT(ended.err, HasSubstr("--partials"));
+}
+
 }  // namespace
 }  // namespace hubd

@@ -48,6 +48,12 @@ TEST_F(AdmissionTest, OnlyAUsersOwnDaemonImports) {
   EXPECT_EQ(ReasonOf(Make(true).AdmitImport()), Reason::kNotYours);
 }
 
+TEST_F(AdmissionTest, WhatIsEverybodysOnlyRootPrunes) {
+  EXPECT_TRUE(Make(false).AdmitPrune(kAda).ok());
+  EXPECT_TRUE(Make(true).AdmitPrune(kRoot).ok());
+  EXPECT_EQ(ReasonOf(Make(true).AdmitPrune(kAda)), Reason::kNotYours);
+}
+
 TEST_F(AdmissionTest, ASystemDaemonServesEveryoneWhoIsKnown) {
   Admission admission = Make(true);
   EXPECT_TRUE(admission.AdmitCaller(kBob).ok());

@@ -184,6 +184,28 @@ TEST_F(JobsTest, LimitsAreSetAndShown) {
             grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(CacheServiceTest, PruneRemovesPartialsThatNobodyHas) {
+  const std::string url = "https://h/w";
+  ASSERT_TRUE(store_->OpenPartial(url, url, {}).ok());
+  const absl::StatusOr<Partial> used =
+      store_->OpenPartial(url, "https://mirror/w", {});
+  v1::PruneRequest request;
+  request.set_partials(true);
+  v1::PruneResponse response;
+  grpc::ClientContext context;
+  ASSERT_TRUE(cache_->Prune(&context, request, &response).ok());
+  EXPECT_EQ(response.removed(), 1);
+  EXPECT_EQ(response.in_use(), 1);
+  EXPECT_EQ(ListDirectory(store_->layout().partials())->size(), 1u);
+}
+
+TEST_F(CacheServiceTest, PruneOfNothingIsRefused) {
+  v1::PruneResponse response;
+  grpc::ClientContext context;
+  EXPECT_EQ(cache_->Prune(&context, {}, &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(CacheServiceTest, ANegativePageSizeIsRefused) {
   grpc::ClientContext context;
   v1::ListTreesRequest request;

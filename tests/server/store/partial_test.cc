@@ -349,7 +349,29 @@ TEST_F(PrunePartialsTest, LeavesOneThatWasTakenUp) {
   EXPECT_TRUE(LeadsTo(path + "/data", partial->fd()));
 }
 
+TEST_F(PrunePartialsTest, CountsWhatGoesAndWhatIsInUse) {
+  Make("a", {{"data", absl::ZeroDuration()}});
+  Make("b", {{"data", absl::Hours(1)}, {"ledger", absl::Hours(1)}});
+  absl::StatusOr<Partial> used = Partial::Open(dir_.Below("used"), kUrl, {});
+  ASSERT_TRUE(used.ok());
+  // Bytes that have not come take no room.
+  ASSERT_EQ(::pwrite(used->fd(), "x", 1, 1 << 30), 1);
+  const int64_t all = *PartialBytes(dir_.path());
+  EXPECT_GT(all, 0);
+  EXPECT_LT(all, 1 << 20);
+  const absl::StatusOr<PrunedPartials> pruned =
+      PrunePartials(dir_.path(), now_, -absl::InfiniteDuration());
+  ASSERT_TRUE(pruned.ok()) << pruned.status();
+  EXPECT_EQ(pruned->removed, 2);
+  EXPECT_EQ(pruned->in_use, 1);
+  EXPECT_GT(pruned->removed_bytes, 0);
+  EXPECT_GT(pruned->in_use_bytes, 0);
+  EXPECT_EQ(pruned->removed_bytes + pruned->in_use_bytes, all);
+  EXPECT_EQ(*PartialBytes(dir_.path()), pruned->in_use_bytes);
+}
+
 TEST_F(PrunePartialsTest, SaysWhatCannotBeLookedAt) {
+  EXPECT_FALSE(PartialBytes(dir_.Below("none")).ok());
   EXPECT_FALSE(PrunePartials(dir_.Below("none"), now_, absl::Hours(1)).ok());
 }
 

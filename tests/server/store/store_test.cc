@@ -144,7 +144,9 @@ TEST_F(StoreTest, PartialsOfLongAgoArePrunedByTheStoresClock) {
     const std::string data = layout_.Partial("shared", url, url) + "/data";
     ASSERT_EQ(::utimensat(AT_FDCWD, data.c_str(), times, 0), 0);
   }
+  const int64_t both = *store_->UsageBytes();
   ASSERT_TRUE(store_->PrunePartials(absl::Hours(2)).ok());
+  EXPECT_LE(*store_->UsageBytes(), both);
   EXPECT_TRUE(IsThere(layout_.Partial("shared", "https://h/1", "https://h/1")));
   EXPECT_FALSE(
       IsThere(layout_.Partial("shared", "https://h/3", "https://h/3")));
