@@ -180,12 +180,28 @@ absl::StatusOr<std::vector<v1::Checkpoint>> Client::ListCheckpoints(
   });
 }
 
-absl::StatusOr<v1::VerifyResult> Client::Verify(const std::string& repo,
+absl::StatusOr<v1::VerifyResult> Client::Verify(const VerifyOptions& verify,
                                                 const CallOptions& call) {
   v1::VerifyRequest request;
-  request.set_repo(repo);
+  request.set_repo(verify.repo);
+  request.set_quick(verify.quick);
   return Run(call, [&](const CallTarget& target) {
     return CallStream<v1::VerifyResult>(target, &v1::Cache::Stub::Verify,
+                                        request, call.progress);
+  });
+}
+
+absl::StatusOr<v1::VerifyResult> Client::Repair(const VerifyOptions& verify,
+                                                const CallOptions& call) {
+  v1::RepairRequest request;
+  request.mutable_verify()->set_repo(verify.repo);
+  request.mutable_verify()->set_quick(verify.quick);
+  request.set_offline(IsOffline());
+  for (auto& [name, value] : LentVariables()) {
+    (*request.mutable_environment())[name] = std::move(value);
+  }
+  return Run(call, [&](const CallTarget& target) {
+    return CallStream<v1::VerifyResult>(target, &v1::Cache::Stub::Repair,
                                         request, call.progress);
   });
 }

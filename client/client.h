@@ -102,6 +102,13 @@ struct CheckpointOptions {
   std::optional<std::string> lock = {};
 };
 
+struct VerifyOptions {
+  // As in VerifyRequest; empty: everything.
+  std::string repo = {};
+  // Only what stat shows to have changed since it was compared last.
+  bool quick = false;
+};
+
 // Calls wait for their answer. A call whose connection breaks, or whose daemon
 // is about to end, is sent again by itself, within its time. A path in an
 // answer is read under a lease (server/store/lease.h). Thread-safe.
@@ -140,8 +147,13 @@ class Client {
       const CallOptions& call = {});
 
   // Reads what is stored and compares it with its digests; what is damaged is
-  // removed. `repo` as in VerifyRequest; empty: everything.
-  absl::StatusOr<v1::VerifyResult> Verify(const std::string& repo = "",
+  // removed.
+  absl::StatusOr<v1::VerifyResult> Verify(const VerifyOptions& verify = {},
+                                          const CallOptions& call = {});
+
+  // The same; then what was damaged is fetched again. The result says of each
+  // damage whether it is repaired.
+  absl::StatusOr<v1::VerifyResult> Repair(const VerifyOptions& verify = {},
                                           const CallOptions& call = {});
 
   // Removes what has come of downloads that have not ended, but for those that

@@ -159,11 +159,19 @@ void AddDaemonCommands(CLI::App& app, Arguments& arguments, Raw& raw) {
   cache->require_subcommand(1);
   AddCommand(*cache, "ls", "List trees and checkpoints", arguments,
              Command::kCacheLs);
-  AddCommand(*cache, "verify",
-             "Read what is cached and compare it; remove what is damaged",
-             arguments, Command::kCacheVerify)
-      ->add_option("REPO", arguments.repo,
-                   "owner/name[:COMMIT]: its trees only");
+  for (CLI::App* reads :
+       {AddCommand(*cache, "verify",
+                   "Read what is cached and compare it; remove what is damaged",
+                   arguments, Command::kCacheVerify),
+        AddCommand(*cache, "repair",
+                   "The same; then fetch what was damaged again", arguments,
+                   Command::kCacheRepair)}) {
+    reads->add_option("REPO", arguments.repo,
+                      "owner/name[:COMMIT]: its trees only");
+    reads->add_flag("--quick", arguments.quick,
+                    "Read only what has changed on the disk since it was "
+                    "compared last");
+  }
   AddCommand(*cache, "prune", "Remove what nobody uses", arguments,
              Command::kCachePrune)
       ->add_flag("--partials", raw.partials,

@@ -25,6 +25,7 @@ enum class Command {
   kWhoami,
   kCacheLs,
   kCacheVerify,
+  kCacheRepair,
   kCachePrune,
   kJobsLs,
   kJobsWatch,
@@ -53,9 +54,12 @@ struct Arguments {
   // Of the command as a whole; absent: no limit.
   std::optional<absl::Duration> timeout = {};
 
-  // Of list, help, load, trust and cache verify.
+  // Of list, help, load, trust, cache verify and cache repair.
   std::string repo = {};
   std::string entrypoint = {};
+
+  // Of cache verify and cache repair.
+  bool quick = false;
 
   // Of list, help, load and fetch: only what this file has; empty: no lock. Of
   // lock: the file to write.

@@ -1,5 +1,6 @@
 #include "client/cli/commands_cache.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -61,25 +62,84 @@ std::string TotalLine(const std::vector<v1::Tree>& trees,
                       HumanSize(bytes), "\n");
 }
 
-// "damaged: tree github.com/o/r at 1a2b…: its digest is …, not …; removed: the
-// next call fetches it anew"
+// "tree github.com/o/r at 1a2b…: its digest is …, not … (/path)"
+std::string WhatIsDamaged(const v1::Damage& damage) {
+  return absl::StrCat(damage.kind(), " ", CleanLine(damage.name()), ": ",
+                      CleanLine(damage.problem()), " (",
+                      CleanLine(damage.path()), ")");
+}
+
 std::string DamageLine(const v1::Damage& damage) {
-  return absl::StrCat(
-      "damaged: ", damage.kind(), " ", CleanLine(damage.name()), ": ",
-      CleanLine(damage.problem()), " (", CleanLine(damage.path()), ")",
-      damage.removed() ? "; removed: the next call fetches it anew"
-                       : "; it is left as it is",
-      "\n");
+  return absl::StrCat("damaged: ", WhatIsDamaged(damage),
+                      damage.removed()
+                          ? "; removed: the next call fetches it anew"
+                          : "; it is left as it is",
+                      "\n");
+}
+
+std::string RepairLine(const v1::Damage& damage) {
+  if (damage.repaired()) {
+    return absl::StrCat("repaired: ", WhatIsDamaged(damage), "\n");
+  }
+  return absl::StrCat("damaged: ", WhatIsDamaged(damage),
+                      "; not repaired: ", CleanLine(damage.unrepaired()), "\n");
+}
+
+std::string ReadLine(const v1::VerifyResult& result) {
+  const std::string unchanged =
+      result.unchanged() > 0
+          ? absl::StrCat(", ", result.unchanged(), " unchanged")
+          : "";
+  return absl::StrCat(Count(result.trees(), "tree"), ", ",
+                      Count(result.blobs(), "blob"), ", ",
+                      HumanSize(result.bytes()), " read", unchanged, ": ");
 }
 
 std::string SummaryLine(const v1::VerifyResult& result) {
-  return absl::StrCat(
-      Count(result.trees(), "tree"), ", ", Count(result.blobs(), "blob"), ", ",
-      HumanSize(result.bytes()), " read: ",
+  return absl::StrCat(ReadLine(result),
+                      result.damages().empty()
+                          ? "nothing is damaged"
+                          : absl::StrCat(result.damages_size(), " damaged"),
+                      result.complete() ? "" : "; run it again for the rest",
+                      "\n");
+}
+
+int RepairedOf(const v1::VerifyResult& result) {
+  return static_cast<int>(std::count_if(
+      result.damages().begin(), result.damages().end(),
+      [](const v1::Damage& damage) { return damage.repaired(); }));
+}
+
+std::string RepairSummaryLine(const v1::VerifyResult& result) {
+  const int repaired = RepairedOf(result);
+  const std::string found =
       result.damages().empty()
           ? "nothing is damaged"
-          : absl::StrCat(result.damages_size(), " damaged"),
-      result.complete() ? "" : "; run it again for the rest", "\n");
+          : absl::StrCat(repaired, " repaired, ",
+                         result.damages_size() - repaired, " still damaged");
+  return absl::StrCat(ReadLine(result), found,
+                      result.complete() ? "" : "; run it again for the rest",
+                      "\n");
+}
+
+VerifyOptions OptionsFrom(const Arguments& arguments) {
+  return {.repo = arguments.repo, .quick = arguments.quick};
+}
+
+// Each damage, then the rest of the result.
+void PrintFound(const Session& session, v1::VerifyResult result,
+                std::string (*line)(const v1::Damage&),
+                std::string (*summary)(const v1::VerifyResult&)) {
+  const bool json = session.arguments().json;
+  for (const v1::Damage& damage : result.damages()) {
+    session.Print(json ? ToJsonLine(damage) : line(damage));
+  }
+  if (json) {
+    result.clear_damages();
+    session.Print(ToJsonLine(result));
+  } else if (!session.arguments().quiet) {
+    session.Print(summary(result));
+  }
 }
 
 std::string PrunedLine(const v1::PruneResponse& pruned) {
@@ -130,23 +190,23 @@ absl::Status RunCacheLs(Session& session) {
 }
 
 absl::StatusOr<bool> RunCacheVerify(Session& session) {
-  HUBD_ASSIGN_OR_RETURN(v1::VerifyResult result,
+  HUBD_ASSIGN_OR_RETURN(const v1::VerifyResult result,
                         session.WithProgress([&](const CallOptions& call) {
                           return session.client().Verify(
-                              session.arguments().repo, call);
+                              OptionsFrom(session.arguments()), call);
                         }));
-  const bool sound = result.damages().empty();
-  const bool json = session.arguments().json;
-  for (const v1::Damage& damage : result.damages()) {
-    session.Print(json ? ToJsonLine(damage) : DamageLine(damage));
-  }
-  if (json) {
-    result.clear_damages();
-    session.Print(ToJsonLine(result));
-  } else if (!session.arguments().quiet) {
-    session.Print(SummaryLine(result));
-  }
-  return sound;
+  PrintFound(session, result, DamageLine, SummaryLine);
+  return result.damages().empty();
+}
+
+absl::StatusOr<bool> RunCacheRepair(Session& session) {
+  HUBD_ASSIGN_OR_RETURN(const v1::VerifyResult result,
+                        session.WithProgress([&](const CallOptions& call) {
+                          return session.client().Repair(
+                              OptionsFrom(session.arguments()), call);
+                        }));
+  PrintFound(session, result, RepairLine, RepairSummaryLine);
+  return result.complete() && RepairedOf(result) == result.damages_size();
 }
 
 }  // namespace hubd

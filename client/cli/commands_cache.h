@@ -14,6 +14,9 @@ absl::Status RunCacheLs(Session& session);
 // True where nothing is damaged.
 absl::StatusOr<bool> RunCacheVerify(Session& session);
 
+// True where nothing stays damaged.
+absl::StatusOr<bool> RunCacheRepair(Session& session);
+
 absl::Status RunCachePrune(Session& session);
 
 }  // namespace hubd

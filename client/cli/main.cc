@@ -64,6 +64,7 @@ absl::Status RunPlain(Session& session) {
     case Command::kTrustRm:
       return RunTrustRm(session);
     case Command::kCacheVerify:
+    case Command::kCacheRepair:
     case Command::kImport:
     case Command::kTrustCheck:
     case Command::kRun:
@@ -79,6 +80,10 @@ absl::StatusOr<ExitCode> RunCommand(Session& session) {
   }
   if (session.arguments().command == Command::kCacheVerify) {
     HUBD_ASSIGN_OR_RETURN(const bool sound, RunCacheVerify(session));
+    return sound ? kExitDone : kExitIntegrity;
+  }
+  if (session.arguments().command == Command::kCacheRepair) {
+    HUBD_ASSIGN_OR_RETURN(const bool sound, RunCacheRepair(session));
     return sound ? kExitDone : kExitIntegrity;
   }
   if (session.arguments().command == Command::kImport) {

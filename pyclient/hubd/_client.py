@@ -288,19 +288,48 @@ class Cache:
             yield from map(_convert.checkpoint, page.checkpoints)
 
     def verify(
-        self, repo: str = "", *, progress: Optional[ProgressCallback] = None
+        self,
+        repo: str = "",
+        *,
+        quick: bool = False,
+        progress: Optional[ProgressCallback] = None,
     ) -> Verification:
         """Reads what is stored and compares it with its digests.
 
         What is damaged is removed, so that the next call fetches it anew. repo:
         only the trees of "owner/name", or of "owner/name:COMMIT"; NotFound where none
-        is stored, InvalidArgument where it is no repo.
+        is stored, InvalidArgument where it is no repo. quick: only what has changed
+        on the disk since it was compared last.
         """
         from hubd.v1 import cache_pb2
 
-        request = cache_pb2.VerifyRequest(repo=repo)
+        request = cache_pb2.VerifyRequest(repo=repo, quick=quick)
         result = self._client._stream(
             lambda stubs, left: stubs.cache.Verify(request, timeout=left), progress
+        )
+        return _convert.verification(result)
+
+    def repair(
+        self,
+        repo: str = "",
+        *,
+        quick: bool = False,
+        offline: Optional[bool] = None,
+        progress: Optional[ProgressCallback] = None,
+    ) -> Verification:
+        """Does what `verify` does, then fetches what was damaged again.
+
+        Each damage says whether it is repaired, and if not, why.
+        """
+        from hubd.v1 import cache_pb2
+
+        request = cache_pb2.RepairRequest(
+            verify=cache_pb2.VerifyRequest(repo=repo, quick=quick),
+            offline=_offline(offline),
+            environment=_options.lent_variables(),
+        )
+        result = self._client._stream(
+            lambda stubs, left: stubs.cache.Repair(request, timeout=left), progress
         )
         return _convert.verification(result)
 

@@ -119,10 +119,13 @@ def verification(result: Any) -> Verification:
                 actual=one.actual,
                 problem=one.problem,
                 removed=one.removed,
+                repaired=one.repaired,
+                unrepaired=one.unrepaired,
             )
             for one in result.damages
         ),
         complete=result.complete,
+        unchanged=result.unchanged,
     )
 
 

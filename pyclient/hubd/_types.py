@@ -157,6 +157,9 @@ class Damage:
     problem: str
     # False where it could not be read or removed: it stays then.
     removed: bool
+    # Of a repair: it is there again; if not, why, a sentence.
+    repaired: bool
+    unrepaired: str
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,8 @@ class Verification:
     damages: Tuple[Damage, ...]
     # False where there were too many damages to go on.
     complete: bool
+    # Trees and blobs that a quick run did not read, since nothing has changed.
+    unchanged: int
 
 
 @dataclass(frozen=True)

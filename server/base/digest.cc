@@ -1,20 +1,15 @@
 #include "server/base/digest.h"
 
 #include <openssl/evp.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <memory>
 
 #include "absl/strings/escaping.h"
 #include "server/base/status.h"
 
 namespace hubd {
 namespace {
-
-constexpr size_t kChunk = 1 << 20;
 
 // OpenSSL looks an algorithm up by its name at each use of EVP_sha256(), which
 // takes longer than to hash a short text. Never freed: threads hash until the
@@ -70,21 +65,6 @@ std::string Sha1Hex(absl::string_view bytes) {
                         EVP_sha1(), nullptr) == 1);
   return absl::BytesToHexString(
       absl::string_view(reinterpret_cast<const char*>(digest.data()), size));
-}
-
-absl::StatusOr<std::string> Sha256OfFile(int fd, const std::stop_token& stop) {
-  Hasher hasher;
-  // Not filled first: a tree has thousands of small files.
-  const auto buffer = std::make_unique_for_overwrite<char[]>(kChunk);
-  for (off_t offset = 0; !stop.stop_requested();) {
-    ssize_t count = ::pread(fd, buffer.get(), kChunk, offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return ErrnoError(errno, "cannot read");
-    if (count == 0) return hasher.Finish();
-    hasher.Update({buffer.get(), static_cast<size_t>(count)});
-    offset += count;
-  }
-  return absl::CancelledError("stopped reading");
 }
 
 bool IsSha256Prefix(absl::string_view text) {

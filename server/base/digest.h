@@ -4,10 +4,8 @@
 #define HUBD_SERVER_BASE_DIGEST_H_
 
 #include <memory>
-#include <stop_token>
 #include <string>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 struct evp_md_ctx_st;
@@ -44,11 +42,6 @@ std::string Sha256Hex(absl::string_view bytes);
 // The SHA-1 of `bytes`, 40 lower-case hex digits: for the names that others
 // made of it.
 std::string Sha1Hex(absl::string_view bytes);
-
-// The SHA-256 of everything that can be read from `fd` from its start.
-// CANCELLED soon after the stop.
-absl::StatusOr<std::string> Sha256OfFile(int fd,
-                                         const std::stop_token& stop = {});
 
 // Whether `text` is 1 to 64 lower-case hex digits.
 bool IsSha256Prefix(absl::string_view text);

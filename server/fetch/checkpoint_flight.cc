@@ -237,7 +237,8 @@ absl::StatusOr<Fetched> FetchUrl(const FetchContext& context,
 absl::StatusOr<Fetched> VerifyBlob(const FetchContext& context,
                                    const CheckpointObject& checkpoint,
                                    FlightTable::Context& flight) {
-  HUBD_RETURN_IF_ERROR(context.parts.store.Verify(checkpoint, flight.stop()));
+  HUBD_RETURN_IF_ERROR(
+      context.parts.store.Verify(checkpoint, {.stop = flight.stop()}));
   return Fetched{checkpoint};
 }
 

@@ -4,6 +4,7 @@
 
 #include "server/fetch/checkpoint_operation.h"
 #include "server/fetch/import_operation.h"
+#include "server/fetch/repair_operation.h"
 #include "server/fetch/tree_lookup.h"
 #include "server/fetch/tree_operation.h"
 #include "server/fetch/tree_pin.h"
@@ -81,6 +82,14 @@ std::unique_ptr<FetchOperation> Fetcher::Verify(
   return VerifyOperation::Begin(std::make_shared<VerifyOperation>(
       ContextOf(request.uid), std::move(request), std::move(progress),
       std::move(done)));
+}
+
+std::unique_ptr<FetchOperation> Fetcher::Repair(
+    RepairRequest request, ProgressFn progress,
+    std::function<void(absl::StatusOr<VerifyReport>)> done) {
+  return RepairOperation::Begin(std::make_shared<RepairOperation>(
+      ContextOf(request.verify.uid), negatives_, std::move(request),
+      std::move(progress), std::move(done)));
 }
 
 std::unique_ptr<FetchOperation> Fetcher::Import(

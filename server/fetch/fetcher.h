@@ -62,6 +62,11 @@ class Fetcher {
       VerifyRequest request, ProgressFn progress,
       std::function<void(absl::StatusOr<VerifyReport>)> done);
 
+  // The same; then fetches what was damaged again (repair_operation.h).
+  [[nodiscard]] std::unique_ptr<FetchOperation> Repair(
+      RepairRequest request, ProgressFn progress,
+      std::function<void(absl::StatusOr<VerifyReport>)> done);
+
   // Takes in the cache of an original hub (import_operation.h). Errors:
   // NOT_FOUND, FAILED_PRECONDITION, DISK_FULL.
   [[nodiscard]] std::unique_ptr<FetchOperation> Import(

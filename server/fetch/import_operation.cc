@@ -239,7 +239,7 @@ class Importer {
                    Reporter(), flight_.stop()));
     entry.size_bytes = copied.size_bytes;
     HUBD_ASSIGN_OR_RETURN(const std::string digest,
-                          TreeDigest(staging.path(), flight_.stop()));
+                          TreeDigest(staging.path(), {.stop = flight_.stop()}));
     TreeObject tree;
     tree.key = {kSharedDomain, spec.id, CommitOf(spec.ref, digest),
                 kImportRoute};

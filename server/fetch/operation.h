@@ -98,6 +98,8 @@ class Operation : public std::enable_shared_from_this<Operation<Result>> {
   }
 
   const FetchContext& context() const { return context_; }
+  // For a step that is an operation of its own.
+  const ProgressFn& progress() const { return progress_; }
 
  private:
   class Hold final : public FetchOperation {

@@ -114,7 +114,17 @@ struct VerifyRequest {
   std::optional<RepoId> repo = {};
   // How their commit begins; empty: whatever it is.
   std::string commit_prefix = {};
+  // Not those of which stat shows no change since they were compared last.
+  bool quick = false;
   uid_t uid = kNobody;
+};
+
+// Which stored things are read, compared, and fetched again.
+struct RepairRequest {
+  VerifyRequest verify = {};
+  // No network: what is damaged is removed, and not repaired.
+  bool offline = false;
+  LentEnvironment environment = nullptr;
 };
 
 }  // namespace hubd

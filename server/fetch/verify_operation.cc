@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/idle_io.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
 
@@ -44,6 +45,7 @@ class Verifier {
   }
 
   absl::Status Collect(const VerifyRequest& request) {
+    quick_ = request.quick;
     Catalog& catalog = store_.catalog();
     HUBD_ASSIGN_OR_RETURN(trees_,
                           All<TreeObject>(catalog, &Catalog::ListTrees));
@@ -88,30 +90,51 @@ class Verifier {
   absl::Status VerifyTree(const TreeObject& tree) {
     const std::string name =
         absl::StrCat(tree.key.repo.ToString(), " at ", tree.key.commit);
-    Report(name);
+    Begin(name);
+    if (quick_ && store_.IsUnchanged(tree, flight_.stop())) {
+      return Skip(tree.size_bytes);
+    }
     ++report_.trees;
-    Passed(tree.size_bytes);
-    return Judge(store_.VerifyTree(tree, flight_.stop()),
-                 {.kind = Damage::Kind::kTree,
-                  .name = name,
-                  .path = tree.path,
-                  .expected = tree.digest});
+    const absl::Status found = store_.VerifyTree(tree, Reading());
+    End(tree.size_bytes);
+    return Judge(found, {.kind = Damage::Kind::kTree,
+                         .name = name,
+                         .path = tree.path,
+                         .expected = tree.digest,
+                         .tree = tree});
   }
 
   absl::Status VerifyBlob(const CheckpointObject& checkpoint) {
     if (seen_.insert(checkpoint.sha256).second) {
-      const std::string name = RedactUrl(checkpoint.url);
-      Report(name);
-      ++report_.blobs;
-      Passed(checkpoint.size_bytes);
-      HUBD_RETURN_IF_ERROR(Judge(store_.Verify(checkpoint, flight_.stop()),
-                                 {.kind = Damage::Kind::kBlob,
-                                  .name = name,
-                                  .path = checkpoint.path,
-                                  .expected = checkpoint.sha256}));
+      HUBD_RETURN_IF_ERROR(ReadBlob(checkpoint));
     }
     // Forgets the URL where its blob is gone.
     return store_.FindCheckpoint(checkpoint.domain, checkpoint.url).status();
+  }
+
+  absl::Status ReadBlob(const CheckpointObject& checkpoint) {
+    const std::string name = RedactUrl(checkpoint.url);
+    Begin(name);
+    if (quick_ && store_.IsUnchanged(checkpoint)) {
+      return Skip(checkpoint.size_bytes);
+    }
+    ++report_.blobs;
+    const absl::Status found = store_.Verify(checkpoint, Reading());
+    End(checkpoint.size_bytes);
+    if (found.ok()) return absl::OkStatus();
+    return Judge(found, {.kind = Damage::Kind::kBlob,
+                         .name = name,
+                         .path = checkpoint.path,
+                         .expected = checkpoint.sha256,
+                         .checkpoints = UrlsOf(checkpoint.sha256)});
+  }
+
+  std::vector<CheckpointObject> UrlsOf(const std::string& sha256) const {
+    std::vector<CheckpointObject> urls;
+    for (const CheckpointObject& checkpoint : checkpoints_) {
+      if (checkpoint.sha256 == sha256) urls.push_back(checkpoint);
+    }
+    return urls;
   }
 
   // Notes a damage. An error only where the run is to end.
@@ -134,14 +157,30 @@ class Verifier {
     return absl::OkStatus();
   }
 
-  void Report(const std::string& subject) {
+  void Begin(const std::string& subject) {
+    begun_bytes_ = progress_.done_bytes;
     progress_.subject = subject;
     flight_.Report(progress_);
   }
 
-  void Passed(int64_t bytes) {
+  // Tells how far a large thing has come.
+  hubd::Reading Reading() {
+    return {.stop = flight_.stop(), .passed = [this](int64_t bytes) {
+              progress_.done_bytes += bytes;
+              flight_.Report(progress_);
+            }};
+  }
+
+  // What is read need not be what was published.
+  void End(int64_t bytes) {
     report_.bytes += bytes;
+    progress_.done_bytes = begun_bytes_ + bytes;
+  }
+
+  absl::Status Skip(int64_t bytes) {
+    ++report_.unchanged;
     progress_.done_bytes += bytes;
+    return absl::OkStatus();
   }
 
   Store& store_;
@@ -149,7 +188,10 @@ class Verifier {
   std::vector<TreeObject> trees_;
   std::vector<CheckpointObject> checkpoints_;
   std::set<std::string> seen_;
+  bool quick_ = false;
   Progress progress_;
+  // Before what is being read.
+  int64_t begun_bytes_ = 0;
   VerifyReport report_;
 };
 
@@ -158,6 +200,8 @@ class Verifier {
 absl::StatusOr<Fetched> VerifyStored(const FetchContext& context,
                                      const VerifyRequest& request,
                                      FlightTable::Context& flight) {
+  // Nobody waits for it as for a load.
+  const IdleIo idle;
   Verifier verifier(context.parts.store, flight);
   HUBD_RETURN_IF_ERROR(verifier.Collect(request));
   HUBD_ASSIGN_OR_RETURN(VerifyReport report, verifier.Run());
@@ -176,7 +220,8 @@ void VerifyOperation::Start() {
           ? absl::StrCat(request_.repo->ToString(), " ", request_.commit_prefix)
           : "";
   Join(
-      {kSharedDomain, absl::StrCat("verify ", what)},
+      {kSharedDomain,
+       absl::StrCat(request_.quick ? "verify quick " : "verify ", what)},
       {.kind = "verify", .name = what, .host = ""},
       [context = context(), request = request_](FlightTable::Context& flight) {
         return VerifyStored(context, request, flight);

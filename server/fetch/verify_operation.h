@@ -15,8 +15,9 @@ inline constexpr int kMaxDamages = 1000;
 
 // Reads the stored things that are asked for and compares each with its digest;
 // what is damaged is removed with record and row. A blob behind several URLs is
-// read once. NOT_FOUND where the repo has no such tree. Blocking, on the fetch
-// pool; CANCELLED soon after the stop.
+// read once. It gives way to everybody else who wants the disk. NOT_FOUND where
+// the repo has no such tree. Blocking, on the fetch pool; CANCELLED soon after
+// the stop.
 absl::StatusOr<Fetched> VerifyStored(const FetchContext& context,
                                      const VerifyRequest& request,
                                      FlightTable::Context& flight);

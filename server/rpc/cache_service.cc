@@ -74,6 +74,29 @@ grpc::ServerWriteReactor<v1::VerifyResponse>* CacheService::Verify(
   return call.get();
 }
 
+grpc::ServerWriteReactor<v1::RepairResponse>* CacheService::Repair(
+    grpc::CallbackServerContext* context, const v1::RepairRequest* request) {
+  CallInfo info = DescribeCall(*context, "Repair",
+                               LogSubject("repo", request->verify().repo()));
+  auto call = OpenStream<v1::RepairResponse>(parts_, info);
+  absl::StatusOr<RepairRequest> repair = FromProto(*request);
+  if (!repair.ok()) {
+    call->Fail(repair.status());
+    return call.get();
+  }
+  repair->verify.uid = info.caller.uid;
+  call->Run([repair = *std::move(repair), progress = ProgressTo(call),
+             done = ResultTo<v1::RepairResponse, VerifyReport>(
+                 call,
+                 [](VerifyReport& report, v1::RepairResponse& response) {
+                   *response.mutable_result() = ToProto(report);
+                 }),
+             &fetcher = work_.fetcher]() -> std::shared_ptr<void> {
+    return fetcher.Repair(repair, progress, done);
+  });
+  return call.get();
+}
+
 grpc::ServerWriteReactor<v1::ImportResponse>* CacheService::Import(
     grpc::CallbackServerContext* context, const v1::ImportRequest* request) {
   CallInfo info = DescribeCall(*context, "Import",

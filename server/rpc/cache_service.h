@@ -41,6 +41,9 @@ class CacheService final : public v1::Cache::CallbackService {
   grpc::ServerWriteReactor<v1::VerifyResponse>* Verify(
       grpc::CallbackServerContext* context,
       const v1::VerifyRequest* request) override;
+  grpc::ServerWriteReactor<v1::RepairResponse>* Repair(
+      grpc::CallbackServerContext* context,
+      const v1::RepairRequest* request) override;
   grpc::ServerWriteReactor<v1::ImportResponse>* Import(
       grpc::CallbackServerContext* context,
       const v1::ImportRequest* request) override;

@@ -201,6 +201,7 @@ absl::StatusOr<CheckpointRequest> FromProto(
 
 absl::StatusOr<VerifyRequest> FromProto(const v1::VerifyRequest& request) {
   VerifyRequest verify;
+  verify.quick = request.quick();
   if (request.repo().empty()) return verify;
   HUBD_ASSIGN_OR_RETURN(RepoSpec spec, ParseRepoSpec(request.repo()));
   const size_t digits = spec.ref.size();
@@ -214,6 +215,15 @@ absl::StatusOr<VerifyRequest> FromProto(const v1::VerifyRequest& request) {
   verify.repo = std::move(spec.id);
   verify.commit_prefix = std::move(spec.ref);
   return verify;
+}
+
+absl::StatusOr<RepairRequest> FromProto(const v1::RepairRequest& request) {
+  RepairRequest repair;
+  HUBD_ASSIGN_OR_RETURN(repair.verify, FromProto(request.verify()));
+  repair.offline = request.offline();
+  HUBD_ASSIGN_OR_RETURN(repair.environment,
+                        EnvironmentOf(request.environment()));
+  return repair;
 }
 
 absl::Status CheckInterpreter(const v1::Interpreter& interpreter) {
@@ -341,6 +351,7 @@ v1::VerifyResult ToProto(const VerifyReport& report) {
   proto.set_blobs(report.blobs);
   proto.set_bytes(report.bytes);
   proto.set_complete(report.complete);
+  proto.set_unchanged(report.unchanged);
   for (const Damage& damage : report.damages) {
     v1::Damage& one = *proto.add_damages();
     one.set_kind(damage.kind == Damage::Kind::kTree ? "tree" : "blob");
@@ -350,6 +361,8 @@ v1::VerifyResult ToProto(const VerifyReport& report) {
     one.set_actual(damage.actual);
     one.set_problem(CleanText(damage.problem, kMaxShown));
     one.set_removed(damage.removed);
+    one.set_repaired(damage.repaired);
+    one.set_unrepaired(CleanText(damage.unrepaired, kMaxShown));
   }
   return proto;
 }

@@ -32,6 +32,9 @@ absl::StatusOr<CheckpointRequest> FromProto(
 // INVALID_REPO; INVALID_ARGUMENT for a commit that is no beginning of one.
 absl::StatusOr<VerifyRequest> FromProto(const v1::VerifyRequest& request);
 
+// The same; INVALID_ARGUMENT for too large an environment.
+absl::StatusOr<RepairRequest> FromProto(const v1::RepairRequest& request);
+
 // INVALID_REPO; INVALID_ARGUMENT where the directory is no absolute path, or
 // too many repos are named.
 absl::StatusOr<ImportRequest> FromProto(const v1::ImportRequest& request);

@@ -228,6 +228,22 @@ class SqliteCatalog final : public Catalog {
     return there ? rows.Int(0) : 0;
   }
 
+  absl::StatusOr<std::string> LookupStamp(const std::string& name) override {
+    HUBD_ASSIGN_OR_RETURN(
+        std::optional<std::string> stamp,
+        One<std::string>(
+            "SELECT stamp FROM verified WHERE name = ?1", {name},
+            [](const SqlRows& row, const Layout&) { return row.Text(0); }));
+    return stamp.value_or("");
+  }
+
+  absl::Status PutStamp(const std::string& name,
+                        const std::string& stamp) override {
+    return Write(
+        "INSERT OR REPLACE INTO verified (name, stamp) VALUES (?1, ?2)",
+        {name, stamp});
+  }
+
   absl::StatusOr<std::optional<std::string>> LookupJobResult(
       uint32_t uid, const std::string& key) override {
     return known_results_.Get(absl::StrCat(uid, "\n", key), [&] {

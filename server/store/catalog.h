@@ -103,6 +103,12 @@ class Catalog {
   // Sum of the sizes of all objects; a blob behind several URLs counts once.
   virtual absl::StatusOr<int64_t> UsageBytes() = 0;
 
+  // What PutStamp kept under this name (schema.h); empty where there is none.
+  virtual absl::StatusOr<std::string> LookupStamp(const std::string& name) = 0;
+  // Goes with the row of what it is about.
+  virtual absl::Status PutStamp(const std::string& name,
+                                const std::string& stamp) = 0;
+
   // What PutJobResult kept for this user under this key.
   virtual absl::StatusOr<std::optional<std::string>> LookupJobResult(
       uint32_t uid, const std::string& key) = 0;

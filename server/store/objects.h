@@ -140,6 +140,12 @@ struct Damage {
   std::string problem = {};
   // Whether it, or what told of it, was removed.
   bool removed = false;
+  // What there was of it: the tree, or all URLs that had given the blob.
+  std::optional<TreeObject> tree = {};
+  std::vector<CheckpointObject> checkpoints = {};
+  // Of a repair: it is there again; else why not, a sentence.
+  bool repaired = false;
+  std::string unrepaired = {};
 };
 
 // What came of reading stored things.
@@ -147,6 +153,8 @@ struct VerifyReport {
   int64_t trees = 0;
   int64_t blobs = 0;
   int64_t bytes = 0;
+  // Trees and blobs that were not read, since stat shows no change.
+  int64_t unchanged = 0;
   std::vector<Damage> damages;
   // False where there were too many damages to go on.
   bool complete = true;

@@ -125,9 +125,32 @@ ALTER TABLE tree ADD COLUMN imported_ref TEXT NOT NULL DEFAULT '';
 ALTER TABLE tree ADD COLUMN imported_as_of INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// How stat showed a thing when its content was compared with its digest. By
+// name: "blob SHA256" or "tree" and its key. Goes with what it is about.
+inline constexpr absl::string_view kVerifiedSchema = R"sql(
+CREATE TABLE verified (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  stamp TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER verified_goes_with_tree AFTER DELETE ON tree BEGIN
+  DELETE FROM verified WHERE name = 'tree ' || OLD.domain || ' ' || OLD.host
+    || ' ' || OLD.owner || ' ' || OLD.name || ' ' || OLD.commit_id || ' '
+    || OLD.route;
+END;
+CREATE TRIGGER verified_goes_with_checkpoint AFTER DELETE ON checkpoint BEGIN
+  DELETE FROM verified WHERE name = 'blob ' || OLD.sha256;
+END;
+CREATE TRIGGER verified_goes_with_old_blob AFTER UPDATE OF sha256 ON checkpoint
+WHEN OLD.sha256 <> NEW.sha256 BEGIN
+  DELETE FROM verified WHERE name = 'blob ' || OLD.sha256;
+END;
+)sql";
+
 inline std::vector<absl::string_view> Migrations() {
   return {kFirstSchema,     kJobResultSchema,    kTreeDigestSchema,
-          kMovedRepoSchema, kUnprovenTreeSchema, kImportedTreeSchema};
+          kMovedRepoSchema, kUnprovenTreeSchema, kImportedTreeSchema,
+          kVerifiedSchema};
 }
 
 }  // namespace hubd

@@ -12,8 +12,11 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "server/base/digest.h"
+#include "server/base/file_digest.h"
 #include "server/base/fs.h"
 #include "server/base/local_disk.h"
 #include "server/base/log.h"
@@ -25,6 +28,7 @@
 #include "server/store/recovery.h"
 #include "server/store/root_directory.h"
 #include "server/store/seal.h"
+#include "server/store/stamp.h"
 #include "server/store/tree_digest.h"
 #include "server/store/way_out.h"
 
@@ -54,6 +58,21 @@ absl::Status DamagedError(const std::string& what, Metadata metadata,
                    "; they are not delivered and were removed. Call it once "
                    "with the network"),
       metadata);
+}
+
+// As the catalog knows them (schema.h).
+std::string StampName(const CheckpointObject& checkpoint) {
+  return absl::StrCat("blob ", checkpoint.sha256);
+}
+
+std::string StampName(const TreeObject& tree) {
+  const TreeKey& key = tree.key;
+  return absl::StrJoin(
+      {absl::string_view("tree"), absl::string_view(key.domain),
+       absl::string_view(key.repo.host), absl::string_view(key.repo.owner),
+       absl::string_view(key.repo.name), absl::string_view(key.commit),
+       absl::string_view(key.route)},
+      " ");
 }
 
 std::string RandomWord() {
@@ -284,7 +303,7 @@ absl::StatusOr<TreeObject> Store::PublishTree(Staging staging, TreeObject tree,
   HUBD_RETURN_IF_ERROR(
       WithWayOut(MoveInDirectory(std::move(staging), tree), layout_));
   // Of what is there, be it a directory that only lacked its record.
-  HUBD_ASSIGN_OR_RETURN(tree.digest, TreeDigest(tree.path, stop));
+  HUBD_ASSIGN_OR_RETURN(tree.digest, TreeDigest(tree.path, {.stop = stop}));
   // Another fetch of it may have been first meanwhile: its words hold.
   HUBD_ASSIGN_OR_RETURN(stored, FindTree(tree.key));
   if (stored) return *stored;
@@ -373,8 +392,35 @@ bool Store::IsVerifiedInMemory(const CheckpointObject& checkpoint) const {
   return info.ok() && verified_.Has(checkpoint.path, *info);
 }
 
+bool Store::IsUnchanged(const CheckpointObject& checkpoint) {
+  const std::optional<struct stat> info = LookAt(checkpoint.path);
+  if (!info) return false;
+  const absl::StatusOr<std::string> known =
+      catalog_->LookupStamp(StampName(checkpoint));
+  return known.ok() && *known == StampOf(*info);
+}
+
+bool Store::IsUnchanged(const TreeObject& tree, const std::stop_token& stop) {
+  const absl::StatusOr<std::string> known =
+      catalog_->LookupStamp(StampName(tree));
+  if (!known.ok() || known->empty()) return false;
+  const absl::StatusOr<std::string> stamp = TreeStamp(tree.path, stop);
+  return stamp.ok() && *known == *stamp;
+}
+
+void Store::NoteStamp(const std::string& name, const std::string& stamp) {
+  absl::StatusOr<std::string> known = catalog_->LookupStamp(name);
+  if (known.ok() && *known == stamp) return;
+  absl::Status noted = catalog_->PutStamp(name, stamp);
+  // Without it, it is read again.
+  if (!noted.ok()) {
+    HUBD_LOG(kWarning) << "event=stamp_not_noted error="
+                       << LogQuote(noted.message());
+  }
+}
+
 absl::Status Store::Verify(const CheckpointObject& checkpoint,
-                           const std::stop_token& stop) {
+                           const Reading& how) {
   const std::string& path = checkpoint.path;
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid() && errno == ENOENT) {
@@ -384,11 +430,12 @@ absl::Status Store::Verify(const CheckpointObject& checkpoint,
   if (!fd.valid() || ::fstat(fd.get(), &info) != 0) {
     return ErrnoError(errno, absl::StrCat("cannot open ", path));
   }
-  absl::StatusOr<std::string> hashed = Sha256OfFile(fd.get(), stop);
+  absl::StatusOr<std::string> hashed = Sha256OfFile(fd.get(), how);
   if (!hashed.ok()) return Annotate(hashed.status(), path);
   const std::string actual = *std::move(hashed);
   if (actual == checkpoint.sha256) {
     verified_.Note(path, info);
+    NoteStamp(StampName(checkpoint), StampOf(info));
     return absl::OkStatus();
   }
   HUBD_RETURN_IF_ERROR(SetAside(path, fd.get(), actual));
@@ -397,10 +444,11 @@ absl::Status Store::Verify(const CheckpointObject& checkpoint,
                       checkpoint.sha256, actual);
 }
 
-absl::Status Store::VerifyTree(const TreeObject& tree,
-                               const std::stop_token& stop) {
+absl::Status Store::VerifyTree(const TreeObject& tree, const Reading& how) {
   UniqueFd fd(::open(tree.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  absl::StatusOr<std::string> actual = TreeDigest(tree.path, stop);
+  // Before: what changes meanwhile has another one later.
+  const absl::StatusOr<std::string> stamp = TreeStamp(tree.path, how.stop);
+  absl::StatusOr<std::string> actual = TreeDigest(tree.path, how);
   if (absl::IsNotFound(actual.status())) {
     // Row and record go.
     HUBD_RETURN_IF_ERROR(FindTree(tree.key).status());
@@ -408,10 +456,13 @@ absl::Status Store::VerifyTree(const TreeObject& tree,
   HUBD_RETURN_IF_ERROR(actual.status());
   if (tree.digest.empty()) {
     TreeObject with_digest = tree;
-    with_digest.digest = *std::move(actual);
-    return Commit(std::move(with_digest)).status();
+    with_digest.digest = *actual;
+    HUBD_RETURN_IF_ERROR(Commit(with_digest).status());
   }
-  if (*actual == tree.digest) return absl::OkStatus();
+  if (tree.digest.empty() || *actual == tree.digest) {
+    if (stamp.ok()) NoteStamp(StampName(tree), *stamp);
+    return absl::OkStatus();
+  }
   HUBD_RETURN_IF_ERROR(SetAside(tree.path, fd.get(), *actual));
   HUBD_RETURN_IF_ERROR(FindTree(tree.key).status());
   const std::string repo = tree.key.repo.ToString();

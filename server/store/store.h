@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/file_digest.h"
 #include "server/base/mutex.h"
 #include "server/base/unique_fd.h"
 #include "server/store/catalog.h"
@@ -160,10 +161,14 @@ class Store {
   // removed, so that nobody else gets it. NOT_FOUND where it is gone, as when
   // somebody else's look removed it. CANCELLED soon after the stop.
   absl::Status Verify(const CheckpointObject& checkpoint,
-                      const std::stop_token& stop);
+                      const Reading& how = {});
   // Compares a tree with its digest, which it gets where it has none. Errors as
   // above, naming repo and commit.
-  absl::Status VerifyTree(const TreeObject& tree, const std::stop_token& stop);
+  absl::Status VerifyTree(const TreeObject& tree, const Reading& how = {});
+  // Whether stat shows no change since one of the two last found all as it
+  // should be, be it in an earlier process. False where that cannot be told.
+  bool IsUnchanged(const CheckpointObject& checkpoint);
+  bool IsUnchanged(const TreeObject& tree, const std::stop_token& stop);
   // Whether a blob is stored.
   bool HasBlob(const std::string& sha256) const;
 
@@ -192,6 +197,8 @@ class Store {
   template <class Object>
   absl::StatusOr<std::optional<Object>> IfWhole(
       absl::StatusOr<std::optional<Object>> found);
+  // Notes how stat showed a thing that was found as it should be.
+  void NoteStamp(const std::string& name, const std::string& stamp);
   template <class Object>
   std::optional<Object> IfWholeInMemory(std::optional<Object> found) const;
 

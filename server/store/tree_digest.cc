@@ -9,13 +9,16 @@
 #include <cerrno>
 #include <climits>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/base/digest.h"
+#include "server/base/file_digest.h"
 #include "server/base/status.h"
 #include "server/base/unique_fd.h"
+#include "server/store/stamp.h"
 
 namespace hubd {
 namespace {
@@ -31,7 +34,8 @@ struct Entry {
 // Goes by descriptors: a tree may be deeper than a path can be long.
 class Collector {
  public:
-  explicit Collector(const std::stop_token& stop) : stop_(stop) {}
+  // `stamps`: what stat shows stands for an entry, not its content.
+  Collector(Reading how, bool stamps) : how_(std::move(how)), stamps_(stamps) {}
 
   // Adds what is in the directory behind `fd`, at the path `prefix` of the
   // tree: empty, or ending with "/".
@@ -39,7 +43,7 @@ class Collector {
     HUBD_ASSIGN_OR_RETURN(std::vector<std::string> names,
                           NamesIn(fd.get(), prefix));
     for (const std::string& name : names) {
-      if (stop_.stop_requested()) return absl::CancelledError("stopped");
+      if (how_.stop.stop_requested()) return absl::CancelledError("stopped");
       HUBD_RETURN_IF_ERROR(AddEntry(fd.get(), name, prefix + name));
     }
     return absl::OkStatus();
@@ -82,6 +86,8 @@ class Collector {
     if (::fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
       return Unreadable(path);
     }
+    if (stamps_) HUBD_RETURN_IF_ERROR(Add("s", path, StampOf(info) + '\0'));
+    if (stamps_ && !S_ISDIR(info.st_mode)) return absl::OkStatus();
     if (S_ISREG(info.st_mode)) return AddFile(parent, name, path);
     if (S_ISLNK(info.st_mode)) return AddLink(parent, name, path);
     if (!S_ISDIR(info.st_mode)) return Add("o", path, "");
@@ -99,7 +105,7 @@ class Collector {
                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     struct stat info;
     if (!fd.valid() || ::fstat(fd.get(), &info) != 0) return Unreadable(path);
-    absl::StatusOr<std::string> sha256 = Sha256OfFile(fd.get(), stop_);
+    absl::StatusOr<std::string> sha256 = Sha256OfFile(fd.get(), how_);
     if (!sha256.ok()) return Annotate(sha256.status(), path);
     const bool may_run = (info.st_mode & S_IXUSR) != 0;
     return Add(may_run ? "x" : "f", path,
@@ -127,23 +133,33 @@ class Collector {
                                           path.empty() ? "its folder" : path));
   }
 
-  const std::stop_token stop_;
+  const Reading how_;
+  const bool stamps_;
   std::vector<Entry> entries_;
 };
 
-}  // namespace
-
-absl::StatusOr<std::string> TreeDigest(const std::string& path,
-                                       const std::stop_token& stop) {
+absl::StatusOr<std::string> Collect(const std::string& path,
+                                    Collector collector) {
   UniqueFd fd(
       ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid() && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) {
     return absl::NotFoundError(absl::StrCat(path, " is no directory"));
   }
   if (!fd.valid()) return ErrnoError(errno, absl::StrCat("cannot read ", path));
-  Collector collector(stop);
   HUBD_RETURN_IF_ERROR(Annotate(collector.AddFolder(std::move(fd), ""), path));
   return collector.Finish();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> TreeDigest(const std::string& path,
+                                       const Reading& how) {
+  return Collect(path, Collector(how, /*stamps=*/false));
+}
+
+absl::StatusOr<std::string> TreeStamp(const std::string& path,
+                                      const std::stop_token& stop) {
+  return Collect(path, Collector({.stop = stop}, /*stamps=*/true));
 }
 
 }  // namespace hubd

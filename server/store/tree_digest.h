@@ -22,6 +22,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/base/file_digest.h"
 
 namespace hubd {
 
@@ -30,7 +31,12 @@ namespace hubd {
 // directory is there; CANCELLED soon after the stop; else INTERNAL, naming what
 // cannot be read. May wait for the disk. Thread-safe.
 absl::StatusOr<std::string> TreeDigest(const std::string& path,
-                                       const std::stop_token& stop = {});
+                                       const Reading& how = {});
+
+// One line for what stat shows of all its entries: kinds, sizes, inodes, and
+// when they changed last. It reads no content. Errors as above.
+absl::StatusOr<std::string> TreeStamp(const std::string& path,
+                                      const std::stop_token& stop = {});
 
 }  // namespace hubd
 

@@ -155,6 +155,15 @@ class FakeDaemon::CacheService final : public v1::Cache::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status Repair(grpc::ServerContext*, const v1::RepairRequest* request,
+                      grpc::ServerWriter<v1::RepairResponse>* writer) override {
+    fake_.Count(*request, fake_.last_repair_);
+    v1::RepairResponse response;
+    *response.mutable_result() = fake_.verified;
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+
   grpc::Status Import(grpc::ServerContext*, const v1::ImportRequest* request,
                       grpc::ServerWriter<v1::ImportResponse>* writer) override {
     fake_.Count(*request, fake_.last_import_);
@@ -306,6 +315,11 @@ v1::FetchStateDictRequest FakeDaemon::last_fetch() const {
 v1::VerifyRequest FakeDaemon::last_verify() const {
   MutexLock lock(mutex_);
   return last_verify_;
+}
+
+v1::RepairRequest FakeDaemon::last_repair() const {
+  MutexLock lock(mutex_);
+  return last_repair_;
 }
 
 v1::ImportRequest FakeDaemon::last_import() const {

@@ -78,6 +78,7 @@ class FakeDaemon {
   v1::LoadRequest last_load() const;
   v1::FetchStateDictRequest last_fetch() const;
   v1::VerifyRequest last_verify() const;
+  v1::RepairRequest last_repair() const;
   v1::ImportRequest last_import() const;
   v1::PruneRequest last_prune() const;
   v1::RemoveTrustRequest last_remove() const;
@@ -103,6 +104,7 @@ class FakeDaemon {
   v1::LoadRequest last_load_ ABSL_GUARDED_BY(mutex_);
   v1::FetchStateDictRequest last_fetch_ ABSL_GUARDED_BY(mutex_);
   v1::VerifyRequest last_verify_ ABSL_GUARDED_BY(mutex_);
+  v1::RepairRequest last_repair_ ABSL_GUARDED_BY(mutex_);
   v1::ImportRequest last_import_ ABSL_GUARDED_BY(mutex_);
   v1::PruneRequest last_prune_ ABSL_GUARDED_BY(mutex_);
   v1::RemoveTrustRequest last_remove_ ABSL_GUARDED_BY(mutex_);

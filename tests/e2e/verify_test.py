@@ -123,3 +123,89 @@ def test_the_digest_tells_the_files_and_nothing_else(
 def test_what_is_not_cached_is_not_found(machine: Machine) -> None:
     error = machine.json("cache", "verify", "o/none", code=5)["error"]
     assert "github.com/o/none" in error["message"]
+
+
+def repair(machine: Machine, *arguments: str, code: int) -> list[Any]:
+    done = machine.hubctl("--json", "cache", "repair", *arguments, code=code)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def flipped(path: Path) -> None:
+    path.chmod(0o644)
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(data)
+
+
+def test_what_is_damaged_is_repaired(machine: Machine, origin: Origin) -> None:
+    origin.add_repo("o", "r", FILES)
+    tree = load(machine)
+    url = origin.add_file(MODELS, "/m/weights.bin", b"weights")
+    path = Path(machine.hubctl("fetch", url).stdout.strip())
+    edited(Path(tree["path"]))
+    flipped(path)
+    *found, summary = repair(machine, code=0)
+    assert [(one["kind"], one["repaired"]) for one in found] == [
+        ("tree", True),
+        ("blob", True),
+    ]
+    assert (summary["trees"], summary["blobs"]) == ("1", "1")
+    assert path.read_bytes() == b"weights"
+    again = load(machine)
+    assert again["cached"]
+    assert again["digest"] == tree["digest"]
+    assert "nothing is damaged" in machine.hubctl("cache", "repair").stdout
+
+
+def test_what_cannot_be_had_again_is_told_with_its_reason(
+    machine: Machine, origin: Origin
+) -> None:
+    kept = origin.add_file(MODELS, "/m/kept.bin", b"kept")
+    changed = origin.add_file(MODELS, "/m/changed.bin", b"before")
+    for url in (kept, changed):
+        flipped(Path(machine.hubctl("fetch", url).stdout.strip()))
+    origin.add_file(MODELS, "/m/changed.bin", b"after")
+    *found, _ = repair(machine, code=7)
+    by_name = {one["name"]: one for one in found}
+    assert by_name[kept]["repaired"]
+    assert not by_name[changed]["repaired"]
+    assert "whether the origin has changed the file" in by_name[changed]["unrepaired"]
+    # What stays damaged is gone, so that nothing is damaged any more.
+    assert "nothing is damaged" in machine.hubctl("cache", "verify").stdout
+
+
+def test_a_quick_look_survives_the_daemon_and_sees_every_change(
+    machine: Machine, origin: Origin
+) -> None:
+    origin.add_repo("o", "r", FILES)
+    tree = load(machine)
+    url = origin.add_file(MODELS, "/m/weights.bin", b"weights")
+    path = Path(machine.hubctl("fetch", url).stdout.strip())
+    machine.hubctl("cache", "verify")
+    machine.stop_daemon()
+    (summary,) = verify(machine, "--quick", code=0)
+    assert (summary["unchanged"], summary["bytes"]) == ("2", "0")
+    times = path.stat()
+    flipped(path)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    edited(Path(tree["path"]))
+    *found, summary = verify(machine, "--quick", code=7)
+    assert len(found) == 2
+    assert summary["unchanged"] == "0"
+
+
+def test_a_private_tree_is_repaired_for_who_may_have_it(
+    machine: Machine, origin: Origin
+) -> None:
+    origin.add_repo("o", "r", FILES)
+    tree = load(machine)
+    origin.make_private("o", "r", "x-access-token:secret")
+    edited(Path(tree["path"]))
+    found, _ = repair(machine, "o/r", code=7)
+    assert not found["repaired"]
+    assert "GITHUB_TOKEN" in found["unrepaired"]
+    token = {"GITHUB_TOKEN": "secret"}
+    machine.hubctl("load", "o/r", "one", **token)
+    edited(Path(tree["path"]))
+    done = machine.hubctl("cache", "repair", "o/r", **token)
+    assert done.stdout.startswith("repaired: tree github.com/o/r")

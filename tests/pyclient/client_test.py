@@ -178,6 +178,26 @@ def test_verify_tells_what_is_damaged(daemon):
     assert request.repo == "own/repo"
 
 
+def test_a_quick_verify_tells_what_it_did_not_read(daemon):
+    daemon.verified.unchanged = 3
+    assert hubd.Client().cache.verify(quick=True).unchanged == 3
+    (request,) = daemon.named("Verify")
+    assert request.quick
+
+
+def test_repair_tells_of_each_damage_what_became_of_it(daemon, monkeypatch):
+    monkeypatch.setenv("GITHUB_TOKEN", "t")
+    daemon.verified.damages.add(kind="blob", repaired=True)
+    daemon.verified.damages.add(kind="tree", unrepaired="gone there, too")
+    found = hubd.Client().cache.repair("own/repo", quick=True, offline=True)
+    assert [one.repaired for one in found.damages] == [True, False]
+    assert found.damages[1].unrepaired == "gone there, too"
+    (request,) = daemon.named("Repair")
+    assert (request.verify.repo, request.verify.quick) == ("own/repo", True)
+    assert request.offline
+    assert request.environment["GITHUB_TOKEN"] == b"t"
+
+
 def test_prune_tells_what_went(daemon):
     pruned = hubd.Client().cache.prune_partials()
     assert (pruned.removed, pruned.removed_bytes) == (2, 20)

@@ -205,6 +205,10 @@ class FakeDaemon(
         )
         yield cache_pb2.VerifyResponse(result=self.verified)
 
+    def Repair(self, request: Any, context: Any) -> Any:
+        self._enter("Repair", request, context)
+        yield cache_pb2.RepairResponse(result=self.verified)
+
     def Prune(self, request: Any, context: Any) -> Any:
         self._enter("Prune", request, context)
         return cache_pb2.PruneResponse(removed=2, removed_bytes=20, in_use=1)

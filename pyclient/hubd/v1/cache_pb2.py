@@ -14,13 +14,15 @@ _sym_db = _symbol_database.Default()
 from hubd.v1 import hub_pb2 as hubd_dot_v1_dot_hub__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13hubd/v1/cache.proto\x12\x07hubd.v1\x1a\x11hubd/v1/hub.proto\"9\n\x10ListTreesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x11ListTreesResponse\x12\x1c\n\x05trees\x18\x01 \x03(\x0b\x32\r.hubd.v1.Tree\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x16ListCheckpointsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\\\n\x17ListCheckpointsResponse\x12(\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32\x13.hubd.v1.Checkpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1d\n\rVerifyRequest\x12\x0c\n\x04repo\x18\x01 \x01(\t\"i\n\x0eVerifyResponse\x12%\n\x08progress\x18\x01 \x01(\x0b\x32\x11.hubd.v1.ProgressH\x00\x12\'\n\x06result\x18\x02 \x01(\x0b\x32\x15.hubd.v1.VerifyResultH\x00\x42\x07\n\x05\x65vent\"o\n\x0cVerifyResult\x12\r\n\x05trees\x18\x01 \x01(\x03\x12\r\n\x05\x62lobs\x18\x02 \x01(\x03\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\x12 \n\x07\x64\x61mages\x18\x04 \x03(\x0b\x32\x0f.hubd.v1.Damage\x12\x10\n\x08\x63omplete\x18\x05 \x01(\x08\"1\n\rImportRequest\x12\x11\n\tdirectory\x18\x01 \x01(\t\x12\r\n\x05repos\x18\x02 \x03(\t\"i\n\x0eImportResponse\x12%\n\x08progress\x18\x01 \x01(\x0b\x32\x11.hubd.v1.ProgressH\x00\x12\'\n\x06result\x18\x02 \x01(\x0b\x32\x15.hubd.v1.ImportResultH\x00\x42\x07\n\x05\x65vent\"\xa1\x01\n\x0cImportResult\x12\r\n\x05trees\x18\x01 \x01(\x03\x12\x13\n\x0b\x63heckpoints\x18\x02 \x01(\x03\x12\x0f\n\x07trusted\x18\x03 \x01(\x03\x12\x0f\n\x07skipped\x18\x04 \x01(\x03\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12%\n\x07\x65ntries\x18\x06 \x03(\x0b\x32\x14.hubd.v1.ImportEntry\x12\x10\n\x08\x63omplete\x18\x07 \x01(\x08\"i\n\x0bImportEntry\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0b\n\x03how\x18\x05 \x01(\t\x12\x0f\n\x07problem\x18\x06 \x01(\t\" \n\x0cPruneRequest\x12\x10\n\x08partials\x18\x01 \x01(\x08\"]\n\rPruneResponse\x12\x0f\n\x07removed\x18\x01 \x01(\x03\x12\x15\n\rremoved_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06in_use\x18\x03 \x01(\x03\x12\x14\n\x0cin_use_bytes\x18\x04 \x01(\x03\"v\n\x06\x44\x61mage\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x10\n\x08\x65xpected\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tual\x18\x05 \x01(\t\x12\x0f\n\x07problem\x18\x06 \x01(\t\x12\x0f\n\x07removed\x18\x07 \x01(\x08\"\x11\n\x0fListJobsRequest\"\x12\n\x10WatchJobsRequest\"\xc2\x01\n\x10ListJobsResponse\x12\x1a\n\x04jobs\x18\x01 \x03(\x0b\x32\x0c.hubd.v1.Job\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12\r\n\x05limit\x18\x03 \x01(\x03\x12>\n\x0bhost_limits\x18\x04 \x03(\x0b\x32).hubd.v1.ListJobsResponse.HostLimitsEntry\x1a\x31\n\x0fHostLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xd5\x01\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x0f\n\x07\x63\x61llers\x18\x05 \x01(\x05\x12\x0c\n\x04uids\x18\x06 \x03(\r\x12#\n\x08progress\x18\x07 \x01(\x0b\x32\x11.hubd.v1.Progress\x12\x18\n\x10\x62ytes_per_second\x18\x08 \x01(\x03\x12\x14\n\x0cseconds_left\x18\t \x01(\x03\x12\x12\n\nstarted_at\x18\n \x01(\x03\x12\r\n\x05limit\x18\x0b \x01(\x03\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\x03\".\n\x11\x43\x61ncelJobResponse\x12\x19\n\x03job\x18\x01 \x01(\x0b\x32\x0c.hubd.v1.Job\"R\n\x0fSetLimitRequest\x12\x0e\n\x04host\x18\x01 \x01(\tH\x00\x12\r\n\x03job\x18\x02 \x01(\x03H\x00\x12\x18\n\x10\x62ytes_per_second\x18\x03 \x01(\x03\x42\x06\n\x04what\"\x12\n\x10SetLimitResponse2\xde\x04\n\x05\x43\x61\x63he\x12\x42\n\tListTrees\x12\x19.hubd.v1.ListTreesRequest\x1a\x1a.hubd.v1.ListTreesResponse\x12T\n\x0fListCheckpoints\x12\x1f.hubd.v1.ListCheckpointsRequest\x1a .hubd.v1.ListCheckpointsResponse\x12;\n\x06Verify\x12\x16.hubd.v1.VerifyRequest\x1a\x17.hubd.v1.VerifyResponse0\x01\x12;\n\x06Import\x12\x16.hubd.v1.ImportRequest\x1a\x17.hubd.v1.ImportResponse0\x01\x12?\n\x08ListJobs\x12\x18.hubd.v1.ListJobsRequest\x1a\x19.hubd.v1.ListJobsResponse\x12\x43\n\tWatchJobs\x12\x19.hubd.v1.WatchJobsRequest\x1a\x19.hubd.v1.ListJobsResponse0\x01\x12\x42\n\tCancelJob\x12\x19.hubd.v1.CancelJobRequest\x1a\x1a.hubd.v1.CancelJobResponse\x12?\n\x08SetLimit\x12\x18.hubd.v1.SetLimitRequest\x1a\x19.hubd.v1.SetLimitResponse\x12\x36\n\x05Prune\x12\x15.hubd.v1.PruneRequest\x1a\x16.hubd.v1.PruneResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13hubd/v1/cache.proto\x12\x07hubd.v1\x1a\x11hubd/v1/hub.proto\"9\n\x10ListTreesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x11ListTreesResponse\x12\x1c\n\x05trees\x18\x01 \x03(\x0b\x32\r.hubd.v1.Tree\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x16ListCheckpointsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\\\n\x17ListCheckpointsResponse\x12(\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32\x13.hubd.v1.Checkpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\",\n\rVerifyRequest\x12\x0c\n\x04repo\x18\x01 \x01(\t\x12\r\n\x05quick\x18\x02 \x01(\x08\"\xba\x01\n\rRepairRequest\x12&\n\x06verify\x18\x01 \x01(\x0b\x32\x16.hubd.v1.VerifyRequest\x12\x0f\n\x07offline\x18\x02 \x01(\x08\x12<\n\x0b\x65nvironment\x18\x03 \x03(\x0b\x32\'.hubd.v1.RepairRequest.EnvironmentEntry\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"i\n\x0eRepairResponse\x12%\n\x08progress\x18\x01 \x01(\x0b\x32\x11.hubd.v1.ProgressH\x00\x12\'\n\x06result\x18\x02 \x01(\x0b\x32\x15.hubd.v1.VerifyResultH\x00\x42\x07\n\x05\x65vent\"i\n\x0eVerifyResponse\x12%\n\x08progress\x18\x01 \x01(\x0b\x32\x11.hubd.v1.ProgressH\x00\x12\'\n\x06result\x18\x02 \x01(\x0b\x32\x15.hubd.v1.VerifyResultH\x00\x42\x07\n\x05\x65vent\"\x82\x01\n\x0cVerifyResult\x12\r\n\x05trees\x18\x01 \x01(\x03\x12\r\n\x05\x62lobs\x18\x02 \x01(\x03\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\x12 \n\x07\x64\x61mages\x18\x04 \x03(\x0b\x32\x0f.hubd.v1.Damage\x12\x10\n\x08\x63omplete\x18\x05 \x01(\x08\x12\x11\n\tunchanged\x18\x06 \x01(\x03\"1\n\rImportRequest\x12\x11\n\tdirectory\x18\x01 \x01(\t\x12\r\n\x05repos\x18\x02 \x03(\t\"i\n\x0eImportResponse\x12%\n\x08progress\x18\x01 \x01(\x0b\x32\x11.hubd.v1.ProgressH\x00\x12\'\n\x06result\x18\x02 \x01(\x0b\x32\x15.hubd.v1.ImportResultH\x00\x42\x07\n\x05\x65vent\"\xa1\x01\n\x0cImportResult\x12\r\n\x05trees\x18\x01 \x01(\x03\x12\x13\n\x0b\x63heckpoints\x18\x02 \x01(\x03\x12\x0f\n\x07trusted\x18\x03 \x01(\x03\x12\x0f\n\x07skipped\x18\x04 \x01(\x03\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12%\n\x07\x65ntries\x18\x06 \x03(\x0b\x32\x14.hubd.v1.ImportEntry\x12\x10\n\x08\x63omplete\x18\x07 \x01(\x08\"i\n\x0bImportEntry\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0b\n\x03how\x18\x05 \x01(\t\x12\x0f\n\x07problem\x18\x06 \x01(\t\" \n\x0cPruneRequest\x12\x10\n\x08partials\x18\x01 \x01(\x08\"]\n\rPruneResponse\x12\x0f\n\x07removed\x18\x01 \x01(\x03\x12\x15\n\rremoved_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06in_use\x18\x03 \x01(\x03\x12\x14\n\x0cin_use_bytes\x18\x04 \x01(\x03\"\x9c\x01\n\x06\x44\x61mage\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x10\n\x08\x65xpected\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tual\x18\x05 \x01(\t\x12\x0f\n\x07problem\x18\x06 \x01(\t\x12\x0f\n\x07removed\x18\x07 \x01(\x08\x12\x10\n\x08repaired\x18\x08 \x01(\x08\x12\x12\n\nunrepaired\x18\t \x01(\t\"\x11\n\x0fListJobsRequest\"\x12\n\x10WatchJobsRequest\"\xc2\x01\n\x10ListJobsResponse\x12\x1a\n\x04jobs\x18\x01 \x03(\x0b\x32\x0c.hubd.v1.Job\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12\r\n\x05limit\x18\x03 \x01(\x03\x12>\n\x0bhost_limits\x18\x04 \x03(\x0b\x32).hubd.v1.ListJobsResponse.HostLimitsEntry\x1a\x31\n\x0fHostLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xd5\x01\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x0f\n\x07\x63\x61llers\x18\x05 \x01(\x05\x12\x0c\n\x04uids\x18\x06 \x03(\r\x12#\n\x08progress\x18\x07 \x01(\x0b\x32\x11.hubd.v1.Progress\x12\x18\n\x10\x62ytes_per_second\x18\x08 \x01(\x03\x12\x14\n\x0cseconds_left\x18\t \x01(\x03\x12\x12\n\nstarted_at\x18\n \x01(\x03\x12\r\n\x05limit\x18\x0b \x01(\x03\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\x03\".\n\x11\x43\x61ncelJobResponse\x12\x19\n\x03job\x18\x01 \x01(\x0b\x32\x0c.hubd.v1.Job\"R\n\x0fSetLimitRequest\x12\x0e\n\x04host\x18\x01 \x01(\tH\x00\x12\r\n\x03job\x18\x02 \x01(\x03H\x00\x12\x18\n\x10\x62ytes_per_second\x18\x03 \x01(\x03\x42\x06\n\x04what\"\x12\n\x10SetLimitResponse2\x9b\x05\n\x05\x43\x61\x63he\x12\x42\n\tListTrees\x12\x19.hubd.v1.ListTreesRequest\x1a\x1a.hubd.v1.ListTreesResponse\x12T\n\x0fListCheckpoints\x12\x1f.hubd.v1.ListCheckpointsRequest\x1a .hubd.v1.ListCheckpointsResponse\x12;\n\x06Verify\x12\x16.hubd.v1.VerifyRequest\x1a\x17.hubd.v1.VerifyResponse0\x01\x12;\n\x06Repair\x12\x16.hubd.v1.RepairRequest\x1a\x17.hubd.v1.RepairResponse0\x01\x12;\n\x06Import\x12\x16.hubd.v1.ImportRequest\x1a\x17.hubd.v1.ImportResponse0\x01\x12?\n\x08ListJobs\x12\x18.hubd.v1.ListJobsRequest\x1a\x19.hubd.v1.ListJobsResponse\x12\x43\n\tWatchJobs\x12\x19.hubd.v1.WatchJobsRequest\x1a\x19.hubd.v1.ListJobsResponse0\x01\x12\x42\n\tCancelJob\x12\x19.hubd.v1.CancelJobRequest\x1a\x1a.hubd.v1.CancelJobResponse\x12?\n\x08SetLimit\x12\x18.hubd.v1.SetLimitRequest\x1a\x19.hubd.v1.SetLimitResponse\x12\x36\n\x05Prune\x12\x15.hubd.v1.PruneRequest\x1a\x16.hubd.v1.PruneResponseb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hubd.v1.cache_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
+  _REPAIRREQUEST_ENVIRONMENTENTRY._options = None
+  _REPAIRREQUEST_ENVIRONMENTENTRY._serialized_options = b'8\001'
   _LISTJOBSRESPONSE_HOSTLIMITSENTRY._options = None
   _LISTJOBSRESPONSE_HOSTLIMITSENTRY._serialized_options = b'8\001'
   _LISTTREESREQUEST._serialized_start=51
@@ -32,43 +34,49 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _LISTCHECKPOINTSRESPONSE._serialized_start=251
   _LISTCHECKPOINTSRESPONSE._serialized_end=343
   _VERIFYREQUEST._serialized_start=345
-  _VERIFYREQUEST._serialized_end=374
-  _VERIFYRESPONSE._serialized_start=376
-  _VERIFYRESPONSE._serialized_end=481
-  _VERIFYRESULT._serialized_start=483
-  _VERIFYRESULT._serialized_end=594
-  _IMPORTREQUEST._serialized_start=596
-  _IMPORTREQUEST._serialized_end=645
-  _IMPORTRESPONSE._serialized_start=647
-  _IMPORTRESPONSE._serialized_end=752
-  _IMPORTRESULT._serialized_start=755
-  _IMPORTRESULT._serialized_end=916
-  _IMPORTENTRY._serialized_start=918
-  _IMPORTENTRY._serialized_end=1023
-  _PRUNEREQUEST._serialized_start=1025
-  _PRUNEREQUEST._serialized_end=1057
-  _PRUNERESPONSE._serialized_start=1059
-  _PRUNERESPONSE._serialized_end=1152
-  _DAMAGE._serialized_start=1154
-  _DAMAGE._serialized_end=1272
-  _LISTJOBSREQUEST._serialized_start=1274
-  _LISTJOBSREQUEST._serialized_end=1291
-  _WATCHJOBSREQUEST._serialized_start=1293
-  _WATCHJOBSREQUEST._serialized_end=1311
-  _LISTJOBSRESPONSE._serialized_start=1314
-  _LISTJOBSRESPONSE._serialized_end=1508
-  _LISTJOBSRESPONSE_HOSTLIMITSENTRY._serialized_start=1459
-  _LISTJOBSRESPONSE_HOSTLIMITSENTRY._serialized_end=1508
-  _JOB._serialized_start=1511
-  _JOB._serialized_end=1724
-  _CANCELJOBREQUEST._serialized_start=1726
-  _CANCELJOBREQUEST._serialized_end=1756
-  _CANCELJOBRESPONSE._serialized_start=1758
-  _CANCELJOBRESPONSE._serialized_end=1804
-  _SETLIMITREQUEST._serialized_start=1806
-  _SETLIMITREQUEST._serialized_end=1888
-  _SETLIMITRESPONSE._serialized_start=1890
-  _SETLIMITRESPONSE._serialized_end=1908
-  _CACHE._serialized_start=1911
-  _CACHE._serialized_end=2517
+  _VERIFYREQUEST._serialized_end=389
+  _REPAIRREQUEST._serialized_start=392
+  _REPAIRREQUEST._serialized_end=578
+  _REPAIRREQUEST_ENVIRONMENTENTRY._serialized_start=528
+  _REPAIRREQUEST_ENVIRONMENTENTRY._serialized_end=578
+  _REPAIRRESPONSE._serialized_start=580
+  _REPAIRRESPONSE._serialized_end=685
+  _VERIFYRESPONSE._serialized_start=687
+  _VERIFYRESPONSE._serialized_end=792
+  _VERIFYRESULT._serialized_start=795
+  _VERIFYRESULT._serialized_end=925
+  _IMPORTREQUEST._serialized_start=927
+  _IMPORTREQUEST._serialized_end=976
+  _IMPORTRESPONSE._serialized_start=978
+  _IMPORTRESPONSE._serialized_end=1083
+  _IMPORTRESULT._serialized_start=1086
+  _IMPORTRESULT._serialized_end=1247
+  _IMPORTENTRY._serialized_start=1249
+  _IMPORTENTRY._serialized_end=1354
+  _PRUNEREQUEST._serialized_start=1356
+  _PRUNEREQUEST._serialized_end=1388
+  _PRUNERESPONSE._serialized_start=1390
+  _PRUNERESPONSE._serialized_end=1483
+  _DAMAGE._serialized_start=1486
+  _DAMAGE._serialized_end=1642
+  _LISTJOBSREQUEST._serialized_start=1644
+  _LISTJOBSREQUEST._serialized_end=1661
+  _WATCHJOBSREQUEST._serialized_start=1663
+  _WATCHJOBSREQUEST._serialized_end=1681
+  _LISTJOBSRESPONSE._serialized_start=1684
+  _LISTJOBSRESPONSE._serialized_end=1878
+  _LISTJOBSRESPONSE_HOSTLIMITSENTRY._serialized_start=1829
+  _LISTJOBSRESPONSE_HOSTLIMITSENTRY._serialized_end=1878
+  _JOB._serialized_start=1881
+  _JOB._serialized_end=2094
+  _CANCELJOBREQUEST._serialized_start=2096
+  _CANCELJOBREQUEST._serialized_end=2126
+  _CANCELJOBRESPONSE._serialized_start=2128
+  _CANCELJOBRESPONSE._serialized_end=2174
+  _SETLIMITREQUEST._serialized_start=2176
+  _SETLIMITREQUEST._serialized_end=2258
+  _SETLIMITRESPONSE._serialized_start=2260
+  _SETLIMITRESPONSE._serialized_end=2278
+  _CACHE._serialized_start=2281
+  _CACHE._serialized_end=2948
 # @@protoc_insertion_point(module_scope)

@@ -19,7 +19,7 @@ class CancelJobResponse(_message.Message):
     def __init__(self, job: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
 
 class Damage(_message.Message):
-    __slots__ = ["actual", "expected", "kind", "name", "path", "problem", "removed"]
+    __slots__ = ["actual", "expected", "kind", "name", "path", "problem", "removed", "repaired", "unrepaired"]
     ACTUAL_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +27,8 @@ class Damage(_message.Message):
     PATH_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     REMOVED_FIELD_NUMBER: _ClassVar[int]
+    REPAIRED_FIELD_NUMBER: _ClassVar[int]
+    UNREPAIRED_FIELD_NUMBER: _ClassVar[int]
     actual: str
     expected: str
     kind: str
@@ -34,7 +36,9 @@ class Damage(_message.Message):
     path: str
     problem: str
     removed: bool
-    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., path: _Optional[str] = ..., expected: _Optional[str] = ..., actual: _Optional[str] = ..., problem: _Optional[str] = ..., removed: bool = ...) -> None: ...
+    repaired: bool
+    unrepaired: str
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., path: _Optional[str] = ..., expected: _Optional[str] = ..., actual: _Optional[str] = ..., problem: _Optional[str] = ..., removed: bool = ..., repaired: bool = ..., unrepaired: _Optional[str] = ...) -> None: ...
 
 class ImportEntry(_message.Message):
     __slots__ = ["how", "kind", "name", "path", "problem", "size_bytes"]
@@ -185,6 +189,31 @@ class PruneResponse(_message.Message):
     removed_bytes: int
     def __init__(self, removed: _Optional[int] = ..., removed_bytes: _Optional[int] = ..., in_use: _Optional[int] = ..., in_use_bytes: _Optional[int] = ...) -> None: ...
 
+class RepairRequest(_message.Message):
+    __slots__ = ["environment", "offline", "verify"]
+    class EnvironmentEntry(_message.Message):
+        __slots__ = ["key", "value"]
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: bytes
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
+    ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    OFFLINE_FIELD_NUMBER: _ClassVar[int]
+    VERIFY_FIELD_NUMBER: _ClassVar[int]
+    environment: _containers.ScalarMap[str, bytes]
+    offline: bool
+    verify: VerifyRequest
+    def __init__(self, verify: _Optional[_Union[VerifyRequest, _Mapping]] = ..., offline: bool = ..., environment: _Optional[_Mapping[str, bytes]] = ...) -> None: ...
+
+class RepairResponse(_message.Message):
+    __slots__ = ["progress", "result"]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    progress: _hub_pb2.Progress
+    result: VerifyResult
+    def __init__(self, progress: _Optional[_Union[_hub_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[VerifyResult, _Mapping]] = ...) -> None: ...
+
 class SetLimitRequest(_message.Message):
     __slots__ = ["bytes_per_second", "host", "job"]
     BYTES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
@@ -200,10 +229,12 @@ class SetLimitResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class VerifyRequest(_message.Message):
-    __slots__ = ["repo"]
+    __slots__ = ["quick", "repo"]
+    QUICK_FIELD_NUMBER: _ClassVar[int]
     REPO_FIELD_NUMBER: _ClassVar[int]
+    quick: bool
     repo: str
-    def __init__(self, repo: _Optional[str] = ...) -> None: ...
+    def __init__(self, repo: _Optional[str] = ..., quick: bool = ...) -> None: ...
 
 class VerifyResponse(_message.Message):
     __slots__ = ["progress", "result"]
@@ -214,18 +245,20 @@ class VerifyResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_hub_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[VerifyResult, _Mapping]] = ...) -> None: ...
 
 class VerifyResult(_message.Message):
-    __slots__ = ["blobs", "bytes", "complete", "damages", "trees"]
+    __slots__ = ["blobs", "bytes", "complete", "damages", "trees", "unchanged"]
     BLOBS_FIELD_NUMBER: _ClassVar[int]
     BYTES_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
     DAMAGES_FIELD_NUMBER: _ClassVar[int]
     TREES_FIELD_NUMBER: _ClassVar[int]
+    UNCHANGED_FIELD_NUMBER: _ClassVar[int]
     blobs: int
     bytes: int
     complete: bool
     damages: _containers.RepeatedCompositeFieldContainer[Damage]
     trees: int
-    def __init__(self, trees: _Optional[int] = ..., blobs: _Optional[int] = ..., bytes: _Optional[int] = ..., damages: _Optional[_Iterable[_Union[Damage, _Mapping]]] = ..., complete: bool = ...) -> None: ...
+    unchanged: int
+    def __init__(self, trees: _Optional[int] = ..., blobs: _Optional[int] = ..., bytes: _Optional[int] = ..., damages: _Optional[_Iterable[_Union[Damage, _Mapping]]] = ..., complete: bool = ..., unchanged: _Optional[int] = ...) -> None: ...
 
 class WatchJobsRequest(_message.Message):
     __slots__ = []

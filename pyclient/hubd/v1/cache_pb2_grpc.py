@@ -30,6 +30,11 @@ class CacheStub(object):
                 request_serializer=hubd_dot_v1_dot_cache__pb2.VerifyRequest.SerializeToString,
                 response_deserializer=hubd_dot_v1_dot_cache__pb2.VerifyResponse.FromString,
                 )
+        self.Repair = channel.unary_stream(
+                '/hubd.v1.Cache/Repair',
+                request_serializer=hubd_dot_v1_dot_cache__pb2.RepairRequest.SerializeToString,
+                response_deserializer=hubd_dot_v1_dot_cache__pb2.RepairResponse.FromString,
+                )
         self.Import = channel.unary_stream(
                 '/hubd.v1.Cache/Import',
                 request_serializer=hubd_dot_v1_dot_cache__pb2.ImportRequest.SerializeToString,
@@ -86,6 +91,14 @@ class CacheServicer(object):
         it anew. A tree that has no digest gets one. Ends soon after its caller has
         gone. Errors: INVALID_REPO, DRAINING; NOT_FOUND where nothing of the repo is
         stored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Repair(self, request, context):
+        """The same; then what was damaged is fetched again from where it had come. That
+        something could not be had again is no error: the result says it of each.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -167,6 +180,11 @@ def add_CacheServicer_to_server(servicer, server):
                     servicer.Verify,
                     request_deserializer=hubd_dot_v1_dot_cache__pb2.VerifyRequest.FromString,
                     response_serializer=hubd_dot_v1_dot_cache__pb2.VerifyResponse.SerializeToString,
+            ),
+            'Repair': grpc.unary_stream_rpc_method_handler(
+                    servicer.Repair,
+                    request_deserializer=hubd_dot_v1_dot_cache__pb2.RepairRequest.FromString,
+                    response_serializer=hubd_dot_v1_dot_cache__pb2.RepairResponse.SerializeToString,
             ),
             'Import': grpc.unary_stream_rpc_method_handler(
                     servicer.Import,
@@ -257,6 +275,23 @@ class Cache(object):
         return grpc.experimental.unary_stream(request, target, '/hubd.v1.Cache/Verify',
             hubd_dot_v1_dot_cache__pb2.VerifyRequest.SerializeToString,
             hubd_dot_v1_dot_cache__pb2.VerifyResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Repair(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/hubd.v1.Cache/Repair',
+            hubd_dot_v1_dot_cache__pb2.RepairRequest.SerializeToString,
+            hubd_dot_v1_dot_cache__pb2.RepairResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

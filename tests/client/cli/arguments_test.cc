@@ -60,6 +60,9 @@ TEST(ArgumentsTest, KnowsEveryCommand) {
   EXPECT_EQ(Good({"status"}).command, Command::kStatus);
   EXPECT_EQ(Good({"whoami"}).command, Command::kWhoami);
   EXPECT_EQ(Good({"cache", "ls"}).command, Command::kCacheLs);
+  EXPECT_EQ(Good({"cache", "verify"}).command, Command::kCacheVerify);
+  EXPECT_TRUE(Good({"cache", "verify", "--quick", "a/b"}).quick);
+  EXPECT_EQ(Good({"cache", "repair", "a/b"}).command, Command::kCacheRepair);
   EXPECT_EQ(Good({"cache", "prune", "--partials"}).command,
             Command::kCachePrune);
   EXPECT_EQ(Good({"trust", "ls"}).command, Command::kTrustLs);

@@ -75,6 +75,52 @@ TEST_F(HubctlTest, CacheLsOfAnEmptyCacheIsTheTotal) {
   EXPECT_EQ(Hubctl({"cache", "ls"}).out, "0 trees, 0 checkpoints, 0 B\n");
 }
 
+TEST_F(HubctlTest, CacheVerifyQuickSaysHowMuchWasNotRead) {
+  daemon_.verified.set_trees(1);
+  daemon_.verified.set_unchanged(7);
+  daemon_.verified.set_complete(true);
+  EXPECT_EQ(Hubctl({"cache", "verify", "--quick"}).out,
+            "1 tree, 0 blobs, 0 B read, 7 unchanged: nothing is damaged\n");
+  EXPECT_TRUE(daemon_.last_verify().quick());
+  Hubctl({"cache", "verify"});
+  EXPECT_FALSE(daemon_.last_verify().quick());
+}
+
+TEST_F(HubctlTest, CacheRepairNamesEachAndExitsWithSevenWhereOneStaysDamaged) {
+  daemon_.verified.set_blobs(2);
+  daemon_.verified.set_complete(true);
+  v1::Damage& damage = *daemon_.verified.add_damages();
+  damage.set_kind("blob");
+  damage.set_name("https://h/w");
+  damage.set_path("/cache/b");
+  damage.set_problem("it is gone");
+  damage.set_repaired(true);
+  Ended ended = Hubctl({"cache", "repair", "o/r", "--quick"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ended.out,
+            "repaired: blob https://h/w: it is gone (/cache/b)\n"
+            "0 trees, 2 blobs, 0 B read: 1 repaired, 0 still damaged\n");
+  EXPECT_EQ(daemon_.last_repair().verify().repo(), "o/r");
+  EXPECT_TRUE(daemon_.last_repair().verify().quick());
+  EXPECT_FALSE(daemon_.last_repair().offline());
+  damage.set_repaired(false);
+  damage.set_unrepaired("server answered 404");
+  ended = Hubctl({"cache", "repair", "--offline"});
+  EXPECT_EQ(ended.code, 7);
+  EXPECT_EQ(ended.out,
+            "damaged: blob https://h/w: it is gone (/cache/b); not repaired: "
+            "server answered 404\n"
+            "0 trees, 2 blobs, 0 B read: 0 repaired, 1 still damaged\n");
+  EXPECT_TRUE(daemon_.last_repair().offline());
+  EXPECT_THAT(Hubctl({"cache", "repair", "--json"}).out,
+              HasSubstr("\"unrepaired\":\"server answered 404\"}\n{"));
+}
+
+TEST_F(HubctlTest, CacheRepairThatCouldNotReadAllIsNotDone) {
+  daemon_.verified.set_complete(false);
+  EXPECT_EQ(Hubctl({"cache", "repair"}).code, 7);
+}
+
 TEST_F(HubctlTest, CachePruneSaysWhatWentAndWhatStays) {
   daemon_.pruned.set_removed(1);
   daemon_.pruned.set_removed_bytes(1900000000);

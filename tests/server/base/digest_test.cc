@@ -1,13 +1,8 @@
 #include "server/base/digest.h"
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <string>
-
-#include "server/base/fs.h"
-#include "server/base/unique_fd.h"
 
 namespace hubd {
 namespace {
@@ -34,19 +29,6 @@ TEST(HasherTest, PiecesGiveTheDigestOfTheWhole) {
   Hasher moved = std::move(hasher);
   moved.Update("bc");
   EXPECT_EQ(moved.Finish(), kAbc);
-}
-
-TEST(DigestTest, HashesAFileFromItsStartWhereverItsPositionIs) {
-  UniqueFd fd(::memfd_create("digest", MFD_CLOEXEC));
-  // More than one read, and not a multiple of one.
-  std::string bytes((3 << 20) + 17, 'x');
-  ASSERT_TRUE(WriteAll(fd.get(), bytes).ok());
-  EXPECT_EQ(*Sha256OfFile(fd.get()), Sha256Hex(bytes));
-  EXPECT_FALSE(Sha256OfFile(-1).ok());
-  std::stop_source stop;
-  stop.request_stop();
-  EXPECT_TRUE(
-      absl::IsCancelled(Sha256OfFile(fd.get(), stop.get_token()).status()));
 }
 
 TEST(DigestTest, APrefixIsOneToSixtyFourLowerCaseHexDigits) {

@@ -107,6 +107,44 @@ TEST_F(VerifyOperationTest, ADamagedTreeIsToldAndGoesWithRecordAndRow) {
   }
 }
 
+TEST_F(VerifyOperationTest, AQuickOneReadsWhatChangedSinceItWasCompared) {
+  const TreeObject tree = PublishTree(kCommit);
+  PublishTree(kOther);
+  const CheckpointObject blob = FetchBytes("https://h.org/a", "bytes");
+  const VerifyRequest quick{.quick = true};
+  // Nothing was compared yet.
+  EXPECT_EQ(Verify(quick)->unchanged, 0);
+  VerifyReport report = *Verify(quick);
+  EXPECT_EQ(report.unchanged, 3);
+  EXPECT_EQ(report.trees + report.blobs + report.bytes, 0);
+  // Reading is no change.
+  ASSERT_TRUE(ReadFile(blob.path).ok());
+  EXPECT_EQ(Verify()->unchanged, 0);
+  Overwrite(tree.path + "/hubconf.py", "x");
+  Overwrite(blob.path, "Bytes");
+  report = *Verify(quick);
+  EXPECT_EQ(report.unchanged, 1);
+  EXPECT_EQ(report.damages.size(), 2u);
+  // What came in its place was not compared.
+  PublishTree(kCommit);
+  EXPECT_EQ(Verify(quick)->trees, 1);
+}
+
+TEST_F(VerifyOperationTest, TellsHowFarALargeBlobHasCome) {
+  const int64_t size = 20 << 20;
+  FetchBytes("https://h.org/a", std::string(size, 'x'));
+  FreeFlight flight;
+  ASSERT_TRUE(VerifyStored(context(), {}, flight).ok());
+  ASSERT_GT(flight.reports().size(), 10u);
+  int64_t last = 0;
+  for (const Progress& progress : flight.reports()) {
+    EXPECT_GE(progress.done_bytes, last);
+    EXPECT_EQ(progress.total_bytes, size);
+    last = progress.done_bytes;
+  }
+  EXPECT_EQ(last, size);
+}
+
 TEST_F(VerifyOperationTest, ATreeThatIsGoneIsToldAndForgotten) {
   const TreeObject tree = PublishTree(kCommit);
   ASSERT_TRUE(RemoveAll(tree.path).ok());
@@ -181,11 +219,14 @@ TEST_F(VerifyOperationTest, TellsHowFarItHasCome) {
   FetchBytes("https://h.org/a", "bytes");
   FreeFlight flight;
   ASSERT_TRUE(VerifyStored(context(), {}, flight).ok());
-  ASSERT_EQ(flight.reports().size(), 2u);
+  // At the begin of each thing, and with each piece.
+  ASSERT_EQ(flight.reports().size(), 4u);
   EXPECT_EQ(flight.reports()[0].phase, Progress::Phase::kVerifying);
-  EXPECT_EQ(flight.reports()[1].subject, "https://h.org/a");
   EXPECT_EQ(flight.reports()[1].done_bytes, 40);
-  EXPECT_EQ(flight.reports()[1].total_bytes, 45);
+  EXPECT_EQ(flight.reports()[2].subject, "https://h.org/a");
+  EXPECT_EQ(flight.reports()[2].done_bytes, 40);
+  EXPECT_EQ(flight.reports()[3].done_bytes, 45);
+  EXPECT_EQ(flight.reports()[3].total_bytes, 45);
 }
 
 }  // namespace

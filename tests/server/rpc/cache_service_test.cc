@@ -65,6 +65,35 @@ TEST_F(CacheServiceTest, VerifyTellsWhatIsDamaged) {
   EXPECT_TRUE(result.complete());
 }
 
+TEST_F(CacheServiceTest, RepairSaysOfEachDamageWhatBecameOfIt) {
+  http_.Serve("https://h/w", "bytes");
+  const CheckpointObject blob =
+      FetchCheckpoint({.url = "https://h/w", .sha256_prefix = ""})->checkpoint;
+  TreeObject tree = PublishTree("hubconf.py");
+  ASSERT_TRUE(RemoveAll(blob.path).ok());
+  ASSERT_TRUE(RemoveAll(tree.path).ok());
+  v1::RepairRequest request;
+  request.set_offline(true);
+  grpc::ClientContext context;
+  auto outcome = ReadAll(*cache_->Repair(&context, request));
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status.error_message();
+  const v1::VerifyResult& result = outcome.result->result();
+  ASSERT_EQ(result.damages_size(), 2);
+  for (const v1::Damage& damage : result.damages()) {
+    EXPECT_FALSE(damage.repaired());
+    EXPECT_NE(damage.unrepaired().find("offline"), std::string::npos)
+        << damage.unrepaired();
+  }
+}
+
+TEST_F(CacheServiceTest, RepairOfARepoThatIsNoneIsRefused) {
+  grpc::ClientContext context;
+  v1::RepairRequest request;
+  request.mutable_verify()->set_repo("no-slash");
+  auto outcome = ReadAll(*cache_->Repair(&context, request));
+  EXPECT_EQ(ReasonIn(outcome.status), "INVALID_REPO");
+}
+
 TEST_F(CacheServiceTest, VerifyOfARepoThatIsNoneIsRefused) {
   grpc::ClientContext context;
   v1::VerifyRequest request;

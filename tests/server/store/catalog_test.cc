@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "server/base/fs.h"
 #include "server/store/schema.h"
 #include "server/store/sqlite.h"
@@ -356,6 +357,40 @@ TEST_F(CatalogTest, OfAUsersJobResultsTheLatestAreKept) {
   EXPECT_EQ(*catalog_->LookupJobResult(1, "2"), "r");
   EXPECT_EQ(*catalog_->LookupJobResult(1, "257"), "r");
   EXPECT_EQ(*catalog_->LookupJobResult(2, "k"), "another's");
+}
+
+TEST_F(CatalogTest, AStampIsReplacedAndGoesWithWhatItIsAbout) {
+  const TreeObject tree = SampleTree(layout_, 1);
+  CheckpointObject checkpoint = SampleCheckpoint(layout_, 1);
+  ASSERT_TRUE(catalog_->PutTree(tree).ok());
+  ASSERT_TRUE(catalog_->PutCheckpoint(checkpoint).ok());
+  const TreeKey& key = tree.key;
+  const std::string tree_name =
+      absl::StrJoin({std::string("tree"), key.domain, key.repo.host,
+                     key.repo.owner, key.repo.name, key.commit, key.route},
+                    " ");
+  const std::string blob_name = "blob " + checkpoint.sha256;
+  EXPECT_EQ(*catalog_->LookupStamp(tree_name), "");
+  for (const char* stamp : {"1 2", "1 3"}) {
+    ASSERT_TRUE(catalog_->PutStamp(tree_name, stamp).ok());
+    ASSERT_TRUE(catalog_->PutStamp(blob_name, stamp).ok());
+    EXPECT_EQ(*catalog_->LookupStamp(tree_name), stamp);
+  }
+  ASSERT_TRUE(catalog_->PutTree(tree).ok());
+  ASSERT_TRUE(catalog_->PutCheckpoint(checkpoint).ok());
+  EXPECT_EQ(*catalog_->LookupStamp(tree_name), "1 3");
+  EXPECT_EQ(*catalog_->LookupStamp(blob_name), "1 3");
+  ASSERT_TRUE(catalog_->RemoveTree(key).ok());
+  EXPECT_EQ(*catalog_->LookupStamp(tree_name), "");
+  // The URL gives other bytes.
+  checkpoint.sha256 = SampleCheckpoint(layout_, 2).sha256;
+  ASSERT_TRUE(catalog_->PutCheckpoint(checkpoint).ok());
+  EXPECT_EQ(*catalog_->LookupStamp(blob_name), "");
+  const std::string other_name = "blob " + checkpoint.sha256;
+  ASSERT_TRUE(catalog_->PutStamp(other_name, "1").ok());
+  ASSERT_TRUE(
+      catalog_->RemoveCheckpoint(checkpoint.domain, checkpoint.url).ok());
+  EXPECT_EQ(*catalog_->LookupStamp(other_name), "");
 }
 
 }  // namespace

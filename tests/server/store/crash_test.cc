@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
 #include "server/base/digest.h"
+#include "server/base/file_digest.h"
 #include "server/base/fs.h"
 #include "server/base/unique_fd.h"
 #include "server/store/holder.h"

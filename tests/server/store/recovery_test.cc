@@ -223,8 +223,13 @@ TEST_F(RecoveryTest, AnIndexOfANewerHubdIsRefusedAndStays) {
     auto database =
         *Database::Open(layout_.index(), Database::Mode::kReadWriteCreate);
     ASSERT_TRUE(database->Execute("PRAGMA user_version = 41").ok());
+    ASSERT_TRUE(database
+                    ->Execute("INSERT INTO trust (uid, host, owner, name,"
+                              " hub_dir, created_at) VALUES (1, '', '', '',"
+                              " printf('%.*c', 100000, 'x'), 1)")
+                    .ok());
   }
-  // Damaged too: that is for the newer one to see.
+  // Damaged too, in the middle of a row: that is for the newer one to see.
   std::string bytes = *ReadFile(layout_.index());
   bytes.resize(bytes.size() - 1000);
   ASSERT_TRUE(WriteFileDurably(layout_.index(), bytes, 0600).ok());

@@ -285,7 +285,8 @@ TEST_F(StoreTest, VerifyStopsWhenTold) {
   CheckpointObject blob = Publish("bytes", "https://h/x");
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_TRUE(absl::IsCancelled(store_->Verify(blob, stop.get_token())));
+  EXPECT_TRUE(
+      absl::IsCancelled(store_->Verify(blob, {.stop = stop.get_token()})));
   EXPECT_TRUE(store_->HasBlob(blob.sha256));
 }
 

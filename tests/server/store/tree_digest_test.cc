@@ -109,7 +109,7 @@ TEST_F(TreeDigestTest, StopsWhenTold) {
   std::stop_source stop;
   stop.request_stop();
   EXPECT_TRUE(absl::IsCancelled(
-      TreeDigest(dir_.Below("tree"), stop.get_token()).status()));
+      TreeDigest(dir_.Below("tree"), {.stop = stop.get_token()}).status()));
 }
 
 }  // namespace
