@@ -145,6 +145,8 @@ constexpr Key kKeys[] = {
      Set<&C::net, &C::Net::connections_per_host, ReadCount>},
     {"net.bandwidth", Set<&C::net, &C::Net::bandwidth, ReadBandwidth>},
     {"cache.partial_age", Set<&C::cache, &C::Cache::partial_age, ReadDuration>},
+    {"cache.min_free", Set<&C::cache, &C::Cache::min_free, ReadSize>},
+    {"cache.max_bytes", Set<&C::cache, &C::Cache::max_bytes, ReadSize>},
     {"refs.ttl", Set<&C::refs, &C::Refs::ttl, ReadDuration>},
     {"refs.negative_ttl", Set<&C::refs, &C::Refs::negative_ttl, ReadDuration>},
     {"refs.timeout", Set<&C::refs, &C::Refs::timeout, ReadDuration>},

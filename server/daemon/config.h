@@ -61,6 +61,10 @@ struct Config {
   struct Cache {
     // How long what has come of a download is kept without a caller.
     absl::Duration partial_age = absl::Hours(24 * 7);
+    // Bytes of the file system that stay free; absent: Space decides.
+    std::optional<int64_t> min_free = {};
+    // The most that the cache may take; absent: no limit.
+    std::optional<int64_t> max_bytes = {};
   };
 
   struct Refs {

@@ -30,6 +30,7 @@
 #include "server/net/paced_transport.h"
 #include "server/net/url_policy.h"
 #include "server/rpc/server.h"
+#include "server/store/space.h"
 #include "server/store/store.h"
 
 namespace hubd {
@@ -82,6 +83,7 @@ class Daemon {
   const Options options_;
   const std::unique_ptr<RealClock> clock_;
   const std::unique_ptr<Store> store_;
+  Space space_;
   IoThread io_;
   ThreadPool disk_{"disk", 2};
   ThreadPool fetch_{"fetch", 32};

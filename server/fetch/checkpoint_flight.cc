@@ -139,7 +139,7 @@ absl::StatusOr<Accepted> FetchFrom(const FetchContext& context,
   const DownloadOptions options = OptionsFor(context, is_last);
   PacedTransport http = context.HttpOf(flight);
   const DownloadParts parts = {http, context.parts.connections,
-                               context.parts.clock};
+                               context.parts.space, context.parts.clock};
   bool asked_again = false;
   while (true) {
     HUBD_ASSIGN_OR_RETURN(const Downloaded got,

@@ -1,8 +1,6 @@
 #include "server/fetch/contents.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,28 +47,6 @@ absl::Status ReadAt(int fd, char* buffer, int64_t length, int64_t offset) {
   return absl::OkStatus();
 }
 
-absl::Status NoRoom(int64_t bytes, uint64_t room) {
-  return ReasonError(Reason::kDiskFull,
-                     absl::StrCat("it has ", bytes,
-                                  " bytes, and the disk has room for ", room));
-}
-
-// Sets room aside for so many bytes, or says that there is none. On a file
-// system that cannot, what is free now must do.
-absl::Status SetAside(int fd, int64_t bytes) {
-  if (bytes == 0) return absl::OkStatus();
-  struct statvfs info;
-  if (::fstatvfs(fd, &info) == 0 && info.f_blocks != 0) {
-    const uint64_t room = uint64_t{info.f_bavail} * info.f_frsize;
-    if (static_cast<uint64_t>(bytes) > room) return NoRoom(bytes, room);
-    if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, bytes) == 0) {
-      return absl::OkStatus();
-    }
-    if (errno == ENOSPC || errno == EDQUOT) return NoRoom(bytes, room);
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 // What the follower reads next.
@@ -83,20 +59,45 @@ struct Contents::Piece {
   uint32_t part_crc = 0;
 };
 
-Contents::Contents(Partial& partial, bool take_up)
-    : partial_(partial), fd_(partial.fd()) {
-  if (!take_up || !partial.ledger()) return;
-  MutexLock lock(mutex_);
-  Begin(partial.ledger());
-  for (const auto& [part, crc] : partial.ledger()->parts) {
-    plan_->Finish(static_cast<int>(part));
-    crcs_[part] = crc;
+Contents::Contents(Partial& partial, Space& space)
+    : partial_(partial), fd_(partial.fd()), space_(space) {}
+
+absl::Status Contents::TakeUp() {
+  MutexLock disk_lock(disk_mutex_);
+  if (!partial_.ledger()) return absl::OkStatus();
+  int64_t size;
+  {
+    MutexLock lock(mutex_);
+    Begin(partial_.ledger());
+    for (const auto& [part, crc] : partial_.ledger()->parts) {
+      plan_->Finish(static_cast<int>(part));
+      crcs_[part] = crc;
+    }
+    if (plan_->complete() && plan_->count() > 0) {
+      plan_->Forget(plan_->count() - 1);
+      crcs_.erase(plan_->count() - 1);
+    }
+    size = plan_->size();
+    saved_bytes_ = plan_->done_bytes();
   }
-  if (plan_->complete() && plan_->count() > 0) {
-    plan_->Forget(plan_->count() - 1);
-    crcs_.erase(plan_->count() - 1);
+  return SetAside(size - saved_bytes_, size);
+}
+
+// Asks for room for what is missing, and takes it from others where the file
+// system can.
+absl::Status Contents::SetAside(int64_t missing, int64_t size) {
+  MutexLock room_lock(room_mutex_);
+  room_ = Space::Reservation();
+  HUBD_ASSIGN_OR_RETURN(room_, space_.Reserve(missing));
+  if (missing == 0) return absl::OkStatus();
+  if (::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, size) != 0) {
+    if (errno != ENOSPC && errno != EDQUOT) return absl::OkStatus();
+    return ErrnoError(errno, absl::StrCat("no room for ", missing, " bytes"));
   }
-  saved_bytes_ = plan_->done_bytes();
+  // The disk counts it by now.
+  HUBD_RETURN_IF_ERROR(room_.Take(missing));
+  room_ = Space::Reservation();
+  return absl::OkStatus();
 }
 
 void Contents::Begin(std::optional<Ledger> ledger) {
@@ -110,9 +111,8 @@ void Contents::Begin(std::optional<Ledger> ledger) {
   streaming_ = false;
 }
 
-absl::Status Contents::Restart(std::optional<Ledger> ledger) {
+absl::Status Contents::Restart(std::optional<Ledger> ledger, int64_t expected) {
   MutexLock disk_lock(disk_mutex_);
-  const int64_t size = ledger ? ledger->size : 0;
   {
     // First, so that the follower does not miss what is cut.
     MutexLock lock(mutex_);
@@ -120,7 +120,7 @@ absl::Status Contents::Restart(std::optional<Ledger> ledger) {
   }
   saved_bytes_ = 0;
   HUBD_RETURN_IF_ERROR(partial_.Restart());
-  return SetAside(fd_, size);
+  return SetAside(expected, expected);
 }
 
 std::optional<Contents::Span> Contents::Take(int64_t max_bytes) {
@@ -152,6 +152,10 @@ absl::Status Contents::Write(Span& span, absl::string_view bytes) {
       if (plan_) end = plan_->RangeOf(plan_->PartOf(begin)).end;
     }
     const absl::string_view now = bytes.substr(0, end - begin);
+    {
+      MutexLock room_lock(room_mutex_);
+      HUBD_RETURN_IF_ERROR(room_.Take(static_cast<int64_t>(now.size())));
+    }
     HUBD_RETURN_IF_ERROR(WriteAt(fd_, now, begin));
     bytes.remove_prefix(now.size());
     span.rest.begin += static_cast<int64_t>(now.size());
@@ -324,15 +328,10 @@ absl::Status Contents::SaveIfDue() {
   return Save();
 }
 
-void Contents::Keep(const absl::Status& failure) {
+void Contents::Keep() {
   absl::Status status = Save();
-  const bool full = ReasonOf(failure) == Reason::kDiskFull || !status.ok();
   MutexLock disk_lock(disk_mutex_);
-  if (full || !partial_.ledger()) {
-    status.Update(partial_.Remove());
-  } else {
-    status.Update(partial_.Trim());
-  }
+  status.Update(partial_.ledger() ? partial_.Trim() : partial_.Remove());
   if (!status.ok()) {
     HUBD_LOG(kWarning) << "event=partial_not_kept error="
                        << LogQuote(status.message());

@@ -15,6 +15,7 @@
 #include "server/base/mutex.h"
 #include "server/fetch/part_plan.h"
 #include "server/store/partial.h"
+#include "server/store/space.h"
 
 namespace hubd {
 
@@ -39,20 +40,24 @@ class Contents {
     int64_t generation = 0;
   };
 
-  // `take_up`: goes on with what the partial's ledger names; of a whole object
-  // with all but its last part, whose answer shows that the object is still the
-  // same. Else nothing is there, and the partial stays as it is until Restart.
-  Contents(Partial& partial, bool take_up);
+  // Nothing is there, and the partial stays as it is, until one of the next
+  // two. Both must outlive it.
+  Contents(Partial& partial, Space& space);
+
+  // Goes on with what the partial's ledger names; of a whole object with all
+  // but its last part, whose answer shows that the object is still the same.
+  // First of all, if at all. DISK_FULL where there is no room for the rest.
+  absl::Status TakeUp();
 
   // From the first byte again, for a ledger without parts; nullopt: none is
-  // kept. Spans that were taken before count no more. Sets the room aside that
-  // the object needs; DISK_FULL where there is none.
-  absl::Status Restart(std::optional<Ledger> ledger);
+  // kept. Spans that were taken before count no more. Sets room aside for the
+  // `expected` bytes (0: not known); DISK_FULL where there is none.
+  absl::Status Restart(std::optional<Ledger> ledger, int64_t expected);
 
   // The next bytes that nobody fetches, see PartPlan::Take. nullopt where there
   // are none. Without a ledger: all, whose end is not known.
   std::optional<Span> Take(int64_t max_bytes);
-  // DATA_LOSS for bytes beyond the span's end.
+  // DATA_LOSS for bytes beyond the span's end; DISK_FULL.
   absl::Status Write(Span& span, absl::string_view bytes);
   void GiveBack(const Span& span);
 
@@ -77,13 +82,13 @@ class Contents {
   // The follower's: the digest of all that was followed. Ends it.
   std::string FinishDigest() { return hasher_.Finish(); }
   // The follower's, after the last stream: keeps what the ledger can name and
-  // gives back the other room. Without a ledger, or where the disk is full, the
-  // partial is removed.
-  void Keep(const absl::Status& failure);
+  // gives back the other room. Without a ledger the partial is removed.
+  void Keep();
 
  private:
   struct Piece;
 
+  absl::Status SetAside(int64_t missing, int64_t size);
   void Begin(std::optional<Ledger> ledger)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t Frontier() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -98,6 +103,11 @@ class Contents {
   Mutex disk_mutex_;
   Partial& partial_;
   const int fd_;
+  Space& space_;
+
+  // Room that is not set aside on the disk. Before mutex_.
+  Mutex room_mutex_;
+  Space::Reservation room_ ABSL_GUARDED_BY(room_mutex_);
 
   mutable Mutex mutex_;
   int64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;

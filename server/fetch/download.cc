@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/fetch/contents.h"
 #include "server/fetch/transfer.h"
@@ -29,12 +31,17 @@ absl::StatusOr<Downloaded> Download(const DownloadOptions& options,
                                     const ProgressFn& progress,
                                     const std::stop_token& stop) {
   DownloadRequest asked = request;
-  const bool take_up = IsNewer(partial, request.conditions);
-  if (take_up) asked.conditions.clear();
-  Contents contents(partial, take_up);
+  Contents contents(partial, parts.space);
+  absl::Status status;
+  if (IsNewer(partial, request.conditions)) {
+    asked.conditions.clear();
+    status = Annotate(contents.TakeUp(),
+                      absl::StrCat("cannot store ", RedactUrl(request.url)));
+  }
   Transfer transfer(options, parts, std::move(asked), contents, progress, stop);
-  if (absl::Status status = transfer.Run(); !status.ok()) {
-    contents.Keep(status);
+  if (status.ok()) status = transfer.Run();
+  if (!status.ok()) {
+    contents.Keep();
     return status;
   }
   Downloaded result = transfer.TakeResult();

@@ -17,6 +17,7 @@
 #include "server/fetch/retry.h"
 #include "server/net/http_transport.h"
 #include "server/store/partial.h"
+#include "server/store/space.h"
 
 namespace hubd {
 
@@ -30,6 +31,7 @@ struct DownloadOptions {
 struct DownloadParts {
   HttpTransport& http;
   ConnectionBudget& connections;
+  Space& space;
   const Clock& clock;
 };
 
@@ -63,8 +65,10 @@ struct Downloaded {
 // after the part is on the disk, so that a later call goes on from there. Other
 // servers send all in one stream; a failure then costs all that came, unless a
 // range of the rest can be had. A failure that may pass is tried again soon
-// (retry.h). `progress` is called on the caller's thread, some ten times a
-// second: phases kDownloading and kWaiting, without a subject.
+// (retry.h). Room for all of it is asked of the space before the first byte is
+// taken, or much at a time where the server gives no length. `progress` is
+// called on the caller's thread, some ten times a second: phases kDownloading
+// and kWaiting, without a subject.
 //
 // Errors: those of HttpTransport::Fetch, ErrorOfResponse with
 // CHECKPOINT_NOT_FOUND, DISK_FULL; CANCELLED soon after the stop. After one the

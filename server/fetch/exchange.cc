@@ -121,8 +121,9 @@ absl::Status Exchange::Begin(const HttpResponse& response,
                              std::optional<Ledger> ledger, int64_t end,
                              bool has_ranges) {
   costs_all_ = costs_all_ || !ledger || !ask_.range;
+  const int64_t expected = ledger ? ledger->size : std::max<int64_t>(end, 0);
   HUBD_RETURN_IF_ERROR(
-      Annotate(contents_.Restart(std::move(ledger)),
+      Annotate(contents_.Restart(std::move(ledger), expected),
                absl::StrCat("cannot store ", RedactUrl(options_.url))));
   end_ = end;
   span_ = contents_.Take(end < 0 ? std::numeric_limits<int64_t>::max() : end);

@@ -23,6 +23,7 @@
 #include "server/net/mirrors.h"
 #include "server/net/paced_transport.h"
 #include "server/net/url_policy.h"
+#include "server/store/space.h"
 #include "server/store/store.h"
 
 namespace hubd {
@@ -46,6 +47,7 @@ struct FetchOptions {
 // All must outlive the fetcher and its operations.
 struct FetchParts {
   Store& store;
+  Space& space;
   HttpTransport& http;
   Bandwidth& bandwidth;
   GitRemote& git;

@@ -264,7 +264,11 @@ absl::StatusOr<Fetched> FetchTreeFiles(const FetchContext& context,
     return hit;
   }
   HUBD_ASSIGN_OR_RETURN(Staging staging, store.StageDirectory());
-  UnpackMeter meter(context.options.tree_limits, flight.stop());
+  // What is staged is no part of the usage.
+  HUBD_ASSIGN_OR_RETURN(Space::Reservation room,
+                        context.parts.space.Reserve(0, /*counted=*/false));
+  UnpackMeter meter(context.options.tree_limits, flight.stop(),
+                    std::move(room));
   const auto unpack = [&](const FetchContext& its, const TreeKey& which,
                           const std::string& directory) {
     return FetchFromAny(its, which, directory, meter, flight);

@@ -49,6 +49,7 @@ absl::Status UnpackMeter::CountUnpacked(int64_t bytes) {
     return TooMuch(absl::StrCat(limits_.max_ratio, " times its size"),
                    "max_ratio");
   }
+  HUBD_RETURN_IF_ERROR(room_.Take(bytes));
   return CheckStop();
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "server/store/space.h"
 
 namespace hubd {
 
@@ -20,12 +21,15 @@ struct ArchiveLimits {
   int64_t max_ratio = 200;
 };
 
-// Every method fails with CANCELLED once a stop is requested, and with
-// BAD_ARCHIVE, naming the limit, once one is passed. Thread-compatible.
+// Counts what is unpacked and takes the room for it, much at a time. DISK_FULL
+// where there is none. Every method fails with CANCELLED once a stop is
+// requested, and with BAD_ARCHIVE, naming the limit, once one is passed.
+// Thread-compatible.
 class UnpackMeter {
  public:
-  UnpackMeter(const ArchiveLimits& limits, std::stop_token stop)
-      : limits_(limits), stop_(std::move(stop)) {}
+  UnpackMeter(const ArchiveLimits& limits, std::stop_token stop,
+              Space::Reservation room = {})
+      : limits_(limits), stop_(std::move(stop)), room_(std::move(room)) {}
 
   // A member, or a folder that only the names of members tell of.
   absl::Status CountEntry();
@@ -39,6 +43,7 @@ class UnpackMeter {
 
   const ArchiveLimits limits_;
   const std::stop_token stop_;
+  Space::Reservation room_;
   int64_t entries_ = 0;
   int64_t compressed_ = 0;
   int64_t unpacked_ = 0;

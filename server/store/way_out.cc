@@ -9,8 +9,8 @@ namespace hubd {
 
 absl::Status WithWayOut(const absl::Status& status, const Layout& layout) {
   if (ReasonOf(status) != Reason::kDiskFull) return status;
-  const Metadata metadata = {{"path", layout.root()}};
-  if (MetadataOf(status) == metadata) return status;
+  Metadata metadata = MetadataOf(status);
+  if (!metadata.try_emplace("path", layout.root()).second) return status;
   return ReasonError(
       Reason::kDiskFull,
       absl::StrCat(status.message(), "; free space on the file system of ",

@@ -223,6 +223,55 @@ def expect_read_only_error(machine: Machine, why: str) -> None:
         assert word in error
 
 
+def error_of(machine: Machine, *arguments: str) -> tuple[str, dict[str, str]]:
+    error = machine.json(*arguments, code=1)["error"]
+    assert error["reason"] == "DISK_FULL"
+    return error["message"], error["metadata"]
+
+
+def test_a_floor_of_free_space_is_kept(
+    machine: Machine, origin: Origin, mounts: Mounts
+) -> None:
+    machine.configure('[cache]\nmin_free = "12MiB"\n')
+    mounts.tmpfs(machine.root, machine.uid, "size=16m")
+    url = origin.add_file(MODELS, "/m/big.bin", os.urandom(BIG))
+    message, metadata = error_of(machine, "fetch", url)
+    assert int(metadata["need"]) == BIG
+    assert int(metadata["min_free"]) == 12 << 20
+    assert 8 << 20 < int(metadata["free"]) < 16 << 20
+    for word in (str(BIG), metadata["free"], metadata["min_free"], "min_free"):
+        assert word in message
+    # Of the body nothing came.
+    assert not list(machine.store("partial").iterdir())
+    expect_works(machine, origin)
+
+
+def test_a_limit_to_the_cache(machine: Machine, origin: Origin) -> None:
+    machine.configure('[cache]\nmax_bytes = "12MiB"\n')
+    first = origin.add_file(MODELS, "/m/first.bin", os.urandom(BIG))
+    second = origin.add_file(MODELS, "/m/second.bin", os.urandom(BIG))
+    machine.hubctl("fetch", first)
+    message, metadata = error_of(machine, "fetch", second)
+    assert (int(metadata["need"]), int(metadata["used"])) == (BIG, BIG)
+    assert int(metadata["max_bytes"]) == 12 << 20
+    assert "max_bytes" in message
+    origin.add_repo("o", "big", {"hubconf.py": "", "data": os.urandom(BIG)})
+    error_of(machine, "load", "o/big", "tiny")
+    expect_works(machine, origin)
+
+
+def test_two_downloads_do_not_share_room(machine: Machine, origin: Origin) -> None:
+    machine.configure('[cache]\nmax_bytes = "12MiB"\n')
+    first = origin.add_file(MODELS, "/m/first.bin", os.urandom(BIG))
+    second = origin.add_file(MODELS, "/m/second.bin", os.urandom(BIG))
+    with origin.hold(MODELS, "/m/first.bin", after=1 << 20) as gate:
+        fetch = machine.start([machine.hubctl_path, "fetch", first])
+        gate.wait_reached()
+        error_of(machine, "fetch", second)
+    assert fetch.communicate()[1] == ""
+    assert fetch.returncode == 0
+
+
 def test_a_limit_to_file_sizes(machine: Machine, origin: Origin) -> None:
     # In blocks of 1 KiB: enough for index and log, not for the checkpoint.
     shell = f"ulimit -f 1024; exec {machine.hubctl_path} status"

@@ -49,6 +49,8 @@ connections_per_host = 6
 bandwidth = "50MiB"
 [cache]
 partial_age = "2h"
+min_free = "3GiB"
+max_bytes = 0
 [refs]
 ttl = "0"
 negative_ttl = "8s"
@@ -91,6 +93,8 @@ output = "1KB"
   EXPECT_EQ(config->net.connections_per_host, 6);
   EXPECT_EQ(config->net.bandwidth, 50 << 20);
   EXPECT_EQ(config->cache.partial_age, absl::Hours(2));
+  EXPECT_EQ(config->cache.min_free, int64_t{3} << 30);
+  EXPECT_EQ(config->cache.max_bytes, 0);
   EXPECT_EQ(config->refs.ttl, absl::ZeroDuration());
   EXPECT_EQ(config->refs.negative_ttl, absl::Seconds(8));
   EXPECT_EQ(config->refs.timeout, absl::Milliseconds(250));
@@ -125,8 +129,8 @@ TEST(ConfigTest, ErrorsNameFileLineKeyAndTheWayOut) {
       {"[nett]\nproxy = \"x\"", "f.toml:2: ",
        "unknown key \"nett.proxy\"; the nearest known key is net.proxy"},
       {"\n[caches]\n", "f.toml:2: ", "unknown key \"caches\""},
-      {"[cache]\nmax_bytes = \"1GB\"",
-       "f.toml:2: ", "unknown key \"cache.max_bytes\""},
+      {"[cache]\nmin_bytes = \"1GB\"",
+       "f.toml:2: ", "unknown key \"cache.min_bytes\""},
       {"[[mirror]]\nhost = \"x\"", "f.toml:1: ", "mirror: expected both, from"},
       {"[[mirror]]\nfrom = \"https://a/\"",
        "f.toml:1: ", "and to = [\"https://MIRROR/\"]"},

@@ -17,6 +17,7 @@
 #include "server/base/digest.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
+#include "server/store/space.h"
 #include "tests/server/base/temp_dir.h"
 
 namespace hubd {
@@ -40,6 +41,10 @@ class ContentsTest : public testing::Test {
 
   Ledger Object() const {
     return {kUrl, "\"e\"", static_cast<int64_t>(body_.size()), kPart, {}};
+  }
+
+  static absl::Status Restart(Contents& contents, const Ledger& object) {
+    return contents.Restart(object, object.size);
   }
 
   // The span's next bytes, as the server has them.
@@ -70,12 +75,13 @@ class ContentsTest : public testing::Test {
   TempDir dir_;
   const std::string directory_ = dir_.Below("partial");
   const std::string body_ = Body();
+  Space space_{{.path = dir_.path(), .min_free = 0}};
   std::optional<Partial> partial_;
 };
 
 TEST_F(ContentsTest, TheDigestCoversWhatStreamsBroughtInAnyOrder) {
-  Contents contents(*partial_, true);
-  ASSERT_TRUE(contents.Restart(Object()).ok());
+  Contents contents(*partial_, space_);
+  ASSERT_TRUE(Restart(contents, Object()).ok());
   std::optional<Contents::Span> first = contents.Take(2 * kPart);
   std::optional<Contents::Span> second = contents.Take(4 * kPart);
   ASSERT_FALSE(contents.Take(kPart).has_value());
@@ -94,8 +100,8 @@ TEST_F(ContentsTest, TheDigestCoversWhatStreamsBroughtInAnyOrder) {
 }
 
 TEST_F(ContentsTest, WhatIsGivenBackGoesOnInItsMiddle) {
-  Contents contents(*partial_, true);
-  ASSERT_TRUE(contents.Restart(Object()).ok());
+  Contents contents(*partial_, space_);
+  ASSERT_TRUE(Restart(contents, Object()).ok());
   std::optional<Contents::Span> span = contents.Take(kPart);
   Bring(contents, *span, 100);
   contents.GiveBack(*span);
@@ -110,16 +116,16 @@ TEST_F(ContentsTest, WhatIsGivenBackGoesOnInItsMiddle) {
 }
 
 TEST_F(ContentsTest, BytesBeyondTheSpanAreRefused) {
-  Contents contents(*partial_, true);
-  ASSERT_TRUE(contents.Restart(Object()).ok());
+  Contents contents(*partial_, space_);
+  ASSERT_TRUE(Restart(contents, Object()).ok());
   std::optional<Contents::Span> span = contents.Take(kPart);
   Bring(contents, *span, kPart);
   EXPECT_TRUE(absl::IsDataLoss(contents.Write(*span, "x")));
 }
 
 TEST_F(ContentsTest, APartThatComesBackOtherwiseIsFetchedAgain) {
-  Contents contents(*partial_, true);
-  ASSERT_TRUE(contents.Restart(Object()).ok());
+  Contents contents(*partial_, space_);
+  ASSERT_TRUE(Restart(contents, Object()).ok());
   BringAll(contents);
   Damage(2 * kPart + 5);
   ASSERT_TRUE(contents.Follow({}).ok());
@@ -135,8 +141,8 @@ TEST_F(ContentsTest, APartThatComesBackOtherwiseIsFetchedAgain) {
 }
 
 TEST_F(ContentsTest, ADiskThatNeverKeepsAPartIsNotAskedForEver) {
-  Contents contents(*partial_, true);
-  ASSERT_TRUE(contents.Restart(Object()).ok());
+  Contents contents(*partial_, space_);
+  ASSERT_TRUE(Restart(contents, Object()).ok());
   absl::Status status;
   for (int tries = 0; tries < 10 && status.ok(); ++tries) {
     BringAll(contents);
@@ -148,8 +154,8 @@ TEST_F(ContentsTest, ADiskThatNeverKeepsAPartIsNotAskedForEver) {
 
 TEST_F(ContentsTest, PartsOfAnEarlierTimeAreTakenUpWhereverTheyLie) {
   {
-    Contents contents(*partial_, true);
-    ASSERT_TRUE(contents.Restart(Object()).ok());
+    Contents contents(*partial_, space_);
+    ASSERT_TRUE(Restart(contents, Object()).ok());
     std::optional<Contents::Span> first = contents.Take(kPart);
     std::optional<Contents::Span> second = contents.Take(kPart);
     Bring(contents, *second, kPart);
@@ -157,7 +163,8 @@ TEST_F(ContentsTest, PartsOfAnEarlierTimeAreTakenUpWhereverTheyLie) {
     ASSERT_TRUE(contents.Save().ok());
   }
   Reopen();
-  Contents contents(*partial_, true);
+  Contents contents(*partial_, space_);
+  ASSERT_TRUE(contents.TakeUp().ok());
   EXPECT_EQ(contents.done_bytes(), kPart);
   EXPECT_EQ(contents.object(), Object());
   EXPECT_EQ(contents.Take(kPart)->rest, (ByteRange{0, kPart}));
@@ -166,28 +173,30 @@ TEST_F(ContentsTest, PartsOfAnEarlierTimeAreTakenUpWhereverTheyLie) {
 
 TEST_F(ContentsTest, OfAWholeObjectTheLastPartComesAgain) {
   {
-    Contents contents(*partial_, true);
-    ASSERT_TRUE(contents.Restart(Object()).ok());
+    Contents contents(*partial_, space_);
+    ASSERT_TRUE(Restart(contents, Object()).ok());
     BringAll(contents);
     ASSERT_TRUE(contents.Save().ok());
   }
   Reopen();
-  Contents contents(*partial_, true);
+  Contents contents(*partial_, space_);
+  ASSERT_TRUE(contents.TakeUp().ok());
   EXPECT_EQ(contents.Take(kPart)->rest, (ByteRange{5 * kPart, 5 * kPart + 7}));
   EXPECT_FALSE(contents.Take(kPart).has_value());
 }
 
 TEST_F(ContentsTest, OldPartsThatAreDamagedOrMissingComeAgain) {
   {
-    Contents contents(*partial_, true);
-    ASSERT_TRUE(contents.Restart(Object()).ok());
+    Contents contents(*partial_, space_);
+    ASSERT_TRUE(Restart(contents, Object()).ok());
     BringAll(contents);
     ASSERT_TRUE(contents.Save().ok());
   }
   Damage(0);
   ASSERT_EQ(::ftruncate(partial_->fd(), 3 * kPart + 1), 0);
   Reopen();
-  Contents contents(*partial_, true);
+  Contents contents(*partial_, space_);
+  ASSERT_TRUE(contents.TakeUp().ok());
   for (int rounds = 0; rounds < 10 && !contents.followed(); ++rounds) {
     ASSERT_TRUE(contents.Follow({}).ok());
     BringAll(contents);
@@ -199,26 +208,26 @@ TEST_F(ContentsTest, OldPartsThatAreDamagedOrMissingComeAgain) {
 
 TEST_F(ContentsTest, WithoutTakingUpThePartialStays) {
   {
-    Contents contents(*partial_, true);
-    ASSERT_TRUE(contents.Restart(Object()).ok());
+    Contents contents(*partial_, space_);
+    ASSERT_TRUE(Restart(contents, Object()).ok());
     BringAll(contents);
     ASSERT_TRUE(contents.Save().ok());
   }
   {
-    Contents contents(*partial_, false);
+    Contents contents(*partial_, space_);
     EXPECT_EQ(contents.done_bytes(), 0);
-    contents.Keep(absl::CancelledError(""));
+    contents.Keep();
   }
   EXPECT_EQ(partial_->ledger()->parts.size(), 6u);
 }
 
 TEST_F(ContentsTest, ARestartCountsNothingOfWhatWasTaken) {
-  Contents contents(*partial_, true);
-  ASSERT_TRUE(contents.Restart(Object()).ok());
+  Contents contents(*partial_, space_);
+  ASSERT_TRUE(Restart(contents, Object()).ok());
   std::optional<Contents::Span> old = contents.Take(kPart);
   Bring(contents, *old, 9);
   ASSERT_TRUE(contents.Follow({}).ok());
-  ASSERT_TRUE(contents.Restart(Object()).ok());
+  ASSERT_TRUE(Restart(contents, Object()).ok());
   EXPECT_EQ(contents.done_bytes(), 0);
   const std::optional<Contents::Span> again = contents.Take(kPart);
   EXPECT_EQ(again->rest, (ByteRange{0, kPart}));
@@ -231,8 +240,8 @@ TEST_F(ContentsTest, ARestartCountsNothingOfWhatWasTaken) {
 }
 
 TEST_F(ContentsTest, WithoutALedgerThereIsOneStream) {
-  Contents contents(*partial_, true);
-  ASSERT_TRUE(contents.Restart(std::nullopt).ok());
+  Contents contents(*partial_, space_);
+  ASSERT_TRUE(contents.Restart(std::nullopt, 0).ok());
   std::optional<Contents::Span> span = contents.Take(1);
   EXPECT_FALSE(contents.Take(1).has_value());
   Bring(contents, *span, static_cast<int64_t>(body_.size()));
@@ -242,15 +251,15 @@ TEST_F(ContentsTest, WithoutALedgerThereIsOneStream) {
   EXPECT_FALSE(contents.complete());
   EXPECT_EQ(contents.done_bytes(), static_cast<int64_t>(body_.size()));
   EXPECT_EQ(contents.FinishDigest(), Sha256Hex(body_));
-  contents.Keep(absl::CancelledError(""));
+  contents.Keep();
   EXPECT_FALSE(IsThere(directory_));
 }
 
 TEST_F(ContentsTest, SavesWhenMuchIsUnsaved) {
-  Contents contents(*partial_, true);
+  Contents contents(*partial_, space_);
   Ledger object = Object();
   object.size = 20 * kPart;
-  ASSERT_TRUE(contents.Restart(object).ok());
+  ASSERT_TRUE(Restart(contents, object).ok());
   const std::string part(kPart, 'p');
   for (int i = 0; i < 8; ++i) {
     ASSERT_TRUE(contents.SaveIfDue().ok());
@@ -263,16 +272,16 @@ TEST_F(ContentsTest, SavesWhenMuchIsUnsaved) {
 }
 
 TEST_F(ContentsTest, WhatWasSetAsideIsGivenBack) {
-  Contents contents(*partial_, true);
+  Contents contents(*partial_, space_);
   Ledger object = Object();
   object.size = 1000 * kPart;
-  ASSERT_TRUE(contents.Restart(object).ok());
+  ASSERT_TRUE(Restart(contents, object).ok());
   std::optional<Contents::Span> first = contents.Take(kPart);
   std::optional<Contents::Span> second = contents.Take(kPart);
   Bring(contents, *second, kPart);
   contents.GiveBack(*second);
   contents.GiveBack(*first);
-  contents.Keep(absl::CancelledError(""));
+  contents.Keep();
   struct stat info;
   ASSERT_EQ(::fstat(partial_->fd(), &info), 0);
   EXPECT_EQ(info.st_size, 2 * kPart);
@@ -280,19 +289,38 @@ TEST_F(ContentsTest, WhatWasSetAsideIsGivenBack) {
 }
 
 TEST_F(ContentsTest, MoreThanTheDiskHasIsRefused) {
-  Contents contents(*partial_, true);
+  Contents contents(*partial_, space_);
   Ledger object = Object();
   object.size = int64_t{1} << 60;
   object.part_size = int64_t{1} << 45;
-  const absl::Status status = contents.Restart(object);
+  const absl::Status status = Restart(contents, object);
   EXPECT_EQ(ReasonOf(status), Reason::kDiskFull);
-  contents.Keep(status);
+  contents.Keep();
   EXPECT_FALSE(IsThere(directory_));
 }
 
+TEST_F(ContentsTest, AFullDiskKeepsWhatHasCome) {
+  Space limited(
+      {.path = dir_.path(), .min_free = 0, .max_bytes = 2 * kPart, .usage = [] {
+         return absl::StatusOr<int64_t>(0);
+       }});
+  {
+    Contents contents(*partial_, space_);
+    ASSERT_TRUE(Restart(contents, Object()).ok());
+    std::optional<Contents::Span> span = contents.Take(kPart);
+    Bring(contents, *span, kPart);
+    contents.Keep();
+  }
+  Reopen();
+  Contents contents(*partial_, limited);
+  EXPECT_EQ(ReasonOf(contents.TakeUp()), Reason::kDiskFull);
+  contents.Keep();
+  EXPECT_EQ(partial_->ledger()->parts.size(), 1u);
+}
+
 TEST_F(ContentsTest, AStopEndsTheFollowing) {
-  Contents contents(*partial_, true);
-  ASSERT_TRUE(contents.Restart(Object()).ok());
+  Contents contents(*partial_, space_);
+  ASSERT_TRUE(Restart(contents, Object()).ok());
   BringAll(contents);
   std::stop_source stop;
   stop.request_stop();
@@ -300,8 +328,8 @@ TEST_F(ContentsTest, AStopEndsTheFollowing) {
 }
 
 TEST_F(ContentsTest, StreamsAndTheFollowerWorkAtTheSameTime) {
-  Contents contents(*partial_, true);
-  ASSERT_TRUE(contents.Restart(Object()).ok());
+  Contents contents(*partial_, space_);
+  ASSERT_TRUE(Restart(contents, Object()).ok());
   {
     std::vector<std::jthread> streams;
     for (int i = 0; i < 3; ++i) {

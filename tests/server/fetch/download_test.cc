@@ -67,7 +67,7 @@ class DownloadTest : public testing::Test {
     Partial partial = *Partial::Open(directory_, kUrl, {});
     absl::StatusOr<Downloaded> got = Download(
         {.retry = {.tries = tries, .base = absl::ZeroDuration()}},
-        {http_, connections_, clock_}, request_, partial,
+        {http_, connections_, space_, clock_}, request_, partial,
         [this](const Progress& progress) { progress_ = progress; }, stop);
     if (got.ok() && !got->unchanged) {
       bytes_ = *ReadFile(Data(), 1 << 30);
@@ -81,6 +81,9 @@ class DownloadTest : public testing::Test {
   std::string From(size_t offset) const {
     return absl::StrCat(offset, "-", body_.size() - 1);
   }
+
+  TempDir disk_;
+  Space space_{{.path = disk_.path(), .min_free = 0}};
 
   std::string Data() const { return directory_ + "/data"; }
 
@@ -422,6 +425,48 @@ TEST_F(DownloadTest, ADiskThatIsTooSmallSaysSoBeforeAByteComes) {
   EXPECT_TRUE(absl::StrContains(status.message(), "1152921504606846976 bytes"))
       << status;
   EXPECT_FALSE(IsThere(directory_));
+}
+
+TEST_F(DownloadTest, OnlyTheRestNeedsRoom) {
+  int64_t used = 0;
+  Space limited({.path = disk_.path(),
+                 .min_free = 0,
+                 .max_bytes = 30 << 20,
+                 .usage = [&used] { return absl::StatusOr<int64_t>(used); }});
+  const std::string body(28 << 20, 'x');
+  const auto run = [&] {
+    Partial partial = *Partial::Open(directory_, kUrl, {});
+    return Download({.retry = {.tries = 1}},
+                    {http_, connections_, limited, clock_}, request_, partial,
+                    [](const Progress&) {}, {})
+        .status();
+  };
+  Serve(body, "\"e\"", {17 << 20, 1});
+  EXPECT_EQ(ReasonOf(run()), Reason::kUpstreamUnavailable);
+  used = 17 << 20;
+  Serve(body, "\"e\"");
+  EXPECT_TRUE(run().ok());
+  // Nothing is promised any more.
+  EXPECT_TRUE(limited.Reserve(13 << 20).ok());
+}
+
+TEST_F(DownloadTest, WithoutALengthTheRoomEndsOnTheWay) {
+  Space limited(
+      {.path = disk_.path(), .min_free = 0, .max_bytes = 3 << 20, .usage = [] {
+         return absl::StatusOr<int64_t>(0);
+       }});
+  FakeHttpTransport::Answer answer;
+  answer.response.status = 200;
+  answer.response.content_length = -1;
+  answer.body = std::string(8 << 20, 'x');
+  http_.Set(kUrl, answer);
+  Partial partial = *Partial::Open(directory_, kUrl, {});
+  const absl::Status status =
+      Download({.retry = {.tries = 1}}, {http_, connections_, limited, clock_},
+               request_, partial, [](const Progress&) {}, {})
+          .status();
+  EXPECT_EQ(ReasonOf(status), Reason::kDiskFull) << status;
+  EXPECT_TRUE(limited.Reserve(3 << 20).ok());
 }
 
 TEST_F(DownloadTest, AStopKeepsWhatHasCome) {

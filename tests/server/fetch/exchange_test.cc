@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status.h"
+#include "server/store/space.h"
 #include "tests/server/base/temp_dir.h"
 
 namespace hubd {
@@ -66,7 +67,8 @@ class ExchangeTest : public testing::Test {
   // As of an object of which the first part is there.
   Ask Further(bool opens) {
     EXPECT_TRUE(
-        contents_.Restart(Ledger{options_.url, "\"e\"", kSize, kPart, {}})
+        contents_
+            .Restart(Ledger{options_.url, "\"e\"", kSize, kPart, {}}, kSize)
             .ok());
     std::optional<Contents::Span> first = contents_.Take(1);
     EXPECT_TRUE(contents_.Write(*first, std::string(kPart, 'a')).ok());
@@ -79,7 +81,8 @@ class ExchangeTest : public testing::Test {
   TempDir dir_;
   Partial partial_ =
       *Partial::Open(dir_.Below("partial"), "https://h.org/w", {});
-  Contents contents_{partial_, true};
+  Space space_{{.path = dir_.path(), .min_free = 0}};
+  Contents contents_{partial_, space_};
   Exchange::Options options_{.url = "https://h.org/w",
                              .conditions = {},
                              .connect_timeout = {},

@@ -14,6 +14,7 @@
 #include "server/base/io_thread.h"
 #include "server/base/log.h"
 #include "server/fetch/fetcher.h"
+#include "server/store/space.h"
 #include "tests/server/base/temp_dir.h"
 #include "tests/server/fetch/archive_builder.h"
 #include "tests/testing/fake_clock.h"
@@ -47,9 +48,9 @@ class FetchFixture : public testing::Test {
   FetchContext context() { return {options_, parts()}; }
 
   FetchParts parts() {
-    return {*store_,  http_,    bandwidth_, git_,         objects_,
-            objects_, mirrors_, policy_,    connections_, flights_,
-            io_,      disk_,    clock_};
+    return {*store_,  space_,   http_,    bandwidth_, git_,
+            objects_, objects_, mirrors_, policy_,    connections_,
+            flights_, io_,      disk_,    clock_};
   }
 
   // Runs `work` on the io thread and waits for it.
@@ -126,6 +127,8 @@ class FetchFixture : public testing::Test {
   FakeGitRemote git_;
   FakeGitFetcher objects_;
   std::unique_ptr<Store> store_;
+  // All that the disk has.
+  Space space_{{.path = temp_.path(), .min_free = 0}};
   UrlPolicy policy_;
   // None, until a test sets some.
   Mirrors mirrors_;

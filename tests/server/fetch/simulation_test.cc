@@ -46,10 +46,11 @@ class World {
   explicit World(uint64_t seed)
       : network_(seed, clock_),
         store_(*Store::Open({temp_.path() + "/root", ""}, clock_)),
+        space_({.path = temp_.path(), .min_free = 0}),
         policy_(*UrlPolicy::Create({})),
-        fetcher_(Options(), {*store_, network_, bandwidth_, git_, objects_,
-                             objects_, mirrors_, policy_, connections_,
-                             flights_, io_, disk_, clock_}) {}
+        fetcher_(Options(), {*store_, space_, network_, bandwidth_, git_,
+                             objects_, objects_, mirrors_, policy_,
+                             connections_, flights_, io_, disk_, clock_}) {}
 
   ~World() {
     OnIo([this] { operations_.clear(); });
@@ -92,6 +93,7 @@ class World {
   FakeClock clock_;
   SimulatedNetwork network_;
   std::unique_ptr<Store> store_;
+  Space space_;
   UrlPolicy policy_;
   FakeGitRemote git_;
   FakeGitFetcher objects_;

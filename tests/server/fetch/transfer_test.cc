@@ -16,6 +16,7 @@
 #include "server/base/digest.h"
 #include "server/base/mutex.h"
 #include "server/base/status.h"
+#include "server/store/space.h"
 #include "tests/server/base/temp_dir.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_http_transport.h"
@@ -54,7 +55,8 @@ class TransferTest : public testing::Test {
     options.retry.tries = tries;
     options.part_bytes = kPart;
     Transfer transfer(
-        options, {http_, connections_, clock_}, {.url = kUrl}, contents_,
+        options, {http_, connections_, space_, clock_}, {.url = kUrl},
+        contents_,
         [this](const Progress& progress) {
           most_connections_ = std::max(most_connections_, progress.connections);
           phases_.insert(progress.phase);
@@ -74,7 +76,8 @@ class TransferTest : public testing::Test {
   const std::string body_ = Body('a');
   TempDir dir_;
   Partial partial_ = *Partial::Open(dir_.Below("partial"), kUrl, {});
-  Contents contents_{partial_, true};
+  Space space_{{.path = dir_.path(), .min_free = 0}};
+  Contents contents_{partial_, space_};
   FakeHttpTransport http_;
   FakeClock clock_;
   ConnectionBudget connections_{{}};
@@ -109,8 +112,8 @@ TEST_F(TransferTest, NotMoreThanAreAllowed) {
   ConnectionBudget::Hold others[] = {connections_.TakeFirst("h.org"),
                                      connections_.TakeFirst("h.org")};
   ConnectionBudget two({.per_object = 2});
-  Transfer transfer({.retry = {}, .part_bytes = kPart}, {http_, two, clock_},
-                    {.url = kUrl}, contents_,
+  Transfer transfer({.retry = {}, .part_bytes = kPart},
+                    {http_, two, space_, clock_}, {.url = kUrl}, contents_,
                     [this](const Progress& progress) {
                       most_connections_ =
                           std::max(most_connections_, progress.connections);
@@ -182,8 +185,8 @@ TEST_F(TransferTest, AHostThatStandsFewerConnectionsGetsFewer) {
   };
   Strict strict(http_);
   Transfer transfer({.retry = {}, .part_bytes = kPart},
-                    {strict, connections_, clock_}, {.url = kUrl}, contents_,
-                    [](const Progress&) {}, {});
+                    {strict, connections_, space_, clock_}, {.url = kUrl},
+                    contents_, [](const Progress&) {}, {});
   const absl::Status status = transfer.Run();
   ASSERT_TRUE(status.ok()) << status;
   ExpectAll(body_);
@@ -206,8 +209,8 @@ TEST_F(TransferTest, AFailureForRangesOnlyIsNone) {
   };
   NoRanges http(http_);
   Transfer transfer({.retry = {}, .part_bytes = kPart},
-                    {http, connections_, clock_}, {.url = kUrl}, contents_,
-                    [](const Progress&) {}, {});
+                    {http, connections_, space_, clock_}, {.url = kUrl},
+                    contents_, [](const Progress&) {}, {});
   ASSERT_TRUE(transfer.Run().ok());
   ExpectAll(body_);
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/base/status.h"
+#include "server/store/space.h"
 
 namespace hubd {
 namespace {
@@ -50,6 +51,17 @@ TEST(UnpackMeterTest, SaysWhenAStopIsRequested) {
   EXPECT_TRUE(absl::IsCancelled(meter.CountEntry()));
   EXPECT_TRUE(absl::IsCancelled(meter.CountCompressed(1)));
   EXPECT_TRUE(absl::IsCancelled(meter.CountUnpacked(1)));
+}
+
+TEST(UnpackMeterTest, TakesTheRoomForWhatItCounts) {
+  Space space({.path = "/", .min_free = 0, .max_bytes = 2 << 20, .usage = [] {
+                 return absl::StatusOr<int64_t>(0);
+               }});
+  UnpackMeter meter({}, {}, *space.Reserve(0));
+  ASSERT_TRUE(meter.CountCompressed(1 << 20).ok());
+  ASSERT_TRUE(meter.CountUnpacked(1).ok());
+  EXPECT_EQ(ReasonOf(space.Reserve((1 << 20) + 2).status()), Reason::kDiskFull);
+  EXPECT_EQ(ReasonOf(meter.CountUnpacked(3 << 20)), Reason::kDiskFull);
 }
 
 }  // namespace

@@ -21,6 +21,13 @@ TEST(WayOutTest, AFullDiskIsToldWithTheRootOnce) {
   EXPECT_EQ(WithWayOut(told, layout), told);
 }
 
+TEST(WayOutTest, WhatIsSaidOfTheDiskStays) {
+  const absl::Status told =
+      WithWayOut(ReasonError(Reason::kDiskFull, "full", {{"need", "5"}}),
+                 Layout("/the/root"));
+  EXPECT_EQ(MetadataOf(told), (Metadata{{"need", "5"}, {"path", "/the/root"}}));
+}
+
 TEST(WayOutTest, AtTheStartAnErrorOfTheDiskNamesTheRootAndItsOwner) {
   const Layout layout("/the/root");
   const absl::Status told = WithWayOutOfStart(ErrnoError(EIO, "x"), layout);
