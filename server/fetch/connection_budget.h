@@ -12,7 +12,8 @@
 
 namespace hubd {
 
-// Every download has its first connection, whatever the limits say: how many
+// A host is that of the URL that is asked for, whatever it redirects to. Every
+// download has its first connection, whatever the limits say: how many
 // downloads there are is limited elsewhere. Further ones are had while there is
 // room. Thread-safe.
 class ConnectionBudget {

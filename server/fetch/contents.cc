@@ -21,6 +21,8 @@ namespace {
 // ledger is written when so many parts are there that it does not name.
 constexpr int64_t kUnsavedParts = 8;
 constexpr int64_t kPieceBytes = 1 << 20;
+// Between two looks at all else.
+constexpr int kFollowedPieces = 32;
 // A part that comes back otherwise so often is not fetched again.
 constexpr int kMaxDamages = 3;
 
@@ -65,6 +67,8 @@ Contents::Contents(Partial& partial, Space& space)
 absl::Status Contents::TakeUp() {
   MutexLock disk_lock(disk_mutex_);
   if (!partial_.ledger()) return absl::OkStatus();
+  // What a sudden end left set aside.
+  HUBD_RETURN_IF_ERROR(partial_.Trim());
   int64_t size;
   {
     MutexLock lock(mutex_);
@@ -149,6 +153,9 @@ absl::Status Contents::Write(Span& span, absl::string_view bytes) {
     int64_t end = span.rest.end;
     {
       MutexLock lock(mutex_);
+      if (span.generation != generation_) {
+        return absl::AbortedError("all of it begins anew");
+      }
       if (plan_) end = plan_->RangeOf(plan_->PartOf(begin)).end;
     }
     const absl::string_view now = bytes.substr(0, end - begin);
@@ -233,18 +240,19 @@ Contents::Piece Contents::NextPiece() {
   return piece;
 }
 
-absl::Status Contents::Follow(const std::stop_token& stop) {
+absl::StatusOr<bool> Contents::Follow(const std::stop_token& stop) {
   const auto buffer = std::make_unique_for_overwrite<char[]>(kPieceBytes);
-  while (true) {
+  for (int pieces = 0; pieces < kFollowedPieces; ++pieces) {
     if (stop.stop_requested()) return absl::CancelledError("stopped reading");
     Piece piece;
     {
       MutexLock lock(mutex_);
       piece = NextPiece();
     }
-    if (piece.length == 0) return absl::OkStatus();
+    if (piece.length == 0) return true;
     HUBD_RETURN_IF_ERROR(FollowPiece(piece, buffer.get()));
   }
+  return false;
 }
 
 absl::Status Contents::FollowPiece(const Piece& piece, char* buffer) {
@@ -254,7 +262,7 @@ absl::Status Contents::FollowPiece(const Piece& piece, char* buffer) {
     if (piece.generation != generation_) return absl::OkStatus();
     const int part = plan_ ? plan_->PartOf(piece.offset) : -1;
     // What a disk cannot read is fetched again, as what it never had.
-    if (part >= 0 && plan_->IsFinished(part)) return Damaged(part);
+    if (part >= 0 && plan_->IsFinished(part)) return Forget(part);
     return read;
   }
   const absl::string_view bytes(buffer, piece.length);
@@ -269,15 +277,19 @@ absl::Status Contents::EndPart(const Piece& piece) {
     before_part_ = hasher_.Clone();
     return absl::OkStatus();
   }
-  MutexLock lock(mutex_);
-  // What was read is gone: all begins anew.
-  if (piece.generation != generation_) return absl::OkStatus();
-  return Damaged(static_cast<int>(piece.ended_part));
+  {
+    MutexLock lock(mutex_);
+    // What was read is gone: all begins anew.
+    if (piece.generation != generation_) return absl::OkStatus();
+    HUBD_RETURN_IF_ERROR(Forget(static_cast<int>(piece.ended_part)));
+  }
+  HUBD_LOG(kWarning) << "event=part_damaged path="
+                     << LogQuote(partial_.data_path())
+                     << " part=" << piece.ended_part;
+  return absl::OkStatus();
 }
 
-absl::Status Contents::Damaged(int part) {
-  HUBD_LOG(kWarning) << "event=part_damaged path="
-                     << LogQuote(partial_.data_path()) << " part=" << part;
+absl::Status Contents::Forget(int part) {
   if (++damages_[part] == kMaxDamages) {
     return absl::DataLossError(
         "the disk gives back other bytes than it was given");
@@ -309,8 +321,14 @@ absl::Status Contents::Save() {
     bytes = plan_->done_bytes();
   }
   if (ledger.parts.empty()) return absl::OkStatus();
-  HUBD_RETURN_IF_ERROR(partial_.Save(std::move(ledger)));
   saved_bytes_ = bytes;
+  absl::Status saved = partial_.Save(std::move(ledger));
+  if (saved.ok() || partial_.lost_bytes() || absl::IsUnavailable(saved)) {
+    return saved;
+  }
+  // The bytes are there, and one ledger less is no harm to them.
+  HUBD_LOG(kWarning) << "event=ledger_not_written error="
+                     << LogQuote(saved.message());
   return absl::OkStatus();
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/base/digest.h"
 #include "server/base/mutex.h"
@@ -57,7 +58,8 @@ class Contents {
   // The next bytes that nobody fetches, see PartPlan::Take. nullopt where there
   // are none. Without a ledger: all, whose end is not known.
   std::optional<Span> Take(int64_t max_bytes);
-  // DATA_LOSS for bytes beyond the span's end; DISK_FULL.
+  // DATA_LOSS for bytes beyond the span's end; DISK_FULL; ABORTED where all has
+  // begun anew since the span was taken.
   absl::Status Write(Span& span, absl::string_view bytes);
   void GiveBack(const Span& span);
 
@@ -70,13 +72,15 @@ class Contents {
   // All of the object is there; never so without a ledger.
   bool complete() const;
 
-  // The follower's: hashes what has come without a gap. DATA_LOSS where the
-  // disk again and again gives back other bytes than it got; CANCELLED.
-  absl::Status Follow(const std::stop_token& stop);
+  // The follower's: hashes what has come without a gap, much of it at most:
+  // whether that was all. DATA_LOSS where the disk again and again gives back
+  // other bytes than it got; CANCELLED.
+  absl::StatusOr<bool> Follow(const std::stop_token& stop);
   // The follower's: whether the digest covers all that is there.
   bool followed() const;
-  // The follower's: has the ledger name all parts that are there; `due`: only
-  // if many are that it does not name.
+  // The follower's: has the ledger name all parts that are there, now or if
+  // there are many that it does not name. An error where the bytes are lost, or
+  // the partial is; a ledger that cannot be written is logged.
   absl::Status Save();
   absl::Status SaveIfDue();
   // The follower's: the digest of all that was followed. Ends it.
@@ -95,7 +99,7 @@ class Contents {
   Piece NextPiece() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status FollowPiece(const Piece& piece, char* buffer);
   absl::Status EndPart(const Piece& piece);
-  absl::Status Damaged(int part) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Forget(int part) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Ledger Snapshot() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Held for as long as the ledger is written, or all begins anew. Before

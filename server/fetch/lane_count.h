@@ -23,8 +23,8 @@ class LaneCount {
   // to tell one rate from another.
   void Measure(int64_t bytes, absl::Duration elapsed, absl::Time now);
 
-  // The host does not stand so many.
-  void Back(absl::Time now);
+  // The host does not stand so many; no more before `until`, nor for a while.
+  void Back(absl::Time now, absl::Time until = absl::InfinitePast());
 
  private:
   const int max_;

@@ -16,16 +16,15 @@ namespace {
 constexpr absl::string_view kPassingCauses[] = {"dns", "connect", "timeout",
                                                 "stall", "cut"};
 
-// How long the origin asks to wait; nullopt where it names no time.
-std::optional<absl::Duration> AskedWait(const absl::Status& failure) {
+}  // namespace
+
+absl::Duration AskedWait(const absl::Status& failure) {
   int64_t ms;
   if (!absl::SimpleAtoi(MetadataOf(failure)["retry_after_ms"], &ms)) {
-    return std::nullopt;
+    return absl::ZeroDuration();
   }
   return absl::Milliseconds(ms);
 }
-
-}  // namespace
 
 bool IsTransient(const absl::Status& failure) {
   const std::optional<Reason> reason = ReasonOf(failure);
@@ -45,8 +44,7 @@ absl::StatusOr<absl::Duration> Retry::After(const absl::Status& failure) {
   if (!IsTransient(failure)) return failure;
   ++failures_;
   if (failures_ >= options_.tries) return failure;
-  const absl::Duration asked =
-      AskedWait(failure).value_or(absl::ZeroDuration());
+  const absl::Duration asked = AskedWait(failure);
   if (asked > options_.max_asked) return failure;
   absl::Duration bound = options_.base;
   for (int i = 1; i < failures_ && bound < options_.cap; ++i) bound *= 2;

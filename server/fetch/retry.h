@@ -27,6 +27,9 @@ struct RetryOptions {
 // said no, or what it sent cannot be taken, or the machine's disk is full.
 bool IsTransient(const absl::Status& failure);
 
+// How long the origin asks to wait; zero where it names no time.
+absl::Duration AskedWait(const absl::Status& failure);
+
 // Counts the failures of one transfer. Thread-compatible.
 class Retry {
  public:

@@ -63,7 +63,7 @@ Transfer::Transfer(const DownloadOptions& options, const DownloadParts& parts,
   result_.resumed = contents.done_bytes() > 0;
 }
 
-Transfer::~Transfer() { halt_.request_stop(); }
+Transfer::~Transfer() { Halt(); }
 
 Downloaded Transfer::TakeResult() {
   MutexLock lock(mutex_);
@@ -71,16 +71,23 @@ Downloaded Transfer::TakeResult() {
 }
 
 absl::Status Transfer::Run() {
-  const std::stop_callback chain(stop_, [this] {
-    halt_.request_stop();
-    MutexLock lock(mutex_);
-    TellNews();
-  });
+  const std::stop_callback chain(stop_, [this] { Halt(); });
   StartLane(/*first=*/true);
   absl::Status status = Attend();
-  halt_.request_stop();
+  Halt();
   threads_.clear();
   return status;
+}
+
+void Transfer::Halt() {
+  std::stop_source halt;
+  {
+    MutexLock lock(mutex_);
+    halted_ = true;
+    halt = halt_;
+    TellNews();
+  }
+  halt.request_stop();
 }
 
 // ---- The lanes ----
@@ -114,7 +121,7 @@ void Transfer::RunLane(int id) {
   while (const std::optional<LaneAsk> ask = NextAsk()) {
     Exchange exchange(request_, ask->ask, contents_, *this);
     absl::Status status =
-        parts_.http.Fetch(exchange.Request(), exchange, halt_.get_token());
+        parts_.http.Fetch(exchange.Request(), exchange, ask->stop);
     status = exchange.Finish(std::move(status));
     Settle(*ask, exchange, status);
   }
@@ -124,27 +131,33 @@ void Transfer::RunLane(int id) {
 }
 
 std::optional<Transfer::LaneAsk> Transfer::NextAsk() {
+  // The failure after which this lane has waited: a clock that is set back is
+  // not waited for.
+  int64_t waited_for = -1;
   while (true) {
     absl::Duration wait;
+    std::stop_token stop;
     {
       MutexLock lock(mutex_);
-      wait = resume_at_ - parts_.clock.Now();
+      stop = halt_.get_token();
+      wait = waited_for == spell_ ? absl::ZeroDuration()
+                                  : resume_at_ - parts_.clock.Now();
       const bool too_many = stage_ == Stage::kParts && lanes_ > wanted_.count();
-      const bool leaves =
-          leaving_ || ended_ || halt_.stop_requested() || too_many;
+      const bool leaves = leaving_ || ended_ || halted_ || too_many;
       std::optional<Ask> ask;
       if (!leaves && wait <= absl::ZeroDuration()) ask = MakeAsk();
       if (ask) {
-        ++asking_;
-        return LaneAsk{*std::move(ask), spell_};
+        const bool alone = asking_++ == 0;
+        return LaneAsk{*std::move(ask), spell_, alone, stop};
       }
       if (leaves || wait <= absl::ZeroDuration()) {
         --lanes_;
         return std::nullopt;
       }
+      waited_for = spell_;
     }
     // A stop is seen above.
-    (void)parts_.clock.Sleep(wait, halt_.get_token());
+    (void)parts_.clock.Sleep(wait, stop);
   }
 }
 
@@ -204,14 +217,28 @@ void Transfer::End(const absl::Status& status) {
 
 void Transfer::Settle(const LaneAsk& ask, const Exchange& exchange,
                       const absl::Status& status) {
+  std::optional<absl::Duration> wait;
+  {
+    MutexLock lock(mutex_);
+    --asking_;
+    if (leaving_ || ended_ || halted_) return;
+    wait = NoteSettled(ask, exchange, status);
+  }
+  if (!wait) return;
+  HUBD_LOG(kInfo) << "event=retry url=" << LogQuote(RedactUrl(request_.url))
+                  << " after_ms=" << absl::ToInt64Milliseconds(*wait)
+                  << " bytes=" << contents_.done_bytes()
+                  << " error=" << LogQuote(status.message());
+}
+
+std::optional<absl::Duration> Transfer::NoteSettled(
+    const LaneAsk& ask, const Exchange& exchange, const absl::Status& status) {
   using Verdict = Exchange::Verdict;
-  MutexLock lock(mutex_);
-  --asking_;
-  if (leaving_ || ended_ || halt_.stop_requested()) return;
-  if (exchange.verdict() == Verdict::kNoRange && !ask.ask.opens && lanes_ > 1) {
+  const Verdict verdict = exchange.verdict();
+  if (verdict == Verdict::kNoRange && !ask.ask.opens && !ask.alone) {
     // A host that stands fewer connections may say so in many ways.
     wanted_.Back(parts_.clock.Now());
-    return;
+    return std::nullopt;
   }
   if (exchange.met_other()) {
     result_.resumed = false;
@@ -219,50 +246,58 @@ void Transfer::Settle(const LaneAsk& ask, const Exchange& exchange,
     // Servers that do not agree would be asked for ever.
     if (std::exchange(met_other_, true)) ask_for_all_ = true;
   }
-  if (exchange.verdict() == Verdict::kNoRange ||
-      exchange.verdict() == Verdict::kOther) {
+  if (verdict == Verdict::kNoRange || verdict == Verdict::kOther) {
     ask_for_all_ = true;
-    leaving_ = !ask.ask.opens;
-  } else if (!status.ok()) {
-    NoteFailure(ask, status);
-  } else if (exchange.verdict() == Verdict::kUnchanged) {
-    result_.unchanged = true;
-    End(status);
-  } else if (stage_ == Stage::kOneStream && !contents_.object()) {
-    End(status);
+    if (!ask.ask.opens) Leave();
+    return std::nullopt;
   }
+  if (!status.ok()) return NoteFailure(ask, status);
+  result_.unchanged = verdict == Verdict::kUnchanged;
+  // Only where there is a ledger is it known whether all is there.
+  const bool ends = stage_ == Stage::kOneStream && !contents_.object();
+  if (result_.unchanged || ends) End(status);
+  return std::nullopt;
 }
 
-void Transfer::NoteFailure(const LaneAsk& ask, const absl::Status& failure) {
+void Transfer::Leave() {
+  leaving_ = true;
+  halt_.request_stop();
+}
+
+std::optional<absl::Duration> Transfer::NoteFailure(
+    const LaneAsk& ask, const absl::Status& failure) {
   ++failures_;
   last_error_ = std::string(failure.message());
-  if (!IsTransient(failure)) return End(failure);
-  if (stage_ == Stage::kOneStream) stage_ = Stage::kOpening;
-  const bool progressed = progressed_bytes_ >= kProgressBytes;
-  const bool server_error = IsServerError(failure);
-  if (server_error || ReasonOf(failure) == Reason::kRateLimited ||
-      !progressed) {
-    wanted_.Back(parts_.clock.Now());
+  if (!IsTransient(failure)) {
+    End(failure);
+    return std::nullopt;
   }
-  if (ask.spell != spell_) return;
+  const absl::Time now = parts_.clock.Now();
+  const absl::Duration asked = AskedWait(failure);
+  const bool refuses =
+      IsServerError(failure) || ReasonOf(failure) == Reason::kRateLimited;
+  // It may be one connection too many: the others go on without it.
+  if (refuses && !ask.ask.opens && asking_ > 0) {
+    wanted_.Back(now, now + asked);
+    return std::nullopt;
+  }
+  if (stage_ == Stage::kOneStream) stage_ = Stage::kOpening;
+  if (ask.spell != spell_) return std::nullopt;
   ++spell_;
+  const bool progressed = progressed_bytes_ >= kProgressBytes;
   if (progressed) retry_.NoteProgress();
   progressed_bytes_ = 0;
-  absl::StatusOr<absl::Duration> wait = retry_.After(failure);
-  // Some fail at ranges only. What is there is not risked before the end.
-  const bool ranged = server_error && ask.ask.range.has_value();
-  if (ranged && (!ask.ask.object || (!wait.ok() && !tried_all_))) {
-    ask_for_all_once_ = true;
-    tried_all_ = true;
-    leaving_ = stage_ == Stage::kParts;
-    if (!wait.ok()) wait = absl::ZeroDuration();
+  if (refuses || !progressed) wanted_.Back(now, now + asked);
+  const absl::StatusOr<absl::Duration> wait = retry_.After(failure);
+  if (!wait.ok()) {
+    End(failure);
+    return std::nullopt;
   }
-  if (!wait.ok()) return End(failure);
-  resume_at_ = parts_.clock.Now() + *wait;
-  HUBD_LOG(kInfo) << "event=retry url=" << LogQuote(RedactUrl(request_.url))
-                  << " after_ms=" << absl::ToInt64Milliseconds(*wait)
-                  << " bytes=" << contents_.done_bytes()
-                  << " error=" << LogQuote(failure.message());
+  // Some fail at ranges only. What is there is not risked for that.
+  ask_for_all_once_ = IsServerError(failure) && ask.ask.range &&
+                      !ask.ask.object && asked == absl::ZeroDuration();
+  resume_at_ = now + *wait;
+  return *wait;
 }
 
 // ---- The thread that follows ----
@@ -277,9 +312,10 @@ void Transfer::AwaitNews() {
 }
 
 absl::Status Transfer::Attend() {
+  bool caught_up = true;
   while (true) {
-    AwaitNews();
-    HUBD_RETURN_IF_ERROR(contents_.Follow(stop_));
+    if (caught_up) AwaitNews();
+    HUBD_ASSIGN_OR_RETURN(caught_up, contents_.Follow(stop_));
     HUBD_RETURN_IF_ERROR(contents_.SaveIfDue());
     Report();
     HUBD_ASSIGN_OR_RETURN(const bool done, Continue());
@@ -289,6 +325,7 @@ absl::Status Transfer::Attend() {
 }
 
 absl::StatusOr<bool> Transfer::Continue() {
+  if (stop_.stop_requested()) return absl::CancelledError("stopped fetching");
   std::vector<int> left;
   bool idle;
   {
@@ -297,13 +334,15 @@ absl::StatusOr<bool> Transfer::Continue() {
     left.swap(left_);
     idle = lanes_ == 0;
     const bool whole = ended_ || contents_.complete();
-    if (idle && whole) return contents_.followed();
-    if (idle && (std::exchange(leaving_, false) || stage_ != Stage::kParts)) {
+    // Some lane may yet wait for its next request.
+    if (whole && asking_ == 0 && contents_.followed()) return true;
+    if (whole) idle = false;
+    if (idle && (leaving_ || stage_ != Stage::kParts)) {
+      if (std::exchange(leaving_, false)) halt_ = std::stop_source();
       stage_ = Stage::kOpening;
     }
   }
   for (const int id : left) threads_.erase(id);
-  if (stop_.stop_requested()) return absl::CancelledError("stopped fetching");
   if (idle) StartLane(/*first=*/true);
   return false;
 }

@@ -54,6 +54,9 @@ class Transfer final : private Exchange::Listener {
   struct LaneAsk {
     Ask ask;
     int64_t spell = 0;
+    // No other lane had a request under way.
+    bool alone = true;
+    std::stop_token stop;
   };
 
   void StartLane(bool first);
@@ -67,13 +70,23 @@ class Transfer final : private Exchange::Listener {
   void OnReceived(int64_t bytes, bool costs_all) override;
   void Settle(const LaneAsk& ask, const Exchange& exchange,
               const absl::Status& status);
-  void NoteFailure(const LaneAsk& ask, const absl::Status& failure)
+  // What is to be done about it: a wait, of which others are told; nullopt
+  // where there is nothing to tell.
+  std::optional<absl::Duration> NoteFailure(const LaneAsk& ask,
+                                            const absl::Status& failure)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<absl::Duration> NoteSettled(const LaneAsk& ask,
+                                            const Exchange& exchange,
+                                            const absl::Status& status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // All lanes are to end, for another beginning.
+  void Leave() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TellNews() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::Status Attend();
   void AwaitNews();
+  void Halt();
   // Whether all is done; starts lanes where there is more to do.
   absl::StatusOr<bool> Continue();
   void AddLanes();
@@ -86,11 +99,12 @@ class Transfer final : private Exchange::Listener {
   Contents& contents_;
   const ProgressFn progress_;
   const std::stop_token stop_;
-  // Ends the lanes.
-  std::stop_source halt_;
 
   Mutex mutex_;
   CondVar news_;
+  // Ends the requests of one beginning; `halted_`: there is no other.
+  std::stop_source halt_ ABSL_GUARDED_BY(mutex_);
+  bool halted_ ABSL_GUARDED_BY(mutex_) = false;
   bool has_news_ ABSL_GUARDED_BY(mutex_) = false;
   Stage stage_ ABSL_GUARDED_BY(mutex_) = Stage::kOpening;
   // Lanes that run, and those that have a request under way.
@@ -100,7 +114,6 @@ class Transfer final : private Exchange::Listener {
   // All is to be asked for, without a range: from here on; the next time.
   bool ask_for_all_ ABSL_GUARDED_BY(mutex_) = false;
   bool ask_for_all_once_ ABSL_GUARDED_BY(mutex_) = false;
-  bool tried_all_ ABSL_GUARDED_BY(mutex_) = false;
   bool met_other_ ABSL_GUARDED_BY(mutex_) = false;
   // Nothing more is asked for: lanes end. `ended_`: with this result.
   bool leaving_ ABSL_GUARDED_BY(mutex_) = false;

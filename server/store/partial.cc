@@ -85,12 +85,16 @@ absl::StatusOr<UniqueFd> TakeData(const std::string& directory,
   return absl::AbortedError(absl::StrCat(path, " is in use; try again later"));
 }
 
-absl::StatusOr<Ledger> ReadLedger(const std::string& path,
-                                  const std::string& url) {
+absl::StatusOr<Ledger> ReadLedger(const std::string& path) {
   // A pipe would be waited for.
   if (IsOther(S_IFREG, path)) return absl::DataLossError("no ledger: no file");
   HUBD_ASSIGN_OR_RETURN(std::string json, ReadFile(path, kMaxLedgerBytes));
-  HUBD_ASSIGN_OR_RETURN(Ledger ledger, DecodeLedger(json));
+  return DecodeLedger(json);
+}
+
+absl::StatusOr<Ledger> ReadLedgerOf(const std::string& path,
+                                    const std::string& url) {
+  HUBD_ASSIGN_OR_RETURN(Ledger ledger, ReadLedger(path));
   if (ledger.url == url) return ledger;
   return absl::DataLossError("no ledger: it is about another URL");
 }
@@ -109,6 +113,27 @@ absl::Status Cut(int fd, int64_t size, const std::string& path) {
   struct stat info;
   if (::fstat(fd, &info) == 0 &&
       (info.st_size <= size || ::ftruncate(fd, size) == 0)) {
+    return absl::OkStatus();
+  }
+  return ErrnoError(errno, absl::StrCat("cannot cut ", path));
+}
+
+// Gives back the room of all but the ledger's parts.
+absl::Status KeepOnly(const Ledger& ledger, int fd, const std::string& path) {
+  int64_t end = 0;
+  for (const auto& [part, crc] : ledger.parts) {
+    const int64_t begin = part * ledger.part_size;
+    // Not every file system can: then the room stays taken.
+    if (begin > end) {
+      ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, end,
+                  begin - end);
+    }
+    end = std::min(begin + ledger.part_size, ledger.size);
+  }
+  // Not longer than it is; also what is set aside behind the end.
+  struct stat info;
+  if (::fstat(fd, &info) == 0 &&
+      ::ftruncate(fd, std::min<int64_t>(end, info.st_size)) == 0) {
     return absl::OkStatus();
   }
   return ErrnoError(errno, absl::StrCat("cannot cut ", path));
@@ -151,7 +176,7 @@ absl::StatusOr<Partial> Partial::Open(std::string directory,
   const std::string data = DataPath(directory);
   Partial partial(std::move(directory), std::move(fd));
   const std::string path = LedgerPath(partial.directory_);
-  absl::StatusOr<Ledger> ledger = ReadLedger(path, url);
+  absl::StatusOr<Ledger> ledger = ReadLedgerOf(path, url);
   if (ledger.ok()) {
     DropMissing(partial.fd(), *ledger);
   } else if (!absl::IsNotFound(ledger.status())) {
@@ -180,7 +205,9 @@ absl::Status Partial::Restart() {
   HUBD_RETURN_IF_ERROR(CheckThere());
   ledger_.reset();
   HUBD_RETURN_IF_ERROR(RemoveAll(LedgerPath(directory_)));
-  return Cut(fd_.get(), 0, DataPath(directory_));
+  // Also what is set aside behind its end.
+  if (::ftruncate(fd_.get(), 0) == 0) return absl::OkStatus();
+  return ErrnoError(errno, absl::StrCat("cannot cut ", DataPath(directory_)));
 }
 
 absl::Status Partial::Save(Ledger ledger) {
@@ -211,19 +238,7 @@ absl::Status Partial::Save(Ledger ledger) {
 
 absl::Status Partial::Trim() {
   HUBD_RETURN_IF_ERROR(CheckThere());
-  int64_t end = 0;
-  for (const auto& [part, crc] : ledger_->parts) {
-    const int64_t begin = part * ledger_->part_size;
-    // Not every file system can: then the room stays taken.
-    if (begin > end) {
-      ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, end,
-                  begin - end);
-    }
-    end = std::min(begin + ledger_->part_size, ledger_->size);
-  }
-  // Also what is set aside behind the end.
-  if (::ftruncate(fd_.get(), end) == 0) return absl::OkStatus();
-  return ErrnoError(errno, absl::StrCat("cannot cut ", DataPath(directory_)));
+  return KeepOnly(*ledger_, fd_.get(), DataPath(directory_));
 }
 
 absl::Status Partial::Remove() {
@@ -241,6 +256,17 @@ absl::Status RemovePartial(const std::string& directory) {
   return ErrnoError(errno, absl::StrCat("cannot lock ", path));
 }
 
+absl::Status TrimPartial(const std::string& directory) {
+  const std::string path = DataPath(directory);
+  if (IsOther(S_IFREG, path)) return absl::OkStatus();
+  const UniqueFd data(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  if (!data.valid() || ::flock(data.get(), LOCK_EX | LOCK_NB) != 0) {
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<Ledger> ledger = ReadLedger(LedgerPath(directory));
+  return KeepOnly(ledger.ok() ? *ledger : Ledger(), data.get(), path);
+}
+
 absl::StatusOr<PrunedPartials> PrunePartials(const std::string& directory,
                                              absl::Time now,
                                              absl::Duration age) {
@@ -250,7 +276,10 @@ absl::StatusOr<PrunedPartials> PrunePartials(const std::string& directory,
   absl::Status failure;
   for (const std::string& name : names) {
     const std::string path = absl::StrCat(directory, "/", name);
-    if (now - LastUse(path) <= age) continue;
+    if (now - LastUse(path) <= age) {
+      failure.Update(TrimPartial(path));
+      continue;
+    }
     const int64_t bytes = BytesOnDisk(path);
     absl::Status status = RemovePartial(path);
     failure.Update(status);

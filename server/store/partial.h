@@ -58,6 +58,9 @@ class Partial {
   // ledger.
   absl::Status Trim();
 
+  // Whether the disk did not take the bytes.
+  bool lost_bytes() const { return lost_bytes_; }
+
   // Whether it is still what lies at its path.
   absl::Status CheckThere() const;
 
@@ -86,9 +89,13 @@ struct PrunedPartials {
 // Removes the partial in `directory`, if there is one that nobody has.
 absl::Status RemovePartial(const std::string& directory);
 
+// After a sudden end: gives back the room of what nobody can go on with, in a
+// partial that nobody has.
+absl::Status TrimPartial(const std::string& directory);
+
 // Removes the partials in `directory` that nobody has, and that were last taken
-// up or written longer ago than `age`. One that cannot be removed keeps none of
-// the others; the first error is the answer.
+// up or written longer ago than `age`; trims the others. One that cannot be
+// removed keeps none of the others; the first error is the answer.
 absl::StatusOr<PrunedPartials> PrunePartials(const std::string& directory,
                                              absl::Time now,
                                              absl::Duration age);

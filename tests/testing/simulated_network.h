@@ -1,7 +1,8 @@
 // Plays one file on a server behind a bad network, by a seed: late answers,
-// refused connections, resets, stalls, limits, failures of the server's own;
-// ranges or none, strong validators or none, bytes that change on the way. Time
-// is the fake clock's, which whoever waits moves.
+// refused connections, resets, stalls, limits, failures of the server's own,
+// hosts that stand few connections; ranges or none, strong validators or none,
+// bytes that change on the way. Time is the fake clock's, which whoever waits
+// moves.
 
 #ifndef HUBD_TESTS_TESTING_SIMULATED_NETWORK_H_
 #define HUBD_TESTS_TESTING_SIMULATED_NETWORK_H_
@@ -42,6 +43,7 @@ class SimulatedNetwork final : public HttpTransport {
     changes_at_ = Chance(20) ? static_cast<int>(Draw(20)) : -1;
     loses_ranges_at_ = Chance(10) ? static_cast<int>(Draw(20)) : -1;
     faults_ = static_cast<int>(Draw(50));
+    most_connections_ = Chance(30) ? 1 + static_cast<int>(Draw(2)) : 1000;
   }
 
   const std::vector<std::string>& versions() const { return versions_; }
@@ -56,6 +58,7 @@ class SimulatedNetwork final : public HttpTransport {
 
   absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
                      std::stop_token stop) override {
+    const Connection connection(*this);
     const Answer answer = AnswerTo(request);
     HUBD_RETURN_IF_ERROR(clock_.Sleep(answer.latency, stop));
     if (answer.refused) return Failure("connect");
@@ -78,6 +81,21 @@ class SimulatedNetwork final : public HttpTransport {
 
  private:
   static constexpr int64_t kMaxSize = 600'000;
+
+  class Connection {
+   public:
+    explicit Connection(SimulatedNetwork& network) : network_(network) {
+      MutexLock lock(network_.mutex_);
+      ++network_.connections_;
+    }
+    ~Connection() {
+      MutexLock lock(network_.mutex_);
+      --network_.connections_;
+    }
+
+   private:
+    SimulatedNetwork& network_;
+  };
 
   struct Answer {
     absl::Duration latency;
@@ -118,6 +136,11 @@ class SimulatedNetwork final : public HttpTransport {
     answer.latency = absl::Milliseconds(Draw(300));
     answer.piece = 1 + Draw(20'000);
     answer.response.effective_url = request.url;
+    if (connections_ > most_connections_) {
+      answer.response.status = Chance(50) ? 429 : Chance(50) ? 503 : 403;
+      if (Chance(50)) answer.response.headers["retry-after"] = "3600";
+      return answer;
+    }
     if (Chance(faults_)) {
       Fail(answer);
       if (answer.refused || answer.response.status != 0) return answer;
@@ -201,6 +224,8 @@ class SimulatedNetwork final : public HttpTransport {
   int loses_ranges_at_ = -1;
   // Of a hundred requests, about so many fail.
   int faults_ = 0;
+  int most_connections_ = 1000;
+  int connections_ ABSL_GUARDED_BY(mutex_) = 0;
   int requests_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t sent_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };

@@ -147,7 +147,7 @@ TEST_F(ContentsTest, ADiskThatNeverKeepsAPartIsNotAskedForEver) {
   for (int tries = 0; tries < 10 && status.ok(); ++tries) {
     BringAll(contents);
     Damage(5);
-    status = contents.Follow({});
+    status = contents.Follow({}).status();
   }
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
 }
@@ -324,7 +324,7 @@ TEST_F(ContentsTest, AStopEndsTheFollowing) {
   BringAll(contents);
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_TRUE(absl::IsCancelled(contents.Follow(stop.get_token())));
+  EXPECT_TRUE(absl::IsCancelled(contents.Follow(stop.get_token()).status()));
 }
 
 TEST_F(ContentsTest, StreamsAndTheFollowerWorkAtTheSameTime) {

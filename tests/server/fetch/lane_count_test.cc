@@ -63,6 +63,25 @@ TEST_F(LaneCountTest, BacksOffToOne) {
   EXPECT_EQ(lanes.count(), 1);
 }
 
+TEST_F(LaneCountTest, SilenceIsNoReasonForMore) {
+  LaneCount lanes(16);
+  for (int i = 0; i < 5; ++i) Second(lanes, 0, 0);
+  EXPECT_EQ(lanes.count(), 4);
+  Second(lanes, 40, 10'000);
+  EXPECT_EQ(lanes.count(), 8);
+  Second(lanes, 0, 0);
+  EXPECT_EQ(lanes.count(), 4);
+}
+
+TEST_F(LaneCountTest, AHostMaySayForHowLong) {
+  LaneCount lanes(16);
+  lanes.Back(now_, now_ + absl::Seconds(40));
+  for (int i = 0; i < 39; ++i) Second(lanes, 40, 10'000);
+  EXPECT_EQ(lanes.count(), 2);
+  Second(lanes, 40, 10'000);
+  EXPECT_EQ(lanes.count(), 4);
+}
+
 TEST_F(LaneCountTest, NoTimeTellsNothing) {
   LaneCount lanes(16);
   lanes.Measure(kMib, absl::ZeroDuration(), now_);

@@ -215,6 +215,85 @@ TEST_F(TransferTest, AFailureForRangesOnlyIsNone) {
   ExpectAll(body_);
 }
 
+TEST_F(TransferTest, AnOutageCostsNothingOfWhatIsThere) {
+  FakeHttpTransport::Answer broken = AnswerOf(body_, "\"e\"");
+  broken.cuts = {3 * kPart, 0};
+  http_.Set(kUrl, broken);
+  EXPECT_FALSE(Run(/*tries=*/1).ok());
+  const int64_t before = contents_.done_bytes();
+  EXPECT_GE(before, 3 * kPart);
+  FakeHttpTransport::Answer down;
+  down.response.status = 503;
+  http_.Set(kUrl, down);
+  EXPECT_EQ(ReasonOf(Run()), Reason::kUpstreamUnavailable);
+  EXPECT_EQ(contents_.done_bytes(), before);
+  for (const HttpRequest& request : http_.requests()) {
+    EXPECT_FALSE(request.headers.empty()) << "all was asked for";
+  }
+}
+
+TEST_F(TransferTest, OneConnectionTooManyIsNoFailure) {
+  // Beside the one that opens, every other is told to come back much later.
+  class Limited final : public HttpTransport {
+   public:
+    explicit Limited(HttpTransport& http) : http_(http) {}
+    absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
+                       std::stop_token stop) override {
+      {
+        MutexLock lock(mutex_);
+        if (now_ > 0) {
+          refused_.NotifyAll();
+          HttpResponse refusal;
+          refusal.status = 429;
+          refusal.headers["retry-after"] = "3600";
+          ++refusals_;
+          return handler.OnResponse(refusal);
+        }
+        ++now_;
+      }
+      Between between(handler, *this);
+      absl::Status status = http_.Fetch(request, between, stop);
+      MutexLock lock(mutex_);
+      --now_;
+      return status;
+    }
+
+   private:
+    // Of the first answer the body comes after somebody was refused.
+    class Between final : public HttpHandler {
+     public:
+      Between(HttpHandler& to, Limited& limited) : to_(to), limited_(limited) {}
+      absl::Status OnResponse(const HttpResponse& response) override {
+        return to_.OnResponse(response);
+      }
+      absl::Status OnBody(absl::string_view bytes) override {
+        MutexLock lock(limited_.mutex_);
+        while (limited_.refusals_ == 0) {
+          limited_.refused_.Wait(limited_.mutex_);
+        }
+        return to_.OnBody(bytes);
+      }
+
+     private:
+      HttpHandler& to_;
+      Limited& limited_;
+    };
+
+    HttpTransport& http_;
+    Mutex mutex_;
+    CondVar refused_;
+    int now_ ABSL_GUARDED_BY(mutex_) = 0;
+    int refusals_ ABSL_GUARDED_BY(mutex_) = 0;
+  };
+  Limited limited(http_);
+  Transfer transfer({.retry = {}, .part_bytes = kPart},
+                    {limited, connections_, space_, clock_}, {.url = kUrl},
+                    contents_, [](const Progress&) {}, {});
+  const absl::Status status = transfer.Run();
+  ASSERT_TRUE(status.ok()) << status;
+  ExpectAll(body_);
+}
+
 TEST_F(TransferTest, AStopEndsAllLanes) {
   FakeHttpTransport::Answer held = AnswerOf(body_, "\"e\"");
   held.held = true;

@@ -336,6 +336,33 @@ TEST_F(PrunePartialsTest, TakesThoseThatWereLeftForLonger) {
             (std::vector<std::string>{"begun", "busy", "saved"}));
 }
 
+TEST_F(PartialTest, ASuddenEndLeavesNoRoomSetAside) {
+  constexpr int64_t kMib = 1 << 20;
+  const auto blocks = [this] {
+    struct stat info;
+    EXPECT_EQ(::stat(data_.c_str(), &info), 0);
+    return info.st_blocks * 512;
+  };
+  {
+    Partial partial = Open();
+    ASSERT_EQ(::fallocate(partial.fd(), FALLOC_FL_KEEP_SIZE, 0, 8 * kMib), 0);
+    ASSERT_TRUE(TrimPartial(directory_).ok());
+    EXPECT_GE(blocks(), 8 * kMib) << "somebody has it";
+  }
+  ASSERT_TRUE(TrimPartial(directory_).ok());
+  EXPECT_EQ(blocks(), 0);
+  {
+    Partial partial = Open();
+    Write(partial, {0, 1});
+    ASSERT_EQ(::fallocate(partial.fd(), FALLOC_FL_KEEP_SIZE, 0, 8 * kMib), 0);
+    ASSERT_TRUE(partial.Save(LedgerOf({0, 1})).ok());
+  }
+  ASSERT_TRUE(TrimPartial(directory_).ok());
+  EXPECT_LE(blocks(), kMib);
+  EXPECT_EQ(Open().ledger(), LedgerOf({0, 1}));
+  ASSERT_TRUE(TrimPartial(dir_.Below("none")).ok());
+}
+
 TEST_F(PrunePartialsTest, LeavesOneThatWasTakenUp) {
   const std::string path = dir_.Below("p");
   const absl::Duration older = absl::Hours(25);
