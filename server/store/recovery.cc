@@ -73,8 +73,9 @@ absl::Status TidyPartials(const Layout& layout) {
       RemoveOrLog(path);
       continue;
     }
-    // Nothing of it can be gone on with.
-    if (!IsThere(absl::StrCat(path, "/ledger"))) {
+    // Nothing of it can be gone on with; its data may be what was published.
+    if (!IsThere(absl::StrCat(path, "/ledger")) ||
+        !IsThere(absl::StrCat(path, "/data"))) {
       RemoveOrLog(path);
       continue;
     }

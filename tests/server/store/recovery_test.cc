@@ -423,6 +423,17 @@ TEST_F(RecoveryTest, WhatADownloadLeftStaysAndNothingElseBesideIt) {
   EXPECT_EQ(store->OpenPartial(url, url, {})->ledger(), ledger);
 }
 
+TEST_F(RecoveryTest, APartialWhoseDataWasPublishedGoes) {
+  const std::string url = "https://h/whole";
+  const std::string partial = layout_.Partial("shared", url, url);
+  ASSERT_TRUE(MakeDirectories(partial, 0700).ok());
+  const Ledger ledger = {url, "v", 1, 1, {{0, ExtendCrc32c(0, "x")}}};
+  ASSERT_TRUE(
+      WriteFileDurably(partial + "/ledger", EncodeLedger(ledger), 0600).ok());
+  ExpectAllThere(*Open());
+  EXPECT_THAT(*ListDirectory(layout_.partials()), IsEmpty());
+}
+
 TEST_F(RecoveryTest, ARootOfBeforePartialsGetsTheirFolder) {
   ASSERT_TRUE(RemoveAll(layout_.partials()).ok());
   ExpectAllThere(*Open());
