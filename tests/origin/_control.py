@@ -1,20 +1,24 @@
 """What a test can do to the answers: hold them, slow them, cut them, replace them.
 
 A rule is for one host ("" is every host) and for the targets (path and query as
-sent) that begin with its prefix. It lasts until `remove()`. Thread-safe.
+sent) that begin with its prefix; or of these only for requests for a range that is
+not the first. It lasts until `remove()`. Thread-safe.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TypeVar
 
 from tests.origin._message import Request, Response
 
 R = TypeVar("R", bound="Rule")
+_LATER = re.compile("bytes=0*[1-9]")
 
 
 class Rules:
@@ -24,9 +28,21 @@ class Rules:
         self.changed = threading.Condition()
         self._rules: list[Rule] = []
         self._interrupts = 0
+        self._later_only = False
+
+    @contextmanager
+    def later_ranges_only(self) -> Iterator[None]:
+        """Rules that are added inside are for ranges that are not the first."""
+        with self.changed:
+            self._later_only = True
+            try:
+                yield
+            finally:
+                self._later_only = False
 
     def add(self, rule: Rule) -> None:
         with self.changed:
+            rule.later_only = self._later_only
             self._rules.append(rule)
 
     def remove(self, rule: Rule) -> None:
@@ -69,12 +85,16 @@ class Rules:
 class Rule:
     """As a context manager it is removed at the end."""
 
+    later_only = False
+
     def __init__(self, rules: Rules, host: str, path_prefix: str) -> None:
         self._rules = rules
         self._host = host
         self._prefix = path_prefix
 
     def matches(self, request: Request) -> bool:
+        if self.later_only and not _LATER.match(request.headers.get("Range", "")):
+            return False
         return self._host in ("", request.host) and request.target.startswith(
             self._prefix
         )

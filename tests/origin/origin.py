@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -301,6 +301,11 @@ class Origin:
         cut = Cut(self._rules, host, path_prefix, after)
         self._rules.add(cut)
         return cut
+
+    def later_ranges_only(self) -> AbstractContextManager[None]:
+        """What is done to the answers inside is done only to those to requests for
+        a range that does not begin with the first byte."""
+        return self._rules.later_ranges_only()
 
     def fault(self, name: str, host: str, path_prefix: str = "/") -> ExitStack:
         """Does one thing wrong until the result is closed; also a context manager.

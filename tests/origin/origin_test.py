@@ -110,6 +110,26 @@ def test_canned_answers(origin: Origin) -> None:
     assert ask(origin, host, "/r/file").body == b"good"
 
 
+def test_rules_for_ranges_that_are_not_the_first(origin: Origin) -> None:
+    host = "models.example.org"
+    origin.add_file(host, "/l/file", b"good")
+    with origin.later_ranges_only():
+        rules = [origin.respond(host, "/l/", 503), origin.cut(host, "/l/", after=0)]
+
+    def status(wanted: str) -> int:
+        headers = {"Range": wanted} if wanted else {}
+        return ask(origin, host, "/l/file", headers).status
+
+    wanted = ["", "bytes=0-1", "bytes=0-", "bytes=-2", "bytes=1-2", "bytes=2-"]
+    assert [status(each) for each in wanted] == [200, 206, 206, 206, 503, 503]
+    for rule in rules:
+        rule.remove()
+    assert status("bytes=1-2") == 206
+    # What is added later is for all.
+    origin.respond(host, "/l/", 500)
+    assert status("") == 500
+
+
 def test_rate_limit_can_be_removed_in_the_middle(origin: Origin) -> None:
     origin.add_file("models.example.org", "/slow", _BYTES)
     gate = origin.hold("models.example.org", "/slow", after=1)

@@ -1,0 +1,276 @@
+"""What goes wrong at a range in the middle of a file, when others have come.
+
+Over several connections more of it is tried if HUBD_TEST_LONG is set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.e2e.machine import Machine
+from tests.e2e.processes import wait_until
+from tests.e2e.rows import fails, fetches
+from tests.origin import Origin
+
+HOST = "models.example.org"
+MIB = 1 << 20
+SIZE = 40 * MIB + 5
+# What the first request asks for.
+FIRST = 32 * MIB
+HURRIED = 'stall_timeout = "2s"\nconnect_timeout = "2s"\ntries = 2\n'
+HURRIED += 'retry_max_wait = "1s"\n'
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[Origin]:
+    with Origin() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def one_by_one(origin: Origin) -> Iterator[Machine]:
+    """A machine whose daemon makes one request after the other."""
+    machine = Machine(origin)
+    machine.configure(HURRIED + "connections_per_object = 1\n")
+    yield machine
+    machine.close()
+
+
+@pytest.fixture(scope="module")
+def in_parallel(origin: Origin) -> Iterator[Machine]:
+    machine = Machine(origin)
+    machine.configure(HURRIED)
+    yield machine
+    machine.close()
+
+
+@pytest.fixture(scope="module")
+def weights() -> bytes:
+    return os.urandom(SIZE)
+
+
+class File(NamedTuple):
+    """One that no other row uses."""
+
+    path: str
+    url: str
+    body: bytes
+
+    @property
+    def etag(self) -> str:
+        return f'"{hashlib.sha256(self.body).hexdigest()}"'
+
+
+@pytest.fixture
+def file(origin: Origin, weights: bytes) -> File:
+    number = next(_numbers)
+    path = f"/row-{number}/model.bin"
+    body = number.to_bytes(8, "big") + weights[8:]
+    return File(path, origin.add_file(HOST, path, body), body)
+
+
+def begins(origin: Origin, file: File) -> list[int]:
+    """Where the ranges begin that were asked for of the file; -1: all of it."""
+    return [
+        int(seen.headers.get("range", "bytes=-1-")[len("bytes=") :].rpartition("-")[0])
+        for seen in origin.requests
+        if seen.target == file.path
+    ]
+
+
+UNAVAILABLE = (1, "UPSTREAM_UNAVAILABLE")
+FORBIDDEN = (4, "UPSTREAM_FORBIDDEN")
+NOT_FOUND = (5, "CHECKPOINT_NOT_FOUND")
+LIMITED = (1, "RATE_LIMITED")
+# The fault, the exit code and the reason, words of the message.
+ERRORS: list[tuple[str, tuple[int, str], str]] = [
+    ("401", FORBIDDEN, "HTTP 401|ask its owner"),
+    ("404", NOT_FOUND, "HTTP 404|check the URL"),
+    ("410", NOT_FOUND, "HTTP 410|check the URL"),
+    ("limited", LIMITED, "HTTP 403|try again then"),
+    ("busy", LIMITED, "HTTP 429|try again then"),
+    ("204", UNAVAILABLE, "HTTP 204|check the URL"),
+    ("304", UNAVAILABLE, "HTTP 304|check the URL"),
+    ("302", UNAVAILABLE, "HTTP 302|check the URL"),
+    ("cut", UNAVAILABLE, "connection broke before the end|try again"),
+    ("many-headers", UNAVAILABLE, "headers of the answer are too long|check the URL"),
+    ("long-header", UNAVAILABLE, "headers of the answer are too long|check the URL"),
+    ("interim", UNAVAILABLE, "headers of the answer are too long|check the URL"),
+    ("garbage", UNAVAILABLE, "cannot be understood|check the URL"),
+    ("loop", UNAVAILABLE, "redirects more than 10 times|check the URL"),
+    ("downgrade", (4, "URL_NOT_ALLOWED"), "from https to http"),
+    ("silence", UNAVAILABLE, "try again later"),
+    ("stall", UNAVAILABLE, "less than 1024 bytes a second came for 2s|stall_timeout"),
+    ("drip", UNAVAILABLE, "less than 1024 bytes a second came for 2s|stall_timeout"),
+    ("drip-headers", UNAVAILABLE, "try again later"),
+]
+# Here the file comes, once more and in one piece.
+ANEW = [
+    "403", "412", "416", "500", "503",
+    "page", "empty", "gzip", "gzip-cut", "bomb", "unmarked", "cut-unmarked", "too-long",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "end", "words"), ERRORS)
+def test_what_has_come_stays(
+    one_by_one: Machine,
+    origin: Origin,
+    file: File,
+    fault: str,
+    end: tuple[int, str],
+    words: str,
+) -> None:
+    with origin.later_ranges_only():
+        wrong = origin.fault(fault, HOST, file.path)
+    with wrong:
+        said = (file.url, *words.split("|"))
+        fails(one_by_one, "fetch", file.url, end=end, words=said)
+    before = len(begins(origin, file))
+    fetches(one_by_one, file.url, file.body)
+    assert begins(origin, file)[before:] == [FIRST]
+    assert not list(one_by_one.store("partial").iterdir())
+
+
+@pytest.mark.parametrize("fault", ANEW)
+def test_all_is_asked_for(
+    one_by_one: Machine, origin: Origin, file: File, fault: str
+) -> None:
+    with origin.later_ranges_only():
+        wrong = origin.fault(fault, HOST, file.path)
+    with wrong:
+        fetches(one_by_one, file.url, file.body)
+    assert begins(origin, file)[-1] == -1
+    assert not list(one_by_one.store("partial").iterdir())
+
+
+REST = f"bytes {FIRST}-{SIZE - 1}/{SIZE}"
+# What a 206 says, in place of the right words.
+HEADERS: dict[str, dict[str, str]] = {
+    "nothing": {},
+    "other-begin": {"Content-Range": f"bytes 0-{SIZE - FIRST - 1}/{SIZE}"},
+    "one-byte-off": {"Content-Range": f"bytes {FIRST + 1}-{SIZE}/{SIZE + 1}"},
+    "other-end": {"Content-Range": f"bytes {FIRST}-{SIZE - 2}/{SIZE}"},
+    "other-size": {"Content-Range": f"bytes {FIRST}-{SIZE - 1}/{SIZE + 1}"},
+    "no-size": {"Content-Range": f"bytes {FIRST}-{SIZE - 1}/*"},
+    "backwards": {"Content-Range": f"bytes {SIZE - 1}-{FIRST}/{SIZE}"},
+    "negative": {"Content-Range": f"bytes -1-{SIZE - 1}/{SIZE}"},
+    "too-large": {"Content-Range": f"bytes {FIRST}-{10**30}/{10**31}"},
+    "other-unit": {"Content-Range": REST.replace("bytes", "lines")},
+    "longer": {"Content-Range": REST, "Content-Length": str(SIZE - FIRST + 1)},
+    "shorter": {"Content-Range": REST, "Content-Length": str(SIZE - FIRST - 1)},
+    "encoded": {"Content-Range": REST, "Content-Encoding": "gzip"},
+    "other-etag": {"Content-Range": REST, "ETag": '"of another one"'},
+    "weak-etag": {"Content-Range": REST, "ETag": "W/{}"},
+    "no-etag": {"Content-Range": REST, "ETag": ""},
+    "parts": {"Content-Type": "multipart/byteranges; boundary=x"},
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_range_that_is_another_one(
+    one_by_one: Machine, origin: Origin, file: File, name: str
+) -> None:
+    headers = {"ETag": "{}", **HEADERS[name]}
+    headers = {key: value.replace("{}", file.etag) for key, value in headers.items()}
+    # Each byte of it is wrong.
+    body = bytes(255 - byte for byte in file.body[FIRST:])
+    with origin.later_ranges_only():
+        wrong = origin.respond(HOST, file.path, 206, headers, body)
+    with wrong:
+        fetches(one_by_one, file.url, file.body)
+    assert begins(origin, file) == [0, FIRST, -1]
+    assert not list(one_by_one.store("partial").iterdir())
+
+
+def test_a_body_that_is_longer_than_its_range(
+    one_by_one: Machine, origin: Origin, file: File
+) -> None:
+    """What stands behind it is no byte of the file."""
+    lines = [
+        "HTTP/1.1 206 Partial Content",
+        f"Content-Range: {REST}",
+        f"ETag: {file.etag}",
+        "Transfer-Encoding: chunked",
+    ]
+    head = "\r\n".join([*lines, "", ""]).encode()
+    body = file.body[FIRST:] + b"evil" * MIB
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    with origin.later_ranges_only():
+        wrong = origin.respond_raw(HOST, file.path, head + chunks, keep=True)
+    with wrong:
+        done = one_by_one.hubctl("fetch", file.url, code=None)
+    if done.returncode == 0:
+        assert Path(done.stdout.strip()).read_bytes() == file.body
+    else:
+        assert file.url in done.stderr
+    fetches(one_by_one, file.url, file.body)
+
+
+def test_wrong_bytes_in_the_middle_are_nobody_s(
+    one_by_one: Machine, origin: Origin, file: File
+) -> None:
+    headers = {"Content-Range": REST, "ETag": file.etag}
+    with origin.later_ranges_only():
+        wrong = origin.respond(HOST, file.path, 206, headers, bytes(SIZE - FIRST))
+    sha256 = hashlib.sha256(file.body).hexdigest()
+    fetch = ["fetch", file.url, "--sha256", sha256]
+    with wrong:
+        fails(one_by_one, *fetch, end=(7, "DIGEST_MISMATCH"), words=(file.url, sha256))
+    fetches(one_by_one, file.url, file.body, "--sha256", sha256)
+
+
+def test_other_bytes_under_the_url_in_the_middle(
+    one_by_one: Machine, origin: Origin, file: File
+) -> None:
+    other = file.body[::-1]
+    with origin.hold(HOST, file.path, after=FIRST) as gate:
+        fetch = one_by_one.start([one_by_one.hubctl_path, "fetch", file.url])
+        gate.wait_reached()
+        origin.add_file(HOST, file.path, other)
+    out, errors = fetch.communicate()
+    assert fetch.returncode == 0, errors
+    assert Path(out.strip()).read_bytes() == other
+    assert "the server has other bytes than those" in errors
+
+
+def test_a_range_that_comes_again_is_not_given_up(
+    one_by_one: Machine, origin: Origin, file: File
+) -> None:
+    """Each answer is cut, but brings some bytes."""
+    with origin.later_ranges_only():
+        wrong = origin.cut(HOST, file.path, after=MIB)
+    with wrong:
+        fetches(one_by_one, file.url, file.body)
+    assert begins(origin, file) == [0, *range(FIRST, SIZE, MIB)]
+
+
+SOME = ["401", "404", "busy", "cut", "garbage", "loop", "403", "503", "page", "bomb"]
+ALL = [*(row[0] for row in ERRORS), *ANEW]
+
+
+@pytest.mark.parametrize("fault", ALL if os.environ.get("HUBD_TEST_LONG") else SOME)
+def test_of_several_connections(
+    in_parallel: Machine, origin: Origin, file: File, fault: str
+) -> None:
+    """Which of them meets it is chance: the right bytes come, or an error."""
+    pid = in_parallel.daemon_pid()
+    with origin.later_ranges_only():
+        wrong = origin.fault(fault, HOST, file.path)
+    with wrong:
+        done = in_parallel.hubctl("fetch", file.url, code=None)
+    if done.returncode == 0:
+        assert Path(done.stdout.strip()).read_bytes() == file.body
+    else:
+        assert file.url in done.stderr
+        assert not list(in_parallel.store("tmp").iterdir())
+    fetches(in_parallel, file.url, file.body)
+    wait_until(lambda: not list(in_parallel.store("partial").iterdir()), "it goes")
+    assert in_parallel.daemon_pid() == pid
