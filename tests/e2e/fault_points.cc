@@ -152,6 +152,11 @@ int unlinkat(int at, const char* path, int flags) noexcept {
   return CALL(unlinkat, at, path, flags);
 }
 
+int unlink(const char* path) noexcept {
+  ReachAt("unlink", AT_FDCWD, path);
+  return CALL(unlink, path);
+}
+
 int fsync(int fd) {
   ReachFd("fsync", fd);
   return CALL(fsync, fd);
@@ -176,6 +181,22 @@ ssize_t write(int fd, const void* bytes, size_t size) {
 ssize_t pwrite64(int fd, const void* bytes, size_t size, off64_t offset) {
   ReachFd("pwrite", fd);
   return CALL(pwrite64, fd, bytes, size, offset);
+}
+
+// Of a download.
+ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
+  ReachFd("pwrite", fd);
+  return CALL(pwrite, fd, bytes, size, offset);
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t size) {
+  ReachFd("fallocate", fd);
+  return CALL(fallocate, fd, mode, offset, size);
+}
+
+int ftruncate(int fd, off_t size) noexcept {
+  ReachFd("ftruncate", fd);
+  return CALL(ftruncate, fd, size);
 }
 
 // From git's standard output.

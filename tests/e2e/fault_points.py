@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import struct
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.e2e.machine import Machine
 
 # As `Orders` in fault_points.cc.
 _ORDERS = struct.Struct("=qq32s64s")
+
+
+class Step(NamedTuple):
+    """That one, from 1, of the calls with `part` in its path."""
+
+    call: str
+    part: str
+    number: int
+
+
+def kind(step: str) -> tuple[str, str]:
+    """The call, and the part of the store that it changes."""
+    call, _, path = step.partition(" ")
+    part = re.search(r"/store/(records/\w+|[\w.-]+)", path)
+    return call, part[0] if part else ""
 
 
 class FaultPoints:

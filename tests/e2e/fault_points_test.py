@@ -12,11 +12,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from tests.e2e.fault_points import FaultPoints
+from tests.e2e.fault_points import FaultPoints, Step, kind
 from tests.e2e.machine import Machine, wait_for_end
 from tests.e2e.processes import kill_all, wait_until
 from tests.origin import Executable, Origin, SymlinkTo
@@ -45,12 +45,6 @@ SOME = 2
 def origin() -> Iterator[Origin]:
     with Origin(extra_names=[HOST]) as running:
         yield running
-
-
-class Step(NamedTuple):
-    call: str
-    part: str
-    number: int
 
 
 class Case:
@@ -149,13 +143,6 @@ def gits_below(root: Path) -> list[str]:
         except OSError:
             continue
     return found
-
-
-def kind(step: str) -> tuple[str, str]:
-    """The call, and the part of the store that it changes."""
-    call, _, path = step.partition(" ")
-    part = re.search(r"/store/(records/\w+|[\w.-]+)", path)
-    return call, part[0] if part else ""
 
 
 def is_chance(step: Step) -> bool:
