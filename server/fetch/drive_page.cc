@@ -25,9 +25,47 @@ std::string HostOf(const std::string& url) {
   return parsed.ok() ? parsed->host : "";
 }
 
-bool IsDrive(const std::string& host) {
-  return host == "drive.google.com" || host == "docs.google.com" ||
-         host == "drive.usercontent.google.com";
+// Whether a file is asked for there; docs.google.com has pages, too, that are
+// what is wanted.
+bool IsDrive(const std::string& text) {
+  const absl::StatusOr<Url> url = ParseUrl(text);
+  if (!url.ok()) return false;
+  if (url->host == "docs.google.com") return url->path == "/uc";
+  return url->host == "drive.google.com" ||
+         url->host == "drive.usercontent.google.com";
+}
+
+struct Verdict {
+  Reason reason = Reason::kUpstreamUnavailable;
+  std::string why;
+};
+
+// Texts follow the reader's language, names in the markup do not. All pages
+// have all names in their style.
+Verdict JudgePage(const std::string& host, absl::string_view first_bytes) {
+  const auto has = [&](absl::string_view mark) {
+    return absl::StrContains(first_bytes, mark);
+  };
+  if (host == "accounts.google.com") {
+    return {Reason::kUpstreamForbidden,
+            "it asks for a sign-in, since not everyone who has the link may "
+            "read the file; ask its owner to share it with everyone"};
+  }
+  if (has("Quota exceeded") || has("class=\"uc-error-caption\"")) {
+    return {.why =
+                "it may not be read at this time, mostly since too many "
+                "have fetched it lately; try again in a day, or ask its "
+                "owner for another place"};
+  }
+  if (has("Virus scan warning") || has("class=\"uc-warning-caption\"") ||
+      has("id=\"download-form\"")) {
+    return {.why = absl::StrCat("the file is too large for its virus scan, and "
+                                "it wants that confirmed; ask for ",
+                                kDirectUrl, " with the file's ID")};
+  }
+  return {.why =
+              absl::StrCat("it shows the file to people; ask for ", kDirectUrl,
+                           " with the file's ID, which stands in the link")};
 }
 
 }  // namespace
@@ -35,45 +73,19 @@ bool IsDrive(const std::string& host) {
 absl::Status CheckDrivePage(const std::string& url,
                             const HttpResponse& response,
                             absl::string_view first_bytes) {
-  if (!IsDrive(HostOf(url)) ||
-      !HeaderBegins(response, "content-type", "text/html") ||
+  if (!IsDrive(url) || !HeaderBegins(response, "content-type", "text/html") ||
       HeaderBegins(response, "content-disposition", "attachment")) {
     return absl::OkStatus();
   }
   const std::string shown = RedactUrl(url);
-  const auto error = [&](Reason reason, absl::string_view why) {
-    return ReasonError(
-        reason,
-        absl::StrCat("cannot fetch ", shown,
-                     ": Google Drive sent a page in place of the file: ", why),
-        {{"url", shown}, {"cause", "page"}});
-  };
-  if (HostOf(response.effective_url) == "accounts.google.com") {
-    return error(Reason::kUpstreamForbidden,
-                 "it asks for a sign-in, since not everyone who has the link "
-                 "may read the file; ask its owner to share it with everyone");
-  }
-  // Texts follow the reader's language, names in the markup do not.
-  const auto has = [&](absl::string_view mark) {
-    return absl::StrContains(first_bytes, mark);
-  };
-  if (has("Quota exceeded") || has("uc-error-caption")) {
-    return error(Reason::kUpstreamUnavailable,
-                 "it may not be read at this time, mostly since too many have "
-                 "fetched it lately; try again in a day, or ask its owner for "
-                 "another place");
-  }
-  if (has("Virus scan warning") || has("uc-warning-caption") ||
-      has("download-form")) {
-    return error(
-        Reason::kUpstreamUnavailable,
-        absl::StrCat("the file is too large for its virus scan, and it "
-                     "wants that confirmed; ask for ",
-                     kDirectUrl, " with the file's ID"));
-  }
-  return error(Reason::kUpstreamUnavailable,
-               absl::StrCat("it shows the file to people; ask for ", kDirectUrl,
-                            " with the file's ID, which stands in the link"));
+  const Verdict verdict =
+      JudgePage(HostOf(response.effective_url), first_bytes);
+  return ReasonError(
+      verdict.reason,
+      absl::StrCat(
+          "cannot fetch ", shown,
+          ": Google Drive sent a page in place of the file: ", verdict.why),
+      {{"url", shown}, {"cause", "page"}});
 }
 
 }  // namespace hubd

@@ -14,7 +14,8 @@ namespace hubd {
 // What a page that `url`, of Google Drive, gave in place of a file's bytes is,
 // and the way out: UPSTREAM_FORBIDDEN where it asks for a sign-in, else
 // UPSTREAM_UNAVAILABLE with the cause `page`. OK for all else: other hosts, and
-// a file, even if it holds a page. `first_bytes` are those of the body.
+// a file, even if it holds a page, and what docs.google.com shows beside /uc.
+// `first_bytes` are those of the body.
 absl::Status CheckDrivePage(const std::string& url,
                             const HttpResponse& response,
                             absl::string_view first_bytes);

@@ -130,7 +130,10 @@ def test_a_server_that_contradicts_itself_is_told(
 
 
 def test_google_drive_s_page_is_no_file(machine: Machine, hosts: Origin) -> None:
-    page = b'<html><p class="uc-warning-caption">cannot scan</p></html>'
+    page = (
+        b"<html><style>.uc-error-caption,.uc-warning-caption{color:#222}</style>"
+        b'<p class="uc-warning-caption">cannot scan</p></html>'
+    )
     headers = {"Content-Type": "text/html; charset=utf-8"}
     url = f"https://{DRIVE}/uc?export=download&id=hidden"
     with hosts.respond(DRIVE, "/uc", 200, headers, page):

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/status.h"
@@ -21,6 +22,12 @@ HttpResponse Page(const std::string& at = kUrl) {
   response.effective_url = at;
   return response;
 }
+
+// All pages have it.
+constexpr char kStyle[] =
+    "<style nonce=\"n\">.goog-link-button{color:#15c}.uc-error-caption,"
+    ".uc-warning-caption{color:#222;font-size:16px}#download-form{margin:0}"
+    "</style>";
 
 TEST(DrivePageTest, SaysWhatThePageIs) {
   const struct {
@@ -47,7 +54,8 @@ TEST(DrivePageTest, SaysWhatThePageIs) {
       {kUrl, "", Reason::kUpstreamUnavailable, "shows the file to people"},
   };
   for (const auto& c : kCases) {
-    const absl::Status status = CheckDrivePage(kUrl, Page(c.at), c.body);
+    const absl::Status status =
+        CheckDrivePage(kUrl, Page(c.at), absl::StrCat(kStyle, c.body));
     EXPECT_EQ(ReasonOf(status), c.reason) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(c.words));
     EXPECT_THAT(std::string(status.message()),
@@ -62,6 +70,12 @@ TEST(DrivePageTest, FilesAndOtherHostsAreNone) {
   EXPECT_TRUE(CheckDrivePage("https://example.org/m", Page(), "<html>").ok());
   EXPECT_TRUE(
       CheckDrivePage("https://drive.google.com.evil.org/m", Page(), "").ok());
+  // What is a page, and wanted as one.
+  EXPECT_TRUE(CheckDrivePage("https://docs.google.com/document/d/abc/pub",
+                             Page(), kStyle)
+                  .ok());
+  EXPECT_FALSE(
+      CheckDrivePage("https://docs.google.com/uc?id=abc", Page(), "").ok());
   HttpResponse response = Page();
   response.headers["content-disposition"] = "attachment; filename=\"a.html\"";
   EXPECT_TRUE(CheckDrivePage(kUrl, response, "<html>").ok());
