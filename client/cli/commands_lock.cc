@@ -134,7 +134,7 @@ class Locker {
               : AddRepo(entry.repo, entry.is_default ? "" : entry.ref));
     }
     for (const LockedCheckpoint& entry : old_.checkpoints()) {
-      HUBD_RETURN_IF_ERROR(AddUrl(entry.url));
+      HUBD_RETURN_IF_ERROR(AddAgain(entry));
     }
     return absl::OkStatus();
   }
@@ -176,6 +176,20 @@ class Locker {
                         .is = entry.sha256,
                         .was = old == nullptr ? "" : old->sha256});
     lock_.Put(std::move(entry));
+    return absl::OkStatus();
+  }
+
+  // The lock has no signature, with which the URL may have been asked for.
+  absl::Status AddAgain(const LockedCheckpoint& entry) {
+    const absl::Status status = AddUrl(entry.url);
+    if (!MayDependOnSignature(status)) return status;
+    session_.Note(absl::StrCat(
+        "hubctl: warning: ", status.message(),
+        "; its entry stays as it was. If it needs a signature, name the URL "
+        "with a fresh one: hubctl lock URL"));
+    changes_.push_back(
+        {.name = entry.url, .is = entry.sha256, .was = entry.sha256});
+    lock_.Put(entry);
     return absl::OkStatus();
   }
 

@@ -2,15 +2,15 @@
 
 #include <fcntl.h>
 
-#include <atomic>
 #include <cerrno>
-#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/digest.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/base/unique_fd.h"
@@ -67,6 +67,20 @@ absl::Status OfflineMiss(const std::string& asked) {
       {{"url", url}});
 }
 
+// Which URL a failed flight asked, a digest of it, on its way to those who
+// wait. Nobody else sees it, since the URL may have a credential.
+constexpr char kAskedUrl[] = "hubd/asked_url";
+
+absl::StatusOr<Fetched> FetchAndTell(const FetchContext& context,
+                                     const std::string& url, bool refresh,
+                                     FlightTable::Context& flight) {
+  absl::StatusOr<Fetched> fetched = FetchUrl(context, url, refresh, flight);
+  if (fetched.ok()) return fetched;
+  absl::Status failure = fetched.status();
+  failure.SetPayload(kAskedUrl, absl::Cord(Sha256Hex(url)));
+  return failure;
+}
+
 // What the store has for the request: what the URL gave; else what an imported
 // cache had under its name, where that is known to be it or, offline, nothing
 // else is to be had. Who does not take that one is not told of it.
@@ -80,8 +94,7 @@ absl::StatusOr<std::optional<Fetched>> LookUpStored(
   hit.cached = true;
   if (known) {
     if (!absl::StartsWith(known->sha256, request.sha256_prefix)) {
-      const UniqueFd blob(::open(known->path.c_str(), O_RDONLY | O_CLOEXEC));
-      hit.content = NameContent(ReadFirstBytes(blob.get()));
+      hit.content = NameFile(known->path);
     }
     hit.object = *std::move(known);
     return hit;
@@ -196,28 +209,28 @@ void CheckpointOperation::Decide(absl::StatusOr<std::optional<Fetched>> known) {
 }
 
 void CheckpointOperation::Fetch() {
-  auto ours = std::make_shared<std::atomic<bool>>(false);
   Join(
       {kSharedDomain, absl::StrCat("url ", UrlIdentity(request_.url))},
       {"checkpoint", RedactUrl(request_.url), HostOf(request_.url)},
-      [context = context(), url = request_.url, refresh = ask_,
-       ours](FlightTable::Context& flight) {
-        ours->store(true);
-        return FetchUrl(context, url, refresh, flight);
+      [context = context(), url = request_.url,
+       refresh = ask_](FlightTable::Context& flight) {
+        return FetchAndTell(context, url, refresh, flight);
       },
       accept_,
-      [this, ours](const absl::StatusOr<Fetched>& fetched) {
+      [this](const absl::StatusOr<Fetched>& fetched) {
         if (fetched.ok()) {
           // The flight was someone's who took what was there.
           if (ask_ && !fetched->asked) return Fetch();
           return Accept(*fetched);
         }
+        absl::Status failure = fetched.status();
+        const auto asked = failure.GetPayload(kAskedUrl);
+        failure.ErasePayload(kAskedUrl);
         // The flight showed someone else's signature.
-        const bool again =
-            !ours->load() && IsSignedUrl(request_.url) &&
-            ReasonOf(fetched.status()) == Reason::kUpstreamForbidden;
+        const bool again = MayDependOnSignature(failure) && asked &&
+                           *asked != Sha256Hex(request_.url);
         if (again) return Fetch();
-        FinishFailed(fetched.status());
+        FinishFailed(failure);
       });
 }
 

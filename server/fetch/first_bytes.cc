@@ -1,5 +1,6 @@
 #include "server/fetch/first_bytes.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/strip.h"
+#include "server/base/unique_fd.h"
 
 namespace hubd {
 namespace {
@@ -80,6 +82,11 @@ std::string NameContent(absl::string_view first_bytes) {
     }
   }
   return "text";
+}
+
+std::string NameFile(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return file.valid() ? NameContent(ReadFirstBytes(file.get())) : "";
 }
 
 }  // namespace hubd

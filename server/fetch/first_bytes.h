@@ -16,6 +16,9 @@ std::string ReadFirstBytes(int fd);
 // function of any bytes.
 std::string NameContent(absl::string_view first_bytes);
 
+// The same of a file; empty where it cannot be opened.
+std::string NameFile(const std::string& path);
+
 }  // namespace hubd
 
 #endif  // HUBD_SERVER_FETCH_FIRST_BYTES_H_

@@ -8,6 +8,7 @@
 #include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/fetch/old_names.h"
+#include "server/net/url_identity.h"
 
 namespace hubd {
 namespace {
@@ -41,7 +42,7 @@ absl::StatusOr<std::optional<ImportedCheckpoint>> LookUpImportedCheckpoint(
         " of an imported cache is used; whether it has the bytes that are at "
         "that URL, nobody knows");
     import.checkpoint = *std::move(found);
-    import.checkpoint.url = request.url;
+    import.checkpoint.url = UrlIdentity(request.url);
     // It was no origin that said so.
     import.checkpoint.etag.clear();
     return import;

@@ -20,7 +20,7 @@ namespace hubd {
 std::string ImportUrl(absl::string_view name);
 
 struct ImportedCheckpoint {
-  // Under the URL that was asked for.
+  // Under the identity of the URL that was asked for.
   CheckpointObject checkpoint;
   // The bytes are those that the URL means: they have the SHA-256 that the
   // caller names, or that the file's name ends with (-HEX.), by 8 digits or

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <map>
 #include <set>
 #include <sstream>
 #include <tuple>
@@ -299,14 +300,18 @@ absl::StatusOr<LockFile> LockFile::Parse(absl::string_view text) {
         lock.repos_.push_back(std::move(entry));
         return absl::OkStatus();
       }));
+  std::map<std::string, std::string> digests;
   HUBD_RETURN_IF_ERROR(ReadEntries(
       document, "checkpoint", [&](const toml::table& table) -> absl::Status {
         HUBD_ASSIGN_OR_RETURN(LockedCheckpoint entry, ReadCheckpoint(table));
-        if (!seen.insert(absl::StrCat("url ", entry.url)).second) {
-          return InvalidAt(table.source(), absl::StrCat(RedactUrl(entry.url),
-                                                        " is locked twice"));
+        const auto [at, is_new] = digests.emplace(entry.url, entry.sha256);
+        if (at->second != entry.sha256) {
+          return InvalidAt(
+              table.source(),
+              absl::StrCat(RedactUrl(entry.url),
+                           " is locked twice, with different digests"));
         }
-        lock.checkpoints_.push_back(std::move(entry));
+        if (is_new) lock.checkpoints_.push_back(std::move(entry));
         return absl::OkStatus();
       }));
   std::sort(lock.repos_.begin(), lock.repos_.end(), Precedes<LockedRepo>);

@@ -14,7 +14,8 @@
 //     url = "https://...",
 //     sha256 = "...": 64 hex digits.
 //
-// No other keys, no repo twice with the same ref, no URL twice. Here is all
+// No other keys, no repo twice with the same ref, no URL twice with different
+// digests (URLs that differ by their signature only are one). Here is all
 // that knows the format: the daemon reads it, hubctl writes it. toml++ is used
 // in lock_file.cc only.
 

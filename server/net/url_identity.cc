@@ -4,9 +4,11 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "server/base/status.h"
 
 namespace hubd {
 namespace {
@@ -35,11 +37,11 @@ const std::vector<Scheme>& Schemes() {
         "x-goog-signedheaders"}},
       {{"googleaccessid", "signature"},
        {"googleaccessid", "expires", "signature"}},
-      // Alibaba's OSS, version 4 and 1.
+      // Alibaba's OSS, version 4 and 2, then 1.
       {{"x-oss-signature"},
-       {"x-oss-additional-headers", "x-oss-credential", "x-oss-date",
-        "x-oss-expires", "x-oss-security-token", "x-oss-signature",
-        "x-oss-signature-version"}},
+       {"security-token", "x-oss-access-key-id", "x-oss-additional-headers",
+        "x-oss-credential", "x-oss-date", "x-oss-expires",
+        "x-oss-security-token", "x-oss-signature", "x-oss-signature-version"}},
       {{"ossaccesskeyid", "signature"},
        {"ossaccesskeyid", "expires", "security-token", "signature"}},
       // CloudFront.
@@ -100,5 +102,12 @@ std::string UrlIdentity(absl::string_view url) {
 }
 
 bool IsSignedUrl(absl::string_view url) { return UrlIdentity(url) != url; }
+
+bool MayDependOnSignature(const absl::Status& failure) {
+  int http_status;
+  return ReasonOf(failure) != Reason::kRateLimited &&
+         absl::SimpleAtoi(MetadataOf(failure)["http_status"], &http_status) &&
+         http_status >= 400 && http_status < 500;
+}
 
 }  // namespace hubd

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace hubd {
@@ -20,6 +21,11 @@ std::string UrlIdentity(absl::string_view url);
 
 // Whether the URL has such a signature.
 bool IsSignedUrl(absl::string_view url);
+
+// Whether another signature, or one at all, may get what a request for the same
+// object did not get: the host itself refused it (HTTP 4xx), and not for a rate
+// limit. Hosts answer a bad signature with 403, 400 or 404.
+bool MayDependOnSignature(const absl::Status& failure);
 
 }  // namespace hubd
 

@@ -175,6 +175,12 @@ def test_a_url_that_is_signed_anew_is_a_hit_and_no_signature_is_kept(
     lock = machine.home / "hubd.lock"
     hosts.add_file(BUCKET, "/locked.bin", GOOD)
     machine.hubctl("lock", "--file", str(lock), signed("/locked.bin", "LASTSECRET"))
+    # Without a name it is asked for without a signature.
+    with hosts.respond(BUCKET, "/locked.bin", 403):
+        done = machine.hubctl("lock", "--file", str(lock))
+    assert "unchanged" in done.stdout
+    assert "name the URL with a fresh one" in done.stderr
+    assert RIGHT in lock.read_text()
     machine.stop_daemon()
     kept = [path for path in machine.top.rglob("*") if path.is_file()]
     assert lock in kept

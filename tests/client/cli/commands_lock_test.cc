@@ -9,6 +9,7 @@
 namespace hubd {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -88,6 +89,28 @@ TEST_F(LockTest, AFailureLeavesTheFileAsItWas) {
   };
   EXPECT_EQ(Lock({"hubd/sample", "https://h.org/x"}).code, 5);
   EXPECT_EQ(*ReadFile(file_), before);
+}
+
+TEST_F(LockTest, WhatItsHostRefusesWithoutASignatureStaysLocked) {
+  ASSERT_EQ(Lock({"https://h.org/x?X-Amz-Signature=s"}).code, 0);
+  Metadata metadata = {{"http_status", "403"}};
+  daemon_.on_fetch = [&metadata](auto&, const auto&, const auto&) {
+    return Failure(Reason::kUpstreamForbidden, "it is refused", metadata);
+  };
+  const Ended ended = Lock({"hubd/sample"});
+  EXPECT_EQ(ended.code, 0);
+  const Ended all = Lock({});
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_THAT(all.out, HasSubstr("unchanged https://h.org/x aaaaaaaaaaaa\n"));
+  EXPECT_THAT(all.err, AllOf(HasSubstr("warning: it is refused"),
+                             HasSubstr("hubctl lock URL")));
+  EXPECT_THAT(Written().checkpoints(), SizeIs(1));
+  EXPECT_THAT(Written().repos(), SizeIs(1));
+  // Who names it wants to know.
+  EXPECT_EQ(Lock({"https://h.org/x"}).code, 4);
+  // A silence may pass.
+  metadata["http_status"] = "503";
+  EXPECT_NE(Lock({}).code, 0);
 }
 
 TEST_F(LockTest, AFileThatIsNoneIsNotReplaced) {

@@ -1,5 +1,6 @@
 #include "server/fetch/checkpoint_operation.h"
 
+#include <algorithm>
 #include <future>
 #include <memory>
 #include <string>
@@ -48,6 +49,35 @@ class CheckpointOperationTest : public FetchFixture {
     answer.body = body;
     answer.held = true;
     http_.Set(kUrl, answer);
+  }
+
+  void Refuse(const std::string& url, int status) {
+    FakeHttpTransport::Answer answer;
+    answer.response.status = status;
+    http_.Set(url, answer);
+  }
+
+  // All of these callers wait for one flight, the first one's, when it begins.
+  std::vector<absl::Status> FetchTogether(
+      const std::vector<std::string>& urls) {
+    auto go = std::make_shared<absl::Notification>();
+    for (int i = 0; i < kRunners; ++i) {
+      runners_.Post([go] { go->WaitForNotification(); });
+    }
+    std::vector<std::future<absl::StatusOr<CheckpointResult>>> results;
+    for (const std::string& url : urls) {
+      CheckpointRequest request;
+      request.url = url;
+      results.push_back(StartCheckpoint(request));
+      while (flights_.List().empty() ||
+             flights_.List().front().uids.size() < results.size()) {
+        std::this_thread::yield();
+      }
+    }
+    go->Notify();
+    std::vector<absl::Status> statuses;
+    for (auto& result : results) statuses.push_back(result.get().status());
+    return statuses;
   }
 
   // As StartCheckpoint, and waits until a flight tells it of its progress.
@@ -237,21 +267,52 @@ TEST_F(CheckpointOperationTest, AUrlThatIsSignedAnewIsAHit) {
   EXPECT_EQ(http_.requests().size(), 1u);
 }
 
+TEST_F(CheckpointOperationTest, CallersOfOneUrlGetOneRefusal) {
+  Refuse(Signed("bad"), 403);
+  for (const absl::Status& status :
+       FetchTogether({Signed("bad"), Signed("bad"), Signed("bad")})) {
+    EXPECT_EQ(ReasonOf(status), Reason::kUpstreamForbidden);
+    EXPECT_FALSE(absl::StrContains(status.ToString(), "asked")) << status;
+  }
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
 TEST_F(CheckpointOperationTest, AnotherCallersSignatureIsNotOnesOwn) {
-  FakeHttpTransport::Answer refusal;
-  refusal.response.status = 200;
-  refusal.body = "weights";
-  refusal.end = ReasonError(Reason::kUpstreamForbidden, "expired");
-  refusal.held = true;
-  http_.Set(Signed("old"), refusal);
-  http_.Serve(Signed("good"), "weights");
-  auto old = JoinCheckpoint(Of(Signed("old")));
-  auto good = JoinCheckpoint(Of(Signed("good")));
-  http_.Release();
-  EXPECT_EQ(ReasonOf(old.get().status()), Reason::kUpstreamForbidden);
-  EXPECT_TRUE(good.get().ok());
-  // Each asked once, in its own name.
-  EXPECT_EQ(http_.requests().size(), 2u);
+  for (const int refusal : {400, 403, 404}) {
+    for (const std::string signature : {"", "&X-Amz-Signature=good"}) {
+      const std::string object =
+          absl::StrCat(kObject, "?v=", refusal, "&n=", signature.size());
+      const std::string good = object + signature;
+      const std::string bad = object + "&X-Amz-Signature=bad";
+      SCOPED_TRACE(good);
+      Refuse(bad, refusal);
+      http_.Serve(good, "weights");
+      const std::vector<absl::Status> results =
+          FetchTogether({bad, bad, good, good});
+      EXPECT_FALSE(results[0].ok());
+      EXPECT_EQ(results[1], results[0]);
+      EXPECT_TRUE(results[2].ok()) << results[2];
+      EXPECT_TRUE(results[3].ok()) << results[3];
+      const auto requests = http_.requests();
+      EXPECT_EQ(std::count_if(requests.begin(), requests.end(),
+                              [&](const auto& one) { return one.url == good; }),
+                1);
+    }
+  }
+}
+
+TEST_F(CheckpointOperationTest, WhatIsNoRefusalIsFinalForAll) {
+  for (const int status : {429, 503}) {
+    Refuse(Signed("one"), status);
+    http_.Serve(Signed("two"), "weights");
+    for (const absl::Status& result :
+         FetchTogether({Signed("one"), Signed("two")})) {
+      EXPECT_FALSE(result.ok());
+    }
+  }
+  for (const HttpRequest& request : http_.requests()) {
+    EXPECT_EQ(request.url, Signed("one"));
+  }
 }
 
 TEST_F(CheckpointOperationTest, ManyUsersGetNoSignedUrls) {

@@ -14,6 +14,14 @@
 namespace hubd {
 namespace {
 
+TEST(FirstBytesTest, AFileThatCannotBeOpenedHasNoName) {
+  TempDir dir;
+  const std::string path = dir.Below("file");
+  EXPECT_EQ(NameFile(path), "");
+  ASSERT_TRUE(WriteFileDurably(path, "PK\3\4rest", 0600).ok());
+  EXPECT_EQ(NameFile(path), "a zip archive");
+}
+
 TEST(FirstBytesTest, NamesWhatBeginsSo) {
   const struct {
     std::string bytes;

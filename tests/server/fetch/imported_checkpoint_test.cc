@@ -74,6 +74,14 @@ TEST_F(ImportedCheckpointTest, ANameAloneProvesNothing) {
   EXPECT_FALSE(LookUp("https://a.example.org/net-01234567a.pth")->proven);
 }
 
+TEST_F(ImportedCheckpointTest, ShowsNoSignature) {
+  Import("plain.pth", "w");
+  const auto found =
+      LookUp("https://a.example.org/plain.pth?X-Amz-Signature=secret");
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->checkpoint.url, "https://a.example.org/plain.pth");
+}
+
 TEST_F(ImportedCheckpointTest, MegEnginesNameTellsOfItsUrlOnly) {
   const std::string url = "https://a.example.org/deep.pkl";
   Import(Sha256Hex(url).substr(0, 6) + "_deep.pkl", "w");

@@ -127,6 +127,26 @@ TEST(LockFileTest, NothingIsLockedTwice) {
   EXPECT_TRUE(absl::StrContains(status.message(), "twice")) << status;
 }
 
+// Such as two signed URLs that a hubd wrote as they were.
+TEST(LockFileTest, OneUrlMayStandTwiceWithOneDigest) {
+  const auto entry = [](const std::string& signature, char digit) {
+    return absl::StrCat("[[checkpoint]]\nurl = \"https://h.org/x?",
+                        "X-Amz-Signature=", signature, "\"\nsha256 = \"",
+                        std::string(64, digit), "\"\n");
+  };
+  const std::string one = absl::StrCat("version = 1\n", entry("one", 'd'));
+  const absl::StatusOr<LockFile> same =
+      LockFile::Parse(absl::StrCat(one, entry("two", 'd')));
+  ASSERT_TRUE(same.ok()) << same.status();
+  EXPECT_EQ(same->checkpoints(),
+            (std::vector<LockedCheckpoint>{{"https://h.org/x", kDigest}}));
+  const absl::Status other =
+      LockFile::Parse(absl::StrCat(one, entry("two", 'e'))).status();
+  EXPECT_EQ(ReasonOf(other), Reason::kInvalidLock);
+  EXPECT_THAT(std::string(other.message()),
+              testing::HasSubstr("line 5: https://h.org/x is locked twice"));
+}
+
 TEST(LockFileTest, KeysOfManyPartsNeverReachTheParser) {
   std::string parts = "a";
   while (parts.size() < 900'000) parts += ".a";

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "server/base/status.h"
 
 namespace hubd {
 namespace {
@@ -46,6 +47,10 @@ TEST(UrlIdentityTest, LeavesOutWhatASignatureAdds) {
        "x-oss-signature-version=OSS4-HMAC-SHA256&x-oss-credential=c&"
        "x-oss-date=d&x-oss-expires=60&x-oss-signature=s",
        "https://b.oss-cn-beijing.aliyuncs.com/m"},
+      {"https://b.oss-cn-beijing.aliyuncs.com/m?x-oss-signature-version=OSS2&"
+       "x-oss-expires=1&x-oss-access-key-id=a&security-token=t&"
+       "x-oss-additional-headers=host&x-oss-signature=s&versionId=7",
+       "https://b.oss-cn-beijing.aliyuncs.com/m?versionId=7"},
       // CloudFront.
       {"https://d.cloudfront.net/m?Expires=1&Signature=s&Key-Pair-Id=k&v=2",
        "https://d.cloudfront.net/m?v=2"},
@@ -90,6 +95,22 @@ TEST(UrlIdentityTest, LeavesAllOthersAsTheyAre) {
     EXPECT_EQ(UrlIdentity(url), url);
     EXPECT_FALSE(IsSignedUrl(url)) << url;
   }
+}
+
+TEST(UrlIdentityTest, ARefusalMayBeTheSignatures) {
+  const auto failed = [](Reason reason, const std::string& http_status) {
+    return MayDependOnSignature(
+        ReasonError(reason, "", {{"http_status", http_status}}));
+  };
+  EXPECT_TRUE(failed(Reason::kUpstreamForbidden, "403"));
+  EXPECT_TRUE(failed(Reason::kCheckpointNotFound, "404"));
+  EXPECT_TRUE(failed(Reason::kUpstreamUnavailable, "400"));
+  EXPECT_FALSE(failed(Reason::kUpstreamUnavailable, "503"));
+  EXPECT_FALSE(failed(Reason::kRateLimited, "429"));
+  EXPECT_FALSE(failed(Reason::kRateLimited, "403"));
+  EXPECT_FALSE(MayDependOnSignature(
+      ReasonError(Reason::kUpstreamForbidden, "the policy")));
+  EXPECT_FALSE(MayDependOnSignature(absl::OkStatus()));
 }
 
 }  // namespace
