@@ -65,10 +65,11 @@ CheckpointObject CheckpointOf(const std::string& url, const Source& source,
   return checkpoint;
 }
 
-std::vector<std::string> WarningsOf(const Source& source,
-                                    const Downloaded& got) {
+// `compared`: the bytes have the digest that the server offered.
+std::vector<std::string> WarningsOf(const Source& source, const Downloaded& got,
+                                    bool compared) {
   std::vector<std::string> warnings;
-  if (!got.response.framed) {
+  if (!got.response.framed && !compared) {
     warnings.push_back(absl::StrCat(
         RedactUrl(source.url),
         ": the server marked no end of the body, so that it may be cut; give "
@@ -88,12 +89,14 @@ Fetched FetchedOf(const std::string& url, const Source& source,
                   const Downloaded& got, const Partial& partial) {
   const std::string first_bytes = ReadFirstBytes(partial.fd());
   const CheckpointObject checkpoint = CheckpointOf(url, source, got);
+  const Offer offer = OfferOf(source.url, got.response);
+  const bool compared =
+      offer.digest && offer.digest->sha256 == checkpoint.sha256;
   Fetched fetched{
       .object = checkpoint,
-      .warnings = WarningsOf(source, got),
+      .warnings = WarningsOf(source, got, compared),
       .content = NameContent(first_bytes),
       .objection = CheckDrivePage(source.url, got.response, first_bytes)};
-  const Offer offer = OfferOf(source.url, got.response);
   if (!offer.warning.empty()) fetched.warnings.push_back(offer.warning);
   if (offer.digest) {
     fetched.objection.Update(
@@ -111,10 +114,11 @@ DownloadOptions OptionsFor(const FetchContext& context, bool is_last) {
 
 // Whether other bytes may come if all of them are asked for once more: what was
 // kept may be what is wrong, or what came on its way. Not for a digest that a
-// caller expects: mostly that one is wrong.
-bool MayBeSpoilt(const Downloaded& got, const Fetched& fetched, bool is_last) {
+// caller expects: mostly that one is wrong. `is_final`: no other source is
+// asked after it.
+bool MayBeSpoilt(const Downloaded& got, const Fetched& fetched, bool is_final) {
   if (got.resumed) return true;
-  return is_last && ReasonOf(fetched.objection) == Reason::kDigestMismatch;
+  return is_final && ReasonOf(fetched.objection) == Reason::kDigestMismatch;
 }
 
 // A source's bytes, which somebody accepts, or the word that the known ones
@@ -140,6 +144,8 @@ absl::StatusOr<Accepted> FetchFrom(const FetchContext& context,
   PacedTransport http = context.HttpOf(flight);
   const DownloadParts parts = {http, context.parts.connections,
                                context.parts.space, context.parts.clock};
+  // An origin that is asked first and has an answer is asked alone.
+  const bool is_final = is_last || !source.is_mirror;
   bool asked_again = false;
   while (true) {
     HUBD_ASSIGN_OR_RETURN(const Downloaded got,
@@ -154,7 +160,7 @@ absl::StatusOr<Accepted> FetchFrom(const FetchContext& context,
     if (judgement.ok()) return Accepted{std::move(fetched), std::move(partial)};
     // Nobody waits any more.
     if (absl::IsCancelled(judgement)) return judgement;
-    if (!MayBeSpoilt(got, fetched, is_last) ||
+    if (!MayBeSpoilt(got, fetched, is_final) ||
         std::exchange(asked_again, true)) {
       HUBD_RETURN_IF_ERROR(partial.Remove());
       return judgement;

@@ -15,6 +15,7 @@
 #include "absl/strings/strip.h"
 #include "server/base/digest.h"
 #include "server/base/log.h"
+#include "server/fetch/range_response.h"
 #include "server/net/url_policy.h"
 
 namespace hubd {
@@ -82,13 +83,19 @@ std::string ReprDigestOf(absl::string_view header) {
   return sha256;
 }
 
+bool BringsAll(const HttpResponse& response) {
+  if (response.status == 200) return true;
+  const std::optional<ContentRange> got = ContentRangeOf(response);
+  return response.status == 206 && got && got->range == ByteRange{0, got->size};
+}
+
 std::string AmazonDigestOf(const HttpResponse& response) {
   const absl::string_view type =
       ValueOf(response.headers, "x-amz-checksum-type");
   const bool whole =
       type.empty() || absl::EqualsIgnoreCase(type, "FULL_OBJECT");
   // Of the parts' checksums it has "-N" at its end, which is no Base64.
-  if (response.status != 200 || !whole ||
+  if (!BringsAll(response) || !whole ||
       response.headers.contains("x-amz-mp-parts-count")) {
     return "";
   }
@@ -107,6 +114,24 @@ std::string LinkedDigestOf(const Headers& headers) {
   return digits.size() == kSha256Digits && IsSha256Prefix(digits) ? digits : "";
 }
 
+// What one host says: the empty ones are none.
+Offer OfferOfAll(const std::string& url, std::vector<OfferedDigest> digests) {
+  std::erase_if(digests, [](const auto& one) { return one.sha256.empty(); });
+  if (digests.empty()) return {};
+  const OfferedDigest& first = digests.front();
+  for (const OfferedDigest& other : digests) {
+    if (other.sha256 == first.sha256) continue;
+    return {.digest = std::nullopt,
+            .warning = absl::StrCat(
+                RedactUrl(url),
+                ": the server contradicts itself, so that the "
+                "bytes are not compared with what it says: its sha256 is ",
+                first.sha256, " (", first.by, ") or ", other.sha256, " (",
+                other.by, ")")};
+  }
+  return {.digest = first, .warning = ""};
+}
+
 bool IsEncoded(const HttpResponse& response) {
   const absl::string_view encoding =
       ValueOf(response.headers, "content-encoding");
@@ -118,35 +143,25 @@ bool IsEncoded(const HttpResponse& response) {
 Offer OfferOf(const std::string& url, const HttpResponse& response) {
   const absl::StatusOr<Url> asked = ParseUrl(url);
   const absl::StatusOr<Url> answered = ParseUrl(response.effective_url);
-  if (!asked.ok() || !answered.ok() || IsEncoded(response)) return {};
-  std::vector<OfferedDigest> digests;
-  const auto add = [&](std::string sha256, const char* header,
-                       const std::string& host) {
-    if (sha256.empty()) return;
-    digests.push_back({std::move(sha256), absl::StrCat(header, " of ", host)});
-  };
+  if (!asked.ok() || !answered.ok()) return {};
+  const bool stayed = SameOrigin(url, response.effective_url);
+  OfferedDigest linked{.sha256 = "",
+                       .by = absl::StrCat("x-linked-etag of ", asked->host)};
   if (asked->scheme == "https") {
-    add(LinkedDigestOf(SameOrigin(url, response.effective_url)
-                           ? response.headers
-                           : response.redirect_headers),
-        "x-linked-etag", asked->host);
+    linked.sha256 =
+        LinkedDigestOf(stayed ? response.headers : response.redirect_headers);
   }
-  add(ReprDigestOf(ValueOf(response.headers, "repr-digest")), "Repr-Digest",
-      answered->host);
-  add(AmazonDigestOf(response), "x-amz-checksum-sha256", answered->host);
-  if (digests.empty()) return {};
-  for (const OfferedDigest& other : digests) {
-    const OfferedDigest& first = digests.front();
-    if (other.sha256 == first.sha256) continue;
-    return {.digest = std::nullopt,
-            .warning = absl::StrCat(
-                RedactUrl(url),
-                ": the server contradicts itself, so that the "
-                "bytes are not compared with what it says: its sha256 is ",
-                first.sha256, " (", first.by, ") or ", other.sha256, " (",
-                other.by, ")")};
+  // Its storage does not know better.
+  if (!stayed && !linked.sha256.empty()) {
+    return {.digest = linked, .warning = ""};
   }
-  return {.digest = digests.front(), .warning = ""};
+  if (IsEncoded(response)) return {};
+  return OfferOfAll(
+      url, {linked,
+            {ReprDigestOf(ValueOf(response.headers, "repr-digest")),
+             absl::StrCat("Repr-Digest of ", answered->host)},
+            {AmazonDigestOf(response),
+             absl::StrCat("x-amz-checksum-sha256 of ", answered->host)}});
 }
 
 }  // namespace hubd

@@ -129,6 +129,23 @@ def test_a_server_that_contradicts_itself_is_told(
     assert Path(done.stdout.strip()).read_bytes() == GOOD
 
 
+def test_s3_s_checksum_is_that_of_a_range_that_is_all(
+    machine: Machine, hosts: Origin
+) -> None:
+    digest = base64.b64encode(hashlib.sha256(GOOD).digest()).decode()
+    headers = {
+        "x-amz-checksum-sha256": digest,
+        "Content-Range": f"bytes 0-{len(BAD) - 1}/{len(BAD)}",
+    }
+    url = f"https://{BUCKET}/range.bin"
+    with hosts.respond(BUCKET, "/range.bin", 206, headers, BAD):
+        words = (RIGHT, WRONG, f"x-amz-checksum-sha256 of {BUCKET}")
+        fails(machine, "fetch", url, words=words, end=MISMATCH)
+    headers["Content-Range"] = f"bytes 0-{len(GOOD) - 1}/{len(GOOD)}"
+    with hosts.respond(BUCKET, "/range.bin", 206, headers, GOOD):
+        fetches(machine, url, GOOD)
+
+
 def test_google_drive_s_page_is_no_file(machine: Machine, hosts: Origin) -> None:
     page = (
         b"<html><style>.uc-error-caption,.uc-warning-caption{color:#222}</style>"

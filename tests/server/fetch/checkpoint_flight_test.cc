@@ -251,6 +251,19 @@ TEST_F(CheckpointFlightTest, ABodyWithoutAMarkedEndIsTakenWithAWarning) {
   EXPECT_EQ(fetched->warnings.size(), 1u);
 }
 
+TEST_F(CheckpointFlightTest, ItsServersDigestSettlesWhetherItIsWhole) {
+  FakeHttpTransport::Answer answer;
+  answer.response.status = 200;
+  answer.response.framed = false;
+  answer.response.headers["repr-digest"] = ReprDigest("weights");
+  answer.body = "weights";
+  http_.Set(kUrl, answer);
+  FreeFlight flight;
+  auto fetched = FetchUrl(context(), kUrl, false, flight);
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_THAT(fetched->warnings, ElementsAre());
+}
+
 TEST_F(CheckpointFlightTest, AMissingFileIsNotFound) {
   FakeHttpTransport::Answer answer;
   answer.response.status = 404;
@@ -362,6 +375,14 @@ TEST_F(MirroredCheckpointTest, AMirrorsOwnContradictionLeadsToTheOrigin) {
   http_.Serve(kUrl, "weights");
   ASSERT_TRUE(Fetch().ok());
   EXPECT_THAT(Asked(), ElementsAre(mirror_, kUrl));
+}
+
+TEST_F(MirroredCheckpointTest, ARefreshAsksTheOriginForSpoiltBytesOnceMore) {
+  http_.Serve(mirror_, "weights");
+  http_.Serve(kUrl, "spoilt", {{"repr-digest", ReprDigest("weights")}});
+  EXPECT_EQ(ReasonOf(Fetch(/*refresh=*/true).status()),
+            Reason::kDigestMismatch);
+  EXPECT_THAT(Asked(), ElementsAre(kUrl, kUrl));
 }
 
 TEST_F(CheckpointFlightTest, AHostileZipIsNotPublished) {

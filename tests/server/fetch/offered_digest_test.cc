@@ -107,8 +107,20 @@ TEST(OfferedDigestTest, TakesS3sChecksumOfAWholeObjectOnly) {
       {{name, Base64()}, {"x-amz-mp-parts-count", "3"}},
   };
   for (const Headers& headers : bad) EXPECT_EQ(Offered(Response(headers)), "");
-  // It may be of the range.
-  EXPECT_EQ(Offered(Response({{name, Base64()}}, 206)), "");
+}
+
+// A range is asked for first, which may be all of it.
+TEST(OfferedDigestTest, OfARangeS3sChecksumIsTakenWhereItIsAll) {
+  const std::pair<const char*, bool> cases[] = {
+      {"bytes 0-6/7", true},  {"bytes 0-5/7", false}, {"bytes 1-6/7", false},
+      {"bytes 0-6/*", false}, {"bytes 0-7/7", false}, {"", false},
+  };
+  for (const auto& [range, is_all] : cases) {
+    HttpResponse response = Response(
+        {{"x-amz-checksum-sha256", Base64()}, {"content-range", range}}, 206);
+    EXPECT_EQ(Offered(response), is_all ? Hex() : "") << range;
+  }
+  EXPECT_EQ(Offered(Response({{"x-amz-checksum-sha256", Base64()}}, 206)), "");
 }
 
 Headers Linked(const std::string& etag) {
@@ -143,6 +155,22 @@ TEST(OfferedDigestTest, BelievesTheAskedHostAloneWhatItLinksTo) {
             std::nullopt);
   std::swap(response.headers, response.redirect_headers);
   EXPECT_EQ(Offered(response), "");
+}
+
+TEST(OfferedDigestTest, AStorageCannotGainsayTheAskedHost) {
+  const std::string other = Sha256Hex("other");
+  HttpResponse response =
+      Response({{"repr-digest", "sha-256=" + Sequence(other)},
+                {"x-amz-checksum-sha256", Base64(other)}});
+  response.effective_url = kElsewhere;
+  response.redirect_headers = Linked(absl::StrCat("\"", Hex(), "\""));
+  EXPECT_EQ(Offered(response), Hex());
+  response.headers["content-encoding"] = "gzip";
+  EXPECT_EQ(Offered(response), Hex());
+  response.headers.erase("content-encoding");
+  // Where that host says nothing, the storage's word is one.
+  response.redirect_headers.clear();
+  EXPECT_EQ(Offered(response), other);
 }
 
 TEST(OfferedDigestTest, SaysWhoOffersIt) {
