@@ -205,7 +205,7 @@ def test_a_private_tree_is_repaired_for_who_may_have_it(
     assert not found["repaired"]
     assert "GITHUB_TOKEN" in found["unrepaired"]
     token = {"GITHUB_TOKEN": "secret"}
-    machine.hubctl("load", "o/r", "one", **token)
+    machine.hubctl("load", "o/r", "one", code=0, **token)
     edited(Path(tree["path"]))
-    done = machine.hubctl("cache", "repair", "o/r", **token)
+    done = machine.hubctl("cache", "repair", "o/r", code=0, **token)
     assert done.stdout.startswith("repaired: tree github.com/o/r")
