@@ -9,9 +9,10 @@
 
 namespace hubd {
 
-// The variables of a caller that say how it reaches repositories that are not
-// public, as they were when it called; their names stand in hub.proto. Some are
-// secrets: they never appear in logs, errors, progress or the catalog.
+// The variables of a caller that say how it reaches the network, and
+// repositories that are not public, as they were when it called; their names
+// stand in hub.proto. Some are secrets: they never appear in logs, errors,
+// progress or the catalog.
 using CallerEnvironment = std::map<std::string, std::string>;
 
 // Shared, since requests are copied on their way; null: nothing is lent.

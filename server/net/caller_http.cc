@@ -56,6 +56,14 @@ absl::Status Extend(const absl::Status& status, absl::string_view more) {
 
 absl::Status CallerHttp::Fetch(const HttpRequest& request, HttpHandler& handler,
                                std::stop_token stop) {
+  HttpRequest asked = request;
+  asked.network = source_.network;
+  return FetchBySource(asked, handler, std::move(stop));
+}
+
+absl::Status CallerHttp::FetchBySource(const HttpRequest& request,
+                                       HttpHandler& handler,
+                                       std::stop_token stop) {
   if (!SameOrigin(request.url, source_.url)) {
     return http_.Fetch(request, handler, std::move(stop));
   }

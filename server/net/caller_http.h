@@ -18,7 +18,7 @@ namespace hubd {
 // first. Where the host refuses it (401, 403, 404; 429, against which a token
 // may help), the caller's credentials are shown, one after the other, until one
 // is accepted, which then goes with all that follows. Requests to other hosts
-// than the repository's pass as they are.
+// than the repository's pass as they are. All go by the caller's network.
 //
 // Thread-compatible. Fetch's handler sees one response, as ever: the accepted
 // one, else the refusal of nobody's request, and then its error also says what
@@ -35,6 +35,10 @@ class CallerHttp final : public HttpTransport {
                      std::stop_token stop) override;
 
  private:
+  // A request that has the source's network.
+  absl::Status FetchBySource(const HttpRequest& request, HttpHandler& handler,
+                             std::stop_token stop);
+
   // Shows the credentials that there are. `refusal`: of nobody's request.
   absl::Status FetchAsCaller(const HttpRequest& request,
                              const std::optional<HttpResponse>& refusal,

@@ -17,8 +17,9 @@
 namespace hubd {
 
 struct CredentialOptions {
-  // Whether callers' credentials are used at all: not by a daemon that serves
-  // many users, to whom it would give what only one of them may see.
+  // Whether what callers lend is used at all: not by a daemon that serves many
+  // users, to whom it would give what only one of them may see, or what came
+  // by one's proxy.
   bool heeded = true;
   // A helper that takes longer is killed.
   absl::Duration helper_timeout = absl::Seconds(10);

@@ -16,6 +16,7 @@
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/base/version.h"
+#include "server/net/curl_failure.h"
 #include "server/net/curl_netrc.h"
 
 namespace hubd {
@@ -24,6 +25,7 @@ namespace {
 constexpr int64_t kMaxHeaderBytes = 1 << 20;
 // A longer body of a redirect is not read: the connection is closed instead.
 constexpr int64_t kMaxRedirectBody = 64 << 10;
+constexpr int kProxyAuthenticationRequired = 407;
 
 absl::Status Cancelled(absl::string_view url) {
   return absl::CancelledError(
@@ -78,73 +80,6 @@ bool IsPublicText(const char* ip) {
          UrlPolicy::IsPublic(reinterpret_cast<const sockaddr&>(v6));
 }
 
-// What went wrong, and what can be done about it.
-struct Explanation {
-  absl::string_view cause;
-  absl::string_view words;
-  absl::string_view way_out;
-};
-
-constexpr absl::string_view kTryLater = "try again later";
-constexpr absl::string_view kCheckUrl = "check the URL";
-constexpr absl::string_view kCheckNetwork =
-    "check the URL and this machine's network";
-
-// X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED.
-constexpr long kNotYetValid = 9;
-constexpr long kHasExpired = 10;
-
-Explanation ExplainCertificate(CURL* easy, absl::string_view detail) {
-  long verdict = 0;
-  curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
-  if (verdict == kNotYetValid || verdict == kHasExpired) {
-    return {"tls", "the host's certificate is not valid at this time",
-            "ask its owner to renew it, and check this machine's clock"};
-  }
-  if (absl::StrContains(detail, "subject name")) {
-    return {"tls", "the host's certificate is one for other names", kCheckUrl};
-  }
-  return {"tls", "the host's certificate is not trusted",
-          "if your site has a certificate authority of its own, name its PEM "
-          "file in [net] ca_file of the daemon's configuration"};
-}
-
-Explanation Explain(CURLcode code) {
-  switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-      return {"dns", "the host's name cannot be resolved", kCheckNetwork};
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_PROXY:
-      return {"connect", "no connection to the host", kCheckNetwork};
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_SHUTDOWN_FAILED:
-      return {"tls", "no secure connection to the host", kCheckUrl};
-    case CURLE_GOT_NOTHING:
-      return {"cut", "the server closed the connection without an answer",
-              kTryLater};
-    case CURLE_PARTIAL_FILE:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-      return {"cut", "the connection broke before the end of the answer",
-              kTryLater};
-    default:
-      return {"protocol", "the answer cannot be understood", kCheckUrl};
-  }
-}
-
-// "words (detail); way out".
-std::string Say(const Explanation& explanation, absl::string_view detail) {
-  std::string text(explanation.words);
-  if (!detail.empty()) absl::StrAppend(&text, " (", CleanLine(detail), ")");
-  absl::StrAppend(&text, "; ", explanation.way_out);
-  return text;
-}
-
 }  // namespace
 
 void Append(CurlList& list, const std::string& text) {
@@ -169,7 +104,6 @@ absl::Status RefusedUrl(const absl::Status& refusal, absl::string_view url) {
 }
 
 void CurlHop::SetConnection() {
-  const NetOptions& net = settings_.net;
   Set(CURLOPT_NOSIGNAL, 1L);
   Set(CURLOPT_PROTOCOLS_STR, "http,https");
   Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
@@ -177,7 +111,7 @@ void CurlHop::SetConnection() {
   // host with a wrong one would be resumed after the host has a right one.
   Set(CURLOPT_SSL_SESSIONID_CACHE, 0L);
   // Given even if empty: curl asks the environment otherwise.
-  Set(CURLOPT_PROXY, net.proxy.c_str());
+  Set(CURLOPT_PROXY, route_.proxy.value.c_str());
   Set(CURLOPT_NOPROXY, "");
   Set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   // A resolver that hangs would hold a cancelled request until it gives up.
@@ -185,10 +119,10 @@ void CurlHop::SetConnection() {
   if (settings_.connect_to) {
     Set(CURLOPT_CONNECT_TO, settings_.connect_to.get());
   }
-  if (!net.ca_file.empty()) {
-    Set(CURLOPT_CAINFO, net.ca_file.c_str());
+  if (const std::string& ca_file = route_.ca_file.value; !ca_file.empty()) {
+    Set(CURLOPT_CAINFO, ca_file.c_str());
     Set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
-    Set(CURLOPT_PROXY_CAINFO, net.ca_file.c_str());
+    Set(CURLOPT_PROXY_CAINFO, ca_file.c_str());
     Set(CURLOPT_PROXY_CAPATH, static_cast<char*>(nullptr));
   }
 }
@@ -266,7 +200,7 @@ void CurlHop::SetCallbacks() {
 
 // Behind a proxy the address is seen by the proxy only.
 absl::Status CurlHop::CheckProxied() const {
-  if (settings_.net.proxy.empty()) return absl::OkStatus();
+  if (!IsProxied()) return absl::OkStatus();
   HUBD_ASSIGN_OR_RETURN(Url url, ParseUrl(url_));
   Addresses address = NumericAddress(url.host, url.port);
   if (!address) return absl::OkStatus();
@@ -274,7 +208,7 @@ absl::Status CurlHop::CheckProxied() const {
 }
 
 int CurlHop::OpenSocket(const curl_sockaddr& address) {
-  if (settings_.net.proxy.empty()) {
+  if (!IsProxied()) {
     absl::Status status =
         settings_.policy.CheckAddress(address.addr, from_public_);
     if (!status.ok()) {
@@ -313,8 +247,18 @@ bool CurlHop::OnHeader(absl::string_view line) {
   return true;
 }
 
+// Of https, what a proxy says is not among the headers.
+bool CurlHop::IsRefusedByProxy() const {
+  return IsProxied() && absl::StartsWithIgnoreCase(url_, "http:") &&
+         response_.status == kProxyAuthenticationRequired;
+}
+
 bool CurlHop::OnHeadersEnd() {
   headers_done_ = true;
+  if (IsRefusedByProxy()) {
+    failure_ = ExplainedError(ProxyRefusal(route_.proxy), "");
+    return false;
+  }
   response_.effective_url = url_;
   response_.redirect_headers = redirect_headers_;
   response_.from_public = from_public_ || IsPublic();
@@ -391,10 +335,22 @@ absl::Duration CurlHop::ConnectTimeout() const {
                   request_.connect_timeout.value_or(absl::InfiniteDuration()));
 }
 
+// Should curl quote the proxy, with its password, its words are left out.
+absl::string_view CurlHop::Detail() const {
+  const absl::string_view detail = error_text_;
+  return IsProxied() && absl::StrContains(detail, route_.proxy.value) ? ""
+                                                                      : detail;
+}
+
+absl::Status CurlHop::ExplainedError(const Explanation& explanation,
+                                     absl::string_view detail) const {
+  return FetchError(url_, explanation.cause, Say(explanation, detail));
+}
+
 absl::Status CurlHop::HeadersError(absl::string_view detail) const {
-  return FetchError(
-      url_, "headers",
-      Say({"", "the headers of the answer are too long", kCheckUrl}, detail));
+  return ExplainedError({"headers", "the headers of the answer are too long",
+                         std::string(kCheckUrl)},
+                        detail);
 }
 
 absl::Status CurlHop::BodyError(absl::string_view why) const {
@@ -420,15 +376,18 @@ absl::Status CurlHop::TimeoutError() const {
                      "daemon's configuration"));
   }
   if (absl::StartsWith(Detail(), "Resolving timed out")) {
-    return FetchError(
-        url_, "dns",
-        Say({"", "the host's name cannot be resolved in time", kCheckNetwork},
-            ""));
+    return ExplainedError({"dns", "the host's name cannot be resolved in time",
+                           std::string(kCheckNetwork)},
+                          "");
   }
-  return FetchError(url_, "connect",
-                    absl::StrCat("no connection to the host within ",
-                                 absl::FormatDuration(ConnectTimeout()), " (",
-                                 CleanLine(Detail()), "); ", kCheckNetwork));
+  const std::string by =
+      IsProxied() ? absl::StrCat(" by ", NameOf(route_.proxy)) : "";
+  return ExplainedError(
+      {"connect",
+       absl::StrCat("no connection to the host", by, " within ",
+                    absl::FormatDuration(ConnectTimeout())),
+       std::string(kCheckNetwork)},
+      Detail());
 }
 
 absl::Status CurlHop::ErrorOf(CURLcode code) const {
@@ -445,24 +404,17 @@ absl::Status CurlHop::ErrorOf(CURLcode code) const {
        !headers_done_)) {
     return HeadersError("");
   }
-  Explanation explanation = Explain(code);
-  if (code == CURLE_PEER_FAILED_VERIFICATION ||
-      code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_ISSUER_ERROR) {
-    explanation = ExplainCertificate(easy_, detail);
-  }
-  long proxy_status = 0;
-  curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
-  if (!headers_done_ && proxy_status >= 300) {
-    explanation = {"connect", "the proxy does not connect to the host",
-                   "check the URL, and [net] proxy of the daemon's "
-                   "configuration"};
-  }
-  return FetchError(url_, explanation.cause, Say(explanation, detail));
+  return ExplainedError(
+      Explain(easy_, code, detail, route_, request_.network != nullptr),
+      detail);
 }
 
 absl::StatusOr<std::optional<std::string>> CurlHop::Run() {
   if (stop_.stop_requested()) return Cancelled(url_);
   if (SteadyNow() >= deadlines_.whole) return TimeoutError();
+  if (std::optional<Explanation> unusable = CheckProxy(route_.proxy)) {
+    return ExplainedError(*unusable, "");
+  }
   if (absl::Status status = CheckProxied(); !status.ok()) {
     return RefusedUrl(status, url_);
   }
@@ -476,8 +428,8 @@ absl::StatusOr<std::optional<std::string>> CurlHop::Run() {
   if (redirecting_) return response_.headers["location"];
   if (code != CURLE_OK) return ErrorOf(code);
   if (!headers_done_) {
-    return FetchError(url_, "protocol",
-                      Say({"", "the answer has no headers", kCheckUrl}, ""));
+    return ExplainedError(
+        {"protocol", "the answer has no headers", std::string(kCheckUrl)}, "");
   }
   if (decoder_) {
     if (absl::Status whole = decoder_->Finish(); !whole.ok()) {
@@ -488,7 +440,7 @@ absl::StatusOr<std::optional<std::string>> CurlHop::Run() {
 }
 
 bool CurlHop::IsPublic() const {
-  if (settings_.net.proxy.empty()) {
+  if (!IsProxied()) {
     char* ip = nullptr;
     curl_easy_getinfo(easy_, CURLINFO_PRIMARY_IP, &ip);
     return ip == nullptr || IsPublicText(ip);

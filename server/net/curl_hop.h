@@ -22,6 +22,7 @@
 #include "server/net/body_decoder.h"
 #include "server/net/http_transport.h"
 #include "server/net/net_options.h"
+#include "server/net/network_route.h"
 #include "server/net/url_policy.h"
 
 namespace hubd {
@@ -38,6 +39,8 @@ using CurlList = std::unique_ptr<curl_slist, FreeCurlList>;
 
 // Appends to a list.
 void Append(CurlList& list, const std::string& text);
+
+struct Explanation;
 
 // What all requests of one transport have in common.
 struct CurlSettings {
@@ -68,15 +71,17 @@ class CurlHop {
  public:
   using Headers = std::map<std::string, std::string>;
 
-  // `from_public`: an earlier hop went to a public address. `redirect_headers`:
-  // as the response is to have them.
+  // `route`: how it goes to `url`. `from_public`: an earlier hop went to a
+  // public address. `redirect_headers`: as the response is to have them.
   CurlHop(const CurlSettings& settings, CURL* easy, const HttpRequest& request,
-          std::string url, bool from_public, const Headers& redirect_headers,
-          FetchDeadlines deadlines, HttpHandler& handler, std::stop_token stop)
+          std::string url, NetworkRoute route, bool from_public,
+          const Headers& redirect_headers, FetchDeadlines deadlines,
+          HttpHandler& handler, std::stop_token stop)
       : settings_(settings),
         easy_(easy),
         request_(request),
         url_(std::move(url)),
+        route_(std::move(route)),
         from_public_(from_public),
         redirect_headers_(redirect_headers),
         deadlines_(deadlines),
@@ -117,12 +122,17 @@ class CurlHop {
   absl::Status TimeoutError() const;
   absl::Status HeadersError(absl::string_view detail) const;
   absl::Status BodyError(absl::string_view why) const;
-  absl::string_view Detail() const { return error_text_; }
+  absl::Status ExplainedError(const Explanation& explanation,
+                              absl::string_view detail) const;
+  absl::string_view Detail() const;
+  bool IsProxied() const { return !route_.proxy.value.empty(); }
+  bool IsRefusedByProxy() const;
 
   const CurlSettings& settings_;
   CURL* const easy_;
   const HttpRequest& request_;
   const std::string url_;
+  const NetworkRoute route_;
   const bool from_public_;
   const Headers& redirect_headers_;
   const FetchDeadlines deadlines_;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,11 +19,12 @@
 #include "server/base/mutex.h"
 #include "server/base/status.h"
 #include "server/net/curl_hop.h"
+#include "server/net/network_route.h"
 
 namespace hubd {
 namespace {
 
-constexpr size_t kMaxIdleHandles = 16;
+constexpr size_t kMaxIdleHandles = 32;
 
 bool IsSecretHeader(const std::string& header) {
   return absl::StartsWithIgnoreCase(header, "authorization:") ||
@@ -66,26 +69,41 @@ class CurlTransport final : public HttpTransport {
                      std::stop_token stop) override;
 
  private:
-  CurlEasy Acquire(bool from_public);
-  void Release(bool from_public, CurlEasy easy);
+  // Whose connections may be used for whom.
+  struct Kind {
+    // A connection is judged when it is opened, and the rule is stricter after
+    // a public hop: it could reuse one that the laxer rule let open.
+    bool from_public = false;
+    // A caller's tunnel through a proxy, or trust in a certificate, is not
+    // another's.
+    NetworkRoute route;
+
+    friend bool operator==(const Kind&, const Kind&) = default;
+  };
+  struct Idle {
+    Kind kind;
+    CurlEasy easy;
+  };
+
+  CurlEasy Acquire(const Kind& kind);
+  void Release(const Kind& kind, CurlEasy easy);
 
   const CurlSettings settings_;
 
   Mutex mutex_;
-  // Handles keep their connections. A connection is judged when it is opened,
-  // and the rule is stricter after a public hop: such hops have handles of
-  // their own ([1]), or they could reuse a connection that the laxer rule let
-  // open.
-  std::vector<CurlEasy> idle_[2] ABSL_GUARDED_BY(mutex_);
+  // Handles, which keep their connections; the oldest is first.
+  std::deque<Idle> idle_ ABSL_GUARDED_BY(mutex_);
 };
 
-CurlEasy CurlTransport::Acquire(bool from_public) {
+CurlEasy CurlTransport::Acquire(const Kind& kind) {
   {
     MutexLock lock(mutex_);
-    std::vector<CurlEasy>& idle = idle_[from_public];
-    if (!idle.empty()) {
-      CurlEasy easy = std::move(idle.back());
-      idle.pop_back();
+    const auto newest =
+        std::find_if(idle_.rbegin(), idle_.rend(),
+                     [&](const Idle& idle) { return idle.kind == kind; });
+    if (newest != idle_.rend()) {
+      CurlEasy easy = std::move(newest->easy);
+      idle_.erase(std::next(newest).base());
       return easy;
     }
   }
@@ -94,11 +112,15 @@ CurlEasy CurlTransport::Acquire(bool from_public) {
   return easy;
 }
 
-void CurlTransport::Release(bool from_public, CurlEasy easy) {
+void CurlTransport::Release(const Kind& kind, CurlEasy easy) {
   curl_easy_reset(easy.get());
+  // Closes its connections without the lock.
+  Idle oldest;
   MutexLock lock(mutex_);
-  std::vector<CurlEasy>& idle = idle_[from_public];
-  if (idle.size() < kMaxIdleHandles) idle.push_back(std::move(easy));
+  idle_.push_back({kind, std::move(easy)});
+  if (idle_.size() <= kMaxIdleHandles) return;
+  oldest = std::move(idle_.front());
+  idle_.pop_front();
 }
 
 absl::Status CurlTransport::Fetch(const HttpRequest& request,
@@ -112,12 +134,14 @@ absl::Status CurlTransport::Fetch(const HttpRequest& request,
   bool elsewhere = false;
   CurlHop::Headers redirect_headers;
   for (int hops = 0; hops <= settings_.net.max_redirects; ++hops) {
-    CurlEasy easy = Acquire(from_public);
-    CurlHop hop(settings_, easy.get(), asked, url, from_public,
+    const Kind kind = {from_public,
+                       RouteTo(url, settings_.net, request.network)};
+    CurlEasy easy = Acquire(kind);
+    CurlHop hop(settings_, easy.get(), asked, url, kind.route, from_public,
                 redirect_headers, deadlines, handler, stop);
     absl::StatusOr<std::optional<std::string>> location = hop.Run();
     const bool is_public = location.ok() && hop.IsPublic();
-    Release(from_public, std::move(easy));
+    Release(kind, std::move(easy));
     HUBD_RETURN_IF_ERROR(location.status());
     if (!*location) return absl::OkStatus();
     std::string next = Resolve(url, **location);

@@ -218,8 +218,9 @@ absl::StatusOr<Advertisement> Libgit2Remote::ListRefs(const GitSource& source,
   absl::StatusOr<Advertisement> listed = ListRefsAt(source, stop);
   const std::string other = OtherAddress(source.url, listed.status());
   if (other.empty()) return listed;
-  absl::StatusOr<Advertisement> there =
-      ListRefsAt({other, source.environment}, stop);
+  GitSource elsewhere = source;
+  elsewhere.url = other;
+  absl::StatusOr<Advertisement> there = ListRefsAt(elsewhere, stop);
   return there.ok() ? there : listed;
 }
 

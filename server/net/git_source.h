@@ -20,6 +20,8 @@ struct GitSource {
   // As an archive that the host makes: without what export-ignore names, with
   // what export-subst fills in.
   bool exported = false;
+  // As in HttpRequest.
+  LentEnvironment network = nullptr;
 };
 
 }  // namespace hubd

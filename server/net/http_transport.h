@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/base/caller_environment.h"
 #include "server/base/status.h"
 
 namespace hubd {
@@ -29,6 +30,10 @@ struct HttpRequest {
   // A netrc file whose login for the host of `url`, if there is one, is shown
   // to it, and to no other host. Empty: none.
   std::string netrc_file = {};
+  // NetworkOf of the caller for whom it is made, which says by which proxy and
+  // with which certificates it goes, as far as the daemon's configuration does
+  // not; null: nothing but that.
+  LentEnvironment network = nullptr;
   // Body of a POST.
   std::string body;
   // A redirect of a POST leads to a POST again. Otherwise only one with 307 or
@@ -93,8 +98,9 @@ class HttpTransport {
   // headers over 1 MiB; CANCELLED when `stop` was requested (seen within a
   // second). The message names the URL without its query. UPSTREAM_UNAVAILABLE
   // has the metadata `url` and `cause`: dns, connect, tls, timeout, stall, cut,
-  // redirect, headers or protocol (what came is no HTTP, or its encoding cannot
-  // be undone).
+  // redirect, headers, proxy (it refuses, or cannot be used) or protocol (what
+  // came is no HTTP, or its encoding cannot be undone). No message holds a
+  // proxy's password.
   virtual absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
                              std::stop_token stop) = 0;
 };

@@ -13,9 +13,11 @@ namespace hubd {
 
 // Where and how the daemon connects: [net] of the configuration.
 struct NetOptions {
-  // PEM file that replaces the system's certificates; empty: the system's.
+  // PEM file that replaces the system's certificates; empty: the caller's
+  // (server/net/network_route.h), else the system's.
   std::string ca_file = {};
-  // As curl's --proxy; empty: none. The daemon's environment is not asked. The
+  // As curl's --proxy, for all requests; empty: the caller's, else none. The
+  // daemon's environment is not asked. The
   // proxy resolves names, so that behind one the policy judges only the hosts
   // that are written as numbers or as localhost.
   std::string proxy = {};

@@ -54,7 +54,9 @@ absl::Status PacedTransport::Fetch(const HttpRequest& request,
   PacedHandler paced(
       handler, [&] { return bandwidth_.IsLimited(host, job_); },
       [&](int64_t bytes) { return bandwidth_.Take(host, job_, bytes, stop); });
-  return http_.Fetch(request, paced, stop);
+  HttpRequest asked = request;
+  if (network_ != nullptr) asked.network = network_;
+  return http_.Fetch(asked, paced, stop);
 }
 
 }  // namespace hubd

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/base/caller_environment.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
 #include "server/net/curl_transport.h"
@@ -32,6 +33,7 @@ class ScriptedHttp final : public HttpTransport {
   absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
                      std::stop_token) override {
     shown_.push_back(request.headers.empty() ? "nothing" : request.headers[0]);
+    networks_.push_back(request.network);
     HttpResponse response;
     HUBD_CHECK(next_ < statuses_.size());
     response.status = statuses_[next_++];
@@ -40,11 +42,13 @@ class ScriptedHttp final : public HttpTransport {
   }
 
   const std::vector<std::string>& shown() const { return shown_; }
+  const std::vector<LentEnvironment>& networks() const { return networks_; }
 
  private:
   const std::vector<int> statuses_;
   size_t next_ = 0;
   std::vector<std::string> shown_;
+  std::vector<LentEnvironment> networks_;
 };
 
 // Refuses what is no success, as those that ask for repositories do.
@@ -91,6 +95,17 @@ TEST_F(CallerHttpTest, ShowsNothingWhereNothingIsRefused) {
     EXPECT_EQ(http.Fetch(Request(), handler_, {}).ok(), status == 200);
     EXPECT_THAT(scripted.shown(), ElementsAre("nothing"));
   }
+}
+
+TEST_F(CallerHttpTest, AllRequestsGoByTheCallersNetwork) {
+  ScriptedHttp scripted({200, 404, 200});
+  GitSource source = Source();
+  source.network = std::make_shared<const CallerEnvironment>();
+  CallerHttp http(scripted, source, {});
+  ASSERT_TRUE(http.Fetch(Request("https://other.example/"), handler_, {}).ok());
+  ASSERT_TRUE(http.Fetch(Request(), handler_, {}).ok());
+  EXPECT_THAT(scripted.networks(),
+              ElementsAre(source.network, source.network, source.network));
 }
 
 TEST_F(CallerHttpTest, ShowsACredentialAfterARefusalAndKeepsToIt) {

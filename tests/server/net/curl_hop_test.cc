@@ -6,6 +6,7 @@
 
 #include "gtest/gtest.h"
 #include "server/base/status.h"
+#include "server/net/network_route.h"
 #include "tests/server/net/test_server.h"
 
 namespace hubd {
@@ -17,7 +18,8 @@ class CurlHopTest : public testing::Test {
                                                  bool from_public) {
     curl_easy_reset(easy_.get());
     HttpRequest request;
-    CurlHop hop(settings_, easy_.get(), request, url, from_public,
+    CurlHop hop(settings_, easy_.get(), request, url,
+                RouteTo(url, settings_.net, nullptr), from_public,
                 redirect_headers_, FetchDeadlines(), handler_, {});
     auto location = hop.Run();
     is_public_ = hop.IsPublic();

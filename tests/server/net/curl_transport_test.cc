@@ -15,6 +15,7 @@
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/base/caller_environment.h"
 #include "server/base/status.h"
 #include "server/base/unique_fd.h"
 #include "tests/server/net/test_server.h"
@@ -51,6 +52,10 @@ int ClosedPort() {
   HUBD_CHECK(bind(fd.get(), generic, size) == 0);
   HUBD_CHECK(getsockname(fd.get(), generic, &size) == 0);
   return ntohs(address.sin_port);
+}
+
+LentEnvironment Network(CallerEnvironment variables) {
+  return std::make_shared<const CallerEnvironment>(std::move(variables));
 }
 
 class CurlTransportTest : public testing::Test {
@@ -390,6 +395,86 @@ TEST_F(CurlTransportTest, JudgesNumbersBehindAProxy) {
   EXPECT_EQ(Get("http://10.0.0.1/ok"), absl::OkStatus());
 }
 
+TEST_F(CurlTransportTest, AsksTheProxyOfTheCaller) {
+  HttpRequest request;
+  request.url = "http://hub.example/echo";
+  request.network = Network({{"http_proxy", server_->Url("")}});
+  ASSERT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
+  EXPECT_THAT(handler_.body, HasSubstr("target: http://hub.example/echo"));
+  EXPECT_TRUE(handler_.response.from_public);
+  // Those whom NO_PROXY names are asked themselves.
+  request.url = server_->Url("/echo");
+  request.network =
+      Network({{"http_proxy", absl::StrCat("127.0.0.1:", ClosedPort())},
+               {"no_proxy", "127.0.0.0/8"}});
+  ASSERT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
+  EXPECT_FALSE(handler_.response.from_public);
+}
+
+TEST_F(CurlTransportTest, ConnectionsAreSharedByTheSameNetworkOnly) {
+  const auto echo = [&](const std::string& url, const std::string& proxy) {
+    HttpRequest request;
+    request.url = url;
+    request.network = Network({{"http_proxy", proxy}});
+    RecordingHandler handler;
+    EXPECT_EQ(transport_->Fetch(request, handler, {}), absl::OkStatus());
+    // The client's port.
+    return handler.body.substr(0, handler.body.find('\n'));
+  };
+  const std::string address = server_->address();
+  const std::string first = echo("http://a.example/echo", "u:p@" + address);
+  EXPECT_EQ(echo("http://b.example/echo", "u:p@" + address), first);
+  EXPECT_NE(echo("http://b.example/echo", "u:q@" + address), first);
+  EXPECT_NE(echo(server_->Url("/echo"), ""), first);
+  EXPECT_EQ(echo("http://a.example/echo", "u:p@" + address), first);
+}
+
+TEST_F(CurlTransportTest, NamesTheProxyThatFailsWithoutItsPassword) {
+  struct Row {
+    std::string proxy;
+    std::string url;
+    std::string cause;
+    std::string words;
+  };
+  const std::string closed = absl::StrCat("127.0.0.1:", ClosedPort());
+  const std::string refuses = "http://hub.example/status/407";
+  const std::string served = server_->address();
+  for (const Row& row : {
+           Row{"http://u:secret@" + closed, refuses, "connect",
+               absl::StrCat("no connection to the proxy ", closed,
+                            " (http_proxy)")},
+           Row{"u:secret@" + served, refuses, "proxy",
+               absl::StrCat("the proxy ", served,
+                            " (http_proxy) does not take the user")},
+           Row{"socks5h://u:secret@" + closed, refuses, "connect",
+               absl::StrCat("no connection to the proxy ", closed)},
+           Row{"http://u:se/secret@h", refuses, "proxy",
+               "http_proxy is not the address of a proxy"},
+           Row{"http://u:secret@" + std::string(kNoName).substr(7), refuses,
+               "dns", "the name of the proxy"},
+           Row{"https://u:secret@" + served, refuses, "proxy",
+               absl::StrCat("no secure connection to the proxy ", served)},
+       }) {
+    HttpRequest request;
+    request.url = row.url;
+    request.network = Network({{"http_proxy", row.proxy}});
+    const absl::Status status = transport_->Fetch(request, handler_, {});
+    EXPECT_EQ(ReasonOf(status), Reason::kUpstreamUnavailable) << status;
+    EXPECT_EQ(MetadataValue(status, "cause"), row.cause) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(row.words));
+    EXPECT_THAT(status.ToString(), Not(HasSubstr("secret")));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("http_proxy"));
+  }
+}
+
+TEST_F(CurlTransportTest, JudgesNumbersBehindACallersProxy) {
+  HttpRequest request;
+  request.url = "http://hub.example/redirect?to=http://127.0.0.1/ok";
+  request.network = Network({{"http_proxy", server_->Url("")}});
+  const absl::Status status = transport_->Fetch(request, handler_, {});
+  EXPECT_EQ(ReasonOf(status), Reason::kUrlNotAllowed) << status;
+}
+
 class SystemModeTest : public testing::Test {
  protected:
   // Fetches https://hub.example/PATH, which leads to the server.
@@ -455,6 +540,30 @@ TEST_F(SystemModeTest, DoesNotTrustAnUnknownAuthority) {
   absl::Status status = Get("/ok");
   EXPECT_EQ(MetadataValue(status, "cause"), "tls") << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("ca_file"));
+}
+
+TEST_F(SystemModeTest, TrustsTheCallersCertificates) {
+  net_.ca_file.clear();
+  const auto transport = MakeTransport(net_, policy_);
+  const auto get = [&](const CallerEnvironment& lent) {
+    HttpRequest request;
+    request.url = "https://hub.example/ok";
+    request.network = Network(lent);
+    return transport->Fetch(request, handler_, {});
+  };
+  const std::string file = certificate_.certificate_file;
+  EXPECT_EQ(get({{"SSL_CERT_FILE", file}}), absl::OkStatus());
+  EXPECT_EQ(get({{"CURL_CA_BUNDLE", file}}), absl::OkStatus());
+  // Nor by a connection that trust has opened.
+  absl::Status status = get({});
+  EXPECT_EQ(MetadataValue(status, "cause"), "tls") << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("SSL_CERT_FILE"));
+  status = get({{"SSL_CERT_FILE", "/nonexistent/ca.pem"}});
+  EXPECT_EQ(MetadataValue(status, "cause"), "tls") << status;
+  EXPECT_THAT(
+      std::string(status.message()),
+      HasSubstr("SSL_CERT_FILE, \"/nonexistent/ca.pem\", cannot be read"));
+  EXPECT_EQ(get({{"SSL_CERT_FILE", file}}), absl::OkStatus());
 }
 
 TEST(CreateCurlTransportTest, NamesTheSettingThatCannotBeUsed) {

@@ -4,8 +4,10 @@
 
 #include <chrono>
 #include <future>
+#include <memory>
 #include <string>
 
+#include "server/base/caller_environment.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_http_transport.h"
 
@@ -43,6 +45,24 @@ TEST_F(PacedTransportTest, HandsOnWhatComes) {
   ASSERT_TRUE(paced_.Fetch(request, body, {}).ok());
   EXPECT_EQ(body.status, 200);
   EXPECT_EQ(body.text, "bytes");
+}
+
+TEST_F(PacedTransportTest, RequestsGoByTheCallersNetwork) {
+  http_.Serve("https://h.org/a", "bytes");
+  const auto lent = [](const std::string& proxy) {
+    return std::make_shared<const CallerEnvironment>(
+        CallerEnvironment{{"all_proxy", proxy}});
+  };
+  HttpRequest request;
+  request.url = "https://h.org/a";
+  request.network = lent("its own");
+  Body body;
+  ASSERT_TRUE(paced_.Fetch(request, body, {}).ok());
+  PacedTransport callers(http_, bandwidth_, 7, lent("the caller's"));
+  ASSERT_TRUE(callers.Fetch(request, body, {}).ok());
+  EXPECT_EQ(VariableOf(http_.requests()[0].network, "all_proxy"), "its own");
+  EXPECT_EQ(VariableOf(http_.requests()[1].network, "all_proxy"),
+            "the caller's");
 }
 
 TEST_F(PacedTransportTest, WaitsForTheJobsAndTheHostsTurn) {
