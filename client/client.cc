@@ -131,6 +131,9 @@ absl::StatusOr<v1::Checkpoint> Client::FetchStateDict(
   request.set_reject_pages(fetch.reject_pages);
   request.set_unpack(fetch.unpack);
   if (fetch.lock) request.set_lock(*fetch.lock);
+  for (auto& [name, value] : LentNetwork()) {
+    (*request.mutable_environment())[name] = std::move(value);
+  }
   return Run(call, [&](const CallTarget& target) {
     return CallStream<v1::Checkpoint>(target, &v1::Hub::Stub::FetchStateDict,
                                       request, call.progress);

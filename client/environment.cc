@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "absl/strings/ascii.h"
+#include "absl/types/span.h"
 #include "client/duration.h"
 #include "server/base/status.h"
 
@@ -18,17 +19,31 @@ std::string Lowered(const char* variable) {
 }
 
 constexpr size_t kMaxLent = 16 << 10;
-constexpr const char* kLent[] = {"DBUS_SESSION_BUS_ADDRESS",
-                                 "GH_TOKEN",
-                                 "GITHUB_TOKEN",
-                                 "GIT_CONFIG_GLOBAL",
-                                 "HOME",
-                                 "NETRC",
-                                 "PATH",
-                                 "SSH_AUTH_SOCK",
-                                 "XDG_CACHE_HOME",
-                                 "XDG_CONFIG_HOME",
-                                 "XDG_RUNTIME_DIR"};
+// How a caller reaches repositories that are not public.
+constexpr const char* kAccess[] = {"DBUS_SESSION_BUS_ADDRESS",
+                                   "GH_TOKEN",
+                                   "GITHUB_TOKEN",
+                                   "GIT_CONFIG_GLOBAL",
+                                   "HOME",
+                                   "NETRC",
+                                   "PATH",
+                                   "SSH_AUTH_SOCK",
+                                   "XDG_CACHE_HOME",
+                                   "XDG_CONFIG_HOME",
+                                   "XDG_RUNTIME_DIR"};
+// How it reaches the network.
+constexpr const char* kNetwork[] = {
+    "https_proxy", "HTTPS_PROXY", "http_proxy",     "all_proxy",    "ALL_PROXY",
+    "no_proxy",    "NO_PROXY",    "CURL_CA_BUNDLE", "SSL_CERT_FILE"};
+
+void Lend(absl::Span<const char* const> names, Variables& lent) {
+  for (const char* name : names) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && std::strlen(value) <= kMaxLent) {
+      lent.emplace_back(name, value);
+    }
+  }
+}
 
 }  // namespace
 
@@ -64,14 +79,15 @@ absl::StatusOr<absl::Duration> EnvironmentTimeout() {
   return timeout;
 }
 
-std::vector<std::pair<std::string, std::string>> LentVariables() {
-  std::vector<std::pair<std::string, std::string>> lent;
-  for (const char* name : kLent) {
-    const char* value = std::getenv(name);
-    if (value != nullptr && std::strlen(value) <= kMaxLent) {
-      lent.emplace_back(name, value);
-    }
-  }
+Variables LentVariables() {
+  Variables lent = LentNetwork();
+  Lend(kAccess, lent);
+  return lent;
+}
+
+Variables LentNetwork() {
+  Variables lent;
+  Lend(kNetwork, lent);
   return lent;
 }
 

@@ -33,10 +33,15 @@ bool EnvironmentIsOffline();
 // it is no duration.
 absl::StatusOr<absl::Duration> EnvironmentTimeout();
 
-// What a caller lends of its environment: names and values of the variables
-// that TreeSelector in hub.proto names, as far as they are set and not
-// over-long.
-std::vector<std::pair<std::string, std::string>> LentVariables();
+// Names and values.
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+// What a caller lends of its environment: the variables that TreeSelector in
+// hub.proto names, as far as they are set and not over-long.
+Variables LentVariables();
+
+// Of these, the ones that say how the caller reaches the network.
+Variables LentNetwork();
 
 // The caller's home directory: HOME, else the user database; empty for none.
 std::string HomeDirectory();

@@ -188,6 +188,7 @@ class Client:
             reject_pages=reject_pages,
             unpack=unpack,
             lock=_options.lock(),
+            environment=_options.lent_network(),
         )
         for _ in range(_LEASE_TRIES):
             result = self._stream(

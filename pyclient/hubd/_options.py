@@ -21,7 +21,8 @@ Locked = Union[bool, str, "os.PathLike[str]"]
 # What locked=True means.
 LOCK_FILE = "hubd.lock"
 
-_LENT = (
+# How a caller reaches repositories that are not public.
+_ACCESS = (
     "DBUS_SESSION_BUS_ADDRESS",
     "GH_TOKEN",
     "GITHUB_TOKEN",
@@ -33,6 +34,18 @@ _LENT = (
     "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
     "XDG_RUNTIME_DIR",
+)
+# How it reaches the network.
+_NETWORK = (
+    "https_proxy",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "CURL_CA_BUNDLE",
+    "SSL_CERT_FILE",
 )
 _MAX_LENT_BYTES = 16 << 10
 
@@ -169,7 +182,16 @@ def refresh() -> bool:
 def lent_variables() -> Dict[str, bytes]:
     """What a caller lends of its environment: the variables that TreeSelector in
     hub.proto names, as far as they are set and not over-long."""
-    values = {name: os.environb.get(os.fsencode(name)) for name in _LENT}
+    return _lent(_ACCESS + _NETWORK)
+
+
+def lent_network() -> Dict[str, bytes]:
+    """Of these, the ones that say how the caller reaches the network."""
+    return _lent(_NETWORK)
+
+
+def _lent(names: Tuple[str, ...]) -> Dict[str, bytes]:
+    values = {name: os.environb.get(os.fsencode(name)) for name in names}
     return {
         name: value
         for name, value in values.items()

@@ -19,6 +19,7 @@
 #include "server/fetch/checkpoint_judgement.h"
 #include "server/fetch/first_bytes.h"
 #include "server/fetch/imported_checkpoint.h"
+#include "server/net/network_route.h"
 #include "server/net/url_identity.h"
 #include "server/net/url_policy.h"
 
@@ -67,9 +68,10 @@ absl::Status OfflineMiss(const std::string& asked) {
       {{"url", url}});
 }
 
-// Which URL a failed flight asked, a digest of it, on its way to those who
-// wait. Nobody else sees it, since the URL may have a credential.
+// Of a failed flight: the URL that it asked and the network by which it did,
+// each as a digest. Who joined it may have others.
 constexpr char kAskedUrl[] = "hubd/asked_url";
+constexpr char kNetwork[] = "hubd/network";
 
 absl::StatusOr<Fetched> FetchAndTell(const FetchContext& context,
                                      const std::string& url, bool refresh,
@@ -78,7 +80,19 @@ absl::StatusOr<Fetched> FetchAndTell(const FetchContext& context,
   if (fetched.ok()) return fetched;
   absl::Status failure = fetched.status();
   failure.SetPayload(kAskedUrl, absl::Cord(Sha256Hex(url)));
+  failure.SetPayload(kNetwork, absl::Cord(NetworkKey(context.network)));
   return failure;
+}
+
+// Whether the flight failed by what this caller has otherwise: the signature
+// that it showed, or the network.
+bool IsByAnother(const absl::Status& failure, const FetchContext& context,
+                 const std::string& url) {
+  const auto asked = failure.GetPayload(kAskedUrl);
+  const auto network = failure.GetPayload(kNetwork);
+  if (!asked || !network || absl::IsCancelled(failure)) return false;
+  return (MayDependOnSignature(failure) && *asked != Sha256Hex(url)) ||
+         *network != NetworkKey(context.network);
 }
 
 // What the store has for the request: what the URL gave; else what an imported
@@ -172,7 +186,8 @@ std::optional<CheckpointResult> CheckpointInMemory(
 CheckpointOperation::CheckpointOperation(const FetchContext& context,
                                          CheckpointRequest request,
                                          ProgressFn progress, DoneFn done)
-    : Operation(context, std::move(progress), std::move(done)),
+    : Operation(context.For(request.environment), std::move(progress),
+                std::move(done)),
       request_(std::move(request)),
       accept_([prefix = request_.sha256_prefix,
                reject_pages = request_.reject_pages](const Fetched& fetched) {
@@ -224,12 +239,9 @@ void CheckpointOperation::Fetch() {
           return Accept(*fetched);
         }
         absl::Status failure = fetched.status();
-        const auto asked = failure.GetPayload(kAskedUrl);
+        if (IsByAnother(failure, context(), request_.url)) return Fetch();
         failure.ErasePayload(kAskedUrl);
-        // The flight showed someone else's signature.
-        const bool again = MayDependOnSignature(failure) && asked &&
-                           *asked != Sha256Hex(request_.url);
-        if (again) return Fetch();
+        failure.ErasePayload(kNetwork);
         FinishFailed(failure);
       });
 }

@@ -21,6 +21,7 @@
 #include "server/net/git_source.h"
 #include "server/net/http_transport.h"
 #include "server/net/mirrors.h"
+#include "server/net/network_route.h"
 #include "server/net/paced_transport.h"
 #include "server/net/url_policy.h"
 #include "server/store/space.h"
@@ -75,15 +76,30 @@ struct FetchContext {
   // Of the caller for whom an operation, or the flight that it began, works;
   // null where callers' credentials are not heeded.
   LentEnvironment environment = nullptr;
+  // NetworkOf what that caller lends; likewise. Where `environment` is kept
+  // from a host, that one is still reached by this.
+  LentEnvironment network = nullptr;
+
+  // For a caller who lends this.
+  FetchContext For(const LentEnvironment& lent) const {
+    FetchContext context = *this;
+    if (options.credentials.heeded) {
+      context.environment = lent;
+      context.network = NetworkOf(lent);
+    }
+    return context;
+  }
 
   // HTTP at the flight's pace.
   PacedTransport HttpOf(const FlightTable::Context& flight) const {
-    return {parts.http, parts.bandwidth, flight.id()};
+    return {parts.http, parts.bandwidth, flight.id(), network};
   }
 
   // A mirror is shown nobody's credentials.
   GitSource GitSourceAt(const Source& source) const {
-    return {source.url, source.is_mirror ? nullptr : environment};
+    return {.url = source.url,
+            .environment = source.is_mirror ? nullptr : environment,
+            .network = network};
   }
 };
 

@@ -103,7 +103,8 @@ void RepairOperation::RepairBlob(size_t url) {
       context(),
       CheckpointRequest{.url = urls[url].url,
                         .sha256_prefix = current().expected,
-                        .offline = request_.offline},
+                        .offline = request_.offline,
+                        .environment = request_.environment},
       progress(), [this, url](const absl::StatusOr<CheckpointResult>& fetched) {
         if (fetched.ok()) return RecordUrls();
         current().unrepaired = std::string(fetched.status().message());

@@ -82,6 +82,8 @@ struct CheckpointRequest {
   bool reject_pages = false;
   // Unpack a zip archive too.
   bool unpack = false;
+  // Only the caller's network is used.
+  LentEnvironment environment = nullptr;
   uid_t uid = kNobody;
 };
 

@@ -24,13 +24,6 @@ constexpr absl::Duration kLeastStale = absl::Seconds(1);
 // Of those that are cached, in a message.
 constexpr size_t kMaxShownTrees = 10;
 
-FetchContext ContextOf(FetchContext context, const TreeRequest& request) {
-  if (context.options.credentials.heeded) {
-    context.environment = request.environment;
-  }
-  return context;
-}
-
 // Whether another caller, with other credentials, might get something else.
 bool MayDifferByCaller(const absl::Status& status) {
   const std::optional<Reason> reason = ReasonOf(status);
@@ -47,7 +40,7 @@ std::string NameOf(const RepoId& repo, absl::string_view commit) {
 TreeOperation::TreeOperation(const FetchContext& context,
                              NegativeAnswers& negatives, TreeRequest request,
                              ProgressFn progress, DoneFn done)
-    : Operation(ContextOf(context, request), std::move(progress),
+    : Operation(context.For(request.environment), std::move(progress),
                 std::move(done)),
       negatives_(negatives),
       request_(std::move(request)),
@@ -105,15 +98,17 @@ absl::Status TreeOperation::LookUpNegative() const {
   return negatives_.Find(RefQuestion(), started_at_);
 }
 
-// What is public costs one flight, whatever its callers lend: only those who
-// are refused in another caller's name ask in their own.
+// What is public costs one flight of those who reach it by the same network,
+// whatever else they lend: only those who are refused in another caller's name
+// ask in their own.
 void TreeOperation::JoinAsCaller(
     const std::string& what, const FlightSubject& subject,
     const FlightTable::Run& run,
     std::function<void(const absl::StatusOr<Fetched>&)> then) {
   auto ours = std::make_shared<std::atomic<bool>>(false);
   Join(
-      {kSharedDomain, what}, subject,
+      {kSharedDomain, absl::StrCat(what, NetworkKey(context().network))},
+      subject,
       [run, ours](FlightTable::Context& flight) {
         ours->store(true);
         return run(flight);

@@ -104,8 +104,11 @@ absl::Status FetchPrivateArchive(const FetchContext& context,
                                  const TreeKey& key, const Progress& progress,
                                  const absl::Status& refusal, const Sink& sink,
                                  FlightTable::Context& flight) {
-  const GitSource source = {key.repo.Url(), context.environment,
-                            /*refused=*/true, /*exported=*/true};
+  const GitSource source = {.url = key.repo.Url(),
+                            .environment = context.environment,
+                            .refused = true,
+                            .exported = true,
+                            .network = context.network};
   absl::Status fetched = FetchByGit(context, context.parts.objects, source, key,
                                     progress, sink, flight);
   const std::optional<Reason> reason = ReasonOf(fetched);

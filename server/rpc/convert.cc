@@ -193,6 +193,8 @@ absl::StatusOr<CheckpointRequest> FromProto(
                                .offline = request.offline(),
                                .reject_pages = request.reject_pages(),
                                .unpack = request.unpack()};
+  HUBD_ASSIGN_OR_RETURN(checkpoint.environment,
+                        EnvironmentOf(request.environment()));
   if (request.has_lock()) {
     HUBD_RETURN_IF_ERROR(HoldToLock(request.lock(), checkpoint));
   }

@@ -83,6 +83,16 @@ TEST_F(ClientTest, FetchSendsAllItsOptions) {
   EXPECT_TRUE(request.offline());
 }
 
+TEST_F(ClientTest, FetchLendsTheNetworkAlone) {
+  environment_.Set("https_proxy", "http://p:1");
+  environment_.Set("GITHUB_TOKEN", "secret");
+  Client client = MakeClient();
+  ASSERT_TRUE(client.FetchStateDict({.url = "https://example.com/m"}).ok());
+  auto lent = daemon_.last_fetch().environment();
+  EXPECT_EQ(lent["https_proxy"], "http://p:1");
+  EXPECT_EQ(lent.count("GITHUB_TOKEN"), 0u);
+}
+
 TEST_F(ClientTest, ReadsTheEnvironmentWhenACallIsMade) {
   Client client = MakeClient();
   environment_.Set("HUBD_OFFLINE", "1");

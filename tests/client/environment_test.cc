@@ -79,6 +79,25 @@ TEST(EnvironmentTest, LendsWhatIsNamedAndSet) {
   EXPECT_EQ(Lent().count("NETRC"), 0u);
 }
 
+TEST(EnvironmentTest, OfTheNetworkNothingElseIsLent) {
+  EnvironmentScope scope;
+  const char* const names[] = {
+      "https_proxy", "HTTPS_PROXY",   "http_proxy",
+      "all_proxy",   "ALL_PROXY",     "no_proxy",
+      "NO_PROXY",    "SSL_CERT_FILE", "CURL_CA_BUNDLE"};
+  for (const char* name : names) scope.Set(name, name);
+  scope.Set("HTTP_PROXY", "from a request");
+  scope.Set("GITHUB_TOKEN", "secret");
+  std::map<std::string, std::string> expected;
+  for (const char* name : names) expected[name] = name;
+  const auto network = LentNetwork();
+  EXPECT_EQ(
+      (std::map<std::string, std::string>(network.begin(), network.end())),
+      expected);
+  EXPECT_EQ(Lent()["https_proxy"], "https_proxy");
+  EXPECT_EQ(Lent().count("HTTP_PROXY"), 0u);
+}
+
 TEST(EnvironmentTest, HomeComesFromTheUserDatabaseWhereHomeIsUnset) {
   EnvironmentScope scope;
   scope.Set("HOME", "/somewhere");

@@ -122,6 +122,21 @@ def test_what_reaches_private_repos_is_lent(daemon, monkeypatch):
     assert not {"NETRC", "GH_TOKEN", "OTHER_SECRET"} & set(environment)
 
 
+def test_a_fetch_lends_the_network_alone(daemon, monkeypatch):
+    names = (
+        "https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY",
+        "no_proxy", "NO_PROXY", "SSL_CERT_FILE", "CURL_CA_BUNDLE",
+    )  # fmt: skip
+    for name in names:
+        monkeypatch.setenv(name, name)
+    monkeypatch.setenv("HTTP_PROXY", "from a request")
+    monkeypatch.setenv("GITHUB_TOKEN", "secret")
+    daemon.urls["https://h/f"] = b"bytes"
+    hubd.Client().fetch_state_dict("https://h/f")
+    environment = daemon.named("FetchStateDict")[0].environment
+    assert dict(environment) == {name: name.encode() for name in names}
+
+
 def test_what_is_not_locked_is_refused(daemon):
     refusal = grpc.StatusCode.FAILED_PRECONDITION
     daemon.fail("Load", Failure(refusal, "NOT_LOCKED", "not in the lock", {}))

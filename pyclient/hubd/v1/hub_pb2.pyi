@@ -54,7 +54,15 @@ class Entrypoint(_message.Message):
     def __init__(self, name: _Optional[str] = ..., summary: _Optional[str] = ...) -> None: ...
 
 class FetchStateDictRequest(_message.Message):
-    __slots__ = ["lock", "offline", "refresh", "reject_pages", "sha256_prefix", "unpack", "url"]
+    __slots__ = ["environment", "lock", "offline", "refresh", "reject_pages", "sha256_prefix", "unpack", "url"]
+    class EnvironmentEntry(_message.Message):
+        __slots__ = ["key", "value"]
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: bytes
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
+    ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     LOCK_FIELD_NUMBER: _ClassVar[int]
     OFFLINE_FIELD_NUMBER: _ClassVar[int]
     REFRESH_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +70,7 @@ class FetchStateDictRequest(_message.Message):
     SHA256_PREFIX_FIELD_NUMBER: _ClassVar[int]
     UNPACK_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
+    environment: _containers.ScalarMap[str, bytes]
     lock: str
     offline: bool
     refresh: bool
@@ -69,7 +78,7 @@ class FetchStateDictRequest(_message.Message):
     sha256_prefix: str
     unpack: bool
     url: str
-    def __init__(self, url: _Optional[str] = ..., sha256_prefix: _Optional[str] = ..., refresh: bool = ..., offline: bool = ..., reject_pages: bool = ..., unpack: bool = ..., lock: _Optional[str] = ...) -> None: ...
+    def __init__(self, url: _Optional[str] = ..., sha256_prefix: _Optional[str] = ..., refresh: bool = ..., offline: bool = ..., reject_pages: bool = ..., unpack: bool = ..., lock: _Optional[str] = ..., environment: _Optional[_Mapping[str, bytes]] = ...) -> None: ...
 
 class FetchStateDictResponse(_message.Message):
     __slots__ = ["progress", "result"]

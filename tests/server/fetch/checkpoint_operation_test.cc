@@ -32,6 +32,14 @@ class CheckpointOperationTest : public FetchFixture {
     return request;
   }
 
+  // A caller's with this proxy.
+  static CheckpointRequest By(const std::string& proxy) {
+    CheckpointRequest request = Request();
+    request.environment = std::make_shared<const CallerEnvironment>(
+        CallerEnvironment{{"all_proxy", proxy}, {"HOME", "/h"}});
+    return request;
+  }
+
   // What an imported cache had; where its bytes lie.
   std::string Import(const std::string& name, const std::string& bytes) {
     Store::StagedFile file = *store_->StageFile();
@@ -99,6 +107,47 @@ TEST_F(CheckpointOperationTest, FetchesThenServesFromTheStore) {
   auto second = FetchCheckpoint(Request(Sha256Hex("weights")));
   ASSERT_TRUE(second.ok());
   EXPECT_TRUE(second->cached);
+  EXPECT_EQ(http_.requests().size(), 1u);
+}
+
+TEST_F(CheckpointOperationTest, GoesByTheCallersNetwork) {
+  http_.Serve(kUrl, "weights");
+  ASSERT_TRUE(FetchCheckpoint(By("p")).ok());
+  EXPECT_EQ(*http_.requests()[0].network,
+            (CallerEnvironment{{"all_proxy", "p"}}));
+}
+
+TEST_F(CheckpointOperationTest, NobodyFailsByAnothersNetwork) {
+  FakeHttpTransport::Answer answer;
+  answer.response.status = 200;
+  answer.body = "weights";
+  answer.held = true;
+  answer.end = ReasonError(Reason::kUpstreamUnavailable, "its proxy is gone");
+  http_.Set(kUrl, answer);
+  auto bad = StartCheckpoint(By("bad"));
+  http_.AwaitRequests(1);
+  auto same = StartCheckpoint(By("bad"));
+  auto good = StartCheckpoint(By("good"));
+  http_.Serve(kUrl, "weights");
+  http_.Release();
+  EXPECT_FALSE(bad.get().ok());
+  EXPECT_FALSE(same.get().ok());
+  const absl::StatusOr<CheckpointResult> got = good.get();
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(*ReadFile(got->checkpoint.path), "weights");
+  EXPECT_EQ(VariableOf(http_.requests().back().network, "all_proxy"), "good");
+}
+
+TEST_F(CheckpointOperationTest, WhatCameByAnotherNetworkIsTaken) {
+  Hold("weights");
+  auto first = StartCheckpoint(By("one"));
+  http_.AwaitRequests(1);
+  auto second = StartCheckpoint(By("other"));
+  auto third = StartCheckpoint(Request());
+  http_.Release();
+  EXPECT_TRUE(first.get().ok());
+  EXPECT_TRUE(second.get().ok());
+  EXPECT_TRUE(third.get().ok());
   EXPECT_EQ(http_.requests().size(), 1u);
 }
 

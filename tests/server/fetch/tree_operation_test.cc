@@ -73,6 +73,19 @@ TEST_F(TreeOperationTest, FetchesThenServesFromTheStore) {
   EXPECT_EQ(http_.requests().size(), 1u);
 }
 
+TEST_F(TreeOperationTest, GoesByTheCallersNetworkUnlessCallersAreNotHeeded) {
+  TreeRequest request = Request();
+  request.environment = std::make_shared<const CallerEnvironment>(
+      CallerEnvironment{{"all_proxy", "p"}, {"HOME", "/h"}});
+  ASSERT_TRUE(FetchTree(request).ok());
+  EXPECT_EQ(*http_.requests()[0].network,
+            (CallerEnvironment{{"all_proxy", "p"}}));
+  FetchContext heedless = context();
+  heedless.options.credentials.heeded = false;
+  EXPECT_EQ(heedless.For(request.environment).network, nullptr);
+  EXPECT_EQ(heedless.For(request.environment).environment, nullptr);
+}
+
 TEST_F(TreeOperationTest, AsksAgainWhenTheAnswerIsOldOrARefreshIsWanted) {
   ASSERT_TRUE(FetchTree(Request()).ok());
   git_.Answer(Advertisement{"refs/heads/main", {{"refs/heads/main", kOther}}});

@@ -40,6 +40,16 @@ TEST(ConvertTest, TheCallersEnvironmentIsLentAndBounded) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST(ConvertTest, AFetchLendsItsCallersEnvironment) {
+  v1::FetchStateDictRequest request;
+  EXPECT_EQ(FromProto(request)->environment, nullptr);
+  (*request.mutable_environment())["all_proxy"] = "p";
+  EXPECT_EQ(VariableOf(FromProto(request)->environment, "all_proxy"), "p");
+  (*request.mutable_environment())["all_proxy"] = std::string(257 << 10, 'x');
+  EXPECT_EQ(FromProto(request).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST(ConvertTest, WhatIsVerifiedIsNamedByRepoAndCommit) {
   v1::VerifyRequest request;
   EXPECT_FALSE(FromProto(request)->repo.has_value());

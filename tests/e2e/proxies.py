@@ -1,0 +1,169 @@
+"""Proxies on loopback whose every destination is the origin."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import socket
+import socketserver
+import threading
+from typing import Any
+
+from tests.origin import Origin
+
+_REPLY = b"\x05%c\x00\x01\x00\x00\x00\x00\x00\x00"
+
+
+class Proxy:
+    """Speaks HTTP (CONNECT, and absolute URLs of plain http), or SOCKS5.
+
+    `login`: the "USER:PASSWORD" that it wants; empty: none. `asked` has "HOST:PORT"
+    of all that came in with it. While `hold` is cleared, nothing is answered to them;
+    with `cut` they are dropped then.
+    """
+
+    def __init__(self, origin: Origin, scheme: str = "http", login: str = "") -> None:
+        self.origin = origin
+        self.scheme = scheme
+        self.login = login
+        self.asked: list[str] = []
+        self.arrived = threading.Event()
+        self.hold = threading.Event()
+        self.hold.set()
+        self.cut = False
+        handler = _Http if scheme == "http" else _Socks
+        self._server = _Server(("127.0.0.1", 0), handler)
+        self._server.proxy = self
+        self.port = int(self._server.server_address[1])
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def url(self, login: str | None = None) -> str:
+        """As a variable names it, with its login or another one."""
+        login = self.login if login is None else login
+        user = f"{login}@" if login else ""
+        return f"{self.scheme}://{user}127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.hold.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def admit(self, target: str) -> bool:
+        """Notes what is asked for; whether it is to be had."""
+        self.asked.append(target)
+        self.arrived.set()
+        self.hold.wait(60)
+        return not self.cut
+
+    def connect(self, port: int) -> socket.socket:
+        plain = port == 80
+        here = self.origin.http_port if plain else self.origin.port
+        return socket.create_connection(("127.0.0.1", here))
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False
+    proxy: Proxy
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Those who leave are no error."""
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: _Server
+
+    def carry(self, other: socket.socket) -> None:
+        """Carries bytes both ways until one side ends."""
+        back = threading.Thread(
+            target=_copy, args=(other, self.connection), daemon=True
+        )
+        back.start()
+        _copy(self.connection, other)
+        back.join()
+        other.close()
+
+
+class _Http(_Handler):
+    rbufsize = 0
+
+    def handle(self) -> None:
+        proxy = self.server.proxy
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            byte = self.rfile.read(1)
+            if not byte:
+                return
+            head += byte
+        method, target, _ = head.decode("latin-1").split(" ", 2)
+        encoded = base64.b64encode(proxy.login.encode()).decode()
+        if proxy.login and f"Basic {encoded}\r\n".encode() not in head:
+            self.wfile.write(
+                b"HTTP/1.1 407 Proxy Authentication Required\r\n"
+                b'Proxy-Authenticate: Basic realm="proxy"\r\n'
+                b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+            )
+            return
+        if method != "CONNECT":
+            target = target.split("/")[2] + ":80"
+        if not proxy.admit(target):
+            return
+        other = proxy.connect(int(target.rpartition(":")[2]))
+        if method == "CONNECT":
+            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        else:
+            other.sendall(head)
+        self.carry(other)
+
+
+class _Socks(_Handler):
+    rbufsize = 0
+
+    def handle(self) -> None:
+        proxy = self.server.proxy
+        _, count = self.read(2)
+        methods = self.read(count)
+        method = 2 if proxy.login else 0
+        if method not in methods:
+            self.wfile.write(b"\x05\xff")
+            return
+        self.wfile.write(bytes([5, method]))
+        if method == 2:
+            user = self.read(self.read(2)[1]).decode()
+            password = self.read(self.read(1)[0]).decode()
+            good = f"{user}:{password}" == proxy.login
+            self.wfile.write(bytes([1, 0 if good else 1]))
+            if not good:
+                return
+        _, _, _, kind = self.read(4)
+        if kind != 3:
+            # The proxy resolves names; an address is none.
+            self.wfile.write(_REPLY % 8)
+            return
+        host = self.read(self.read(1)[0]).decode()
+        port = int.from_bytes(self.read(2), "big")
+        if not proxy.admit(f"{host}:{port}"):
+            return
+        other = proxy.connect(port)
+        self.wfile.write(_REPLY % 0)
+        self.carry(other)
+
+    def read(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            piece = self.rfile.read(size - len(data))
+            if not piece:
+                raise ConnectionAbortedError("the client left")
+            data += piece
+        return data
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
