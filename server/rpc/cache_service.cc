@@ -194,7 +194,8 @@ grpc::ServerUnaryReactor* CacheService::Prune(
   const CallInfo info = DescribeCall(*context, "Prune", "");
   return AnswerOnDisk<v1::PruneResponse>(
       parts_, info, response,
-      [&store = work_.store, &admission = parts_.admission, caller = info.caller,
+      [&store = work_.store, &admission = parts_.admission,
+       caller = info.caller,
        partials = request->partials()]() -> absl::StatusOr<v1::PruneResponse> {
         HUBD_RETURN_IF_ERROR(admission.AdmitPrune(caller));
         if (!partials) {

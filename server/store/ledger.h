@@ -33,8 +33,8 @@ struct Ledger {
 // One JSON file (hubd.store.v1.Ledger).
 std::string EncodeLedger(const Ledger& ledger);
 // DATA_LOSS for what is no ledger, or says what cannot be: a part beyond the
-// end, no validator or one that would end its header, sizes that are none, over a
-// million parts.
+// end, no validator or one that would end its header, sizes that are none, over
+// a million parts.
 absl::StatusOr<Ledger> DecodeLedger(absl::string_view json);
 
 }  // namespace hubd
