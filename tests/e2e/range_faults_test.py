@@ -100,6 +100,8 @@ ERRORS: list[tuple[str, tuple[int, str], str]] = [
     ("204", UNAVAILABLE, "HTTP 204|check the URL"),
     ("304", UNAVAILABLE, "HTTP 304|check the URL"),
     ("302", UNAVAILABLE, "HTTP 302|check the URL"),
+    ("500", UNAVAILABLE, "HTTP 500|try again later"),
+    ("503", UNAVAILABLE, "HTTP 503|try again later"),
     ("cut", UNAVAILABLE, "connection broke before the end|try again"),
     ("many-headers", UNAVAILABLE, "headers of the answer are too long|check the URL"),
     ("long-header", UNAVAILABLE, "headers of the answer are too long|check the URL"),
@@ -114,7 +116,7 @@ ERRORS: list[tuple[str, tuple[int, str], str]] = [
 ]
 # Here the file comes, once more and in one piece.
 ANEW = [
-    "403", "412", "416", "500", "503",
+    "403", "412", "416",
     "page", "empty", "gzip", "gzip-cut", "bomb", "unmarked", "cut-unmarked", "too-long",
 ]  # fmt: skip
 

@@ -38,7 +38,7 @@ TEST(ToJsonTest, ALineIsOneLine) {
   EXPECT_EQ(ToJsonLine(damage),
             "{\"kind\":\"\",\"name\":\"a\\nb\",\"path\":\"\","
             "\"expected\":\"\",\"actual\":\"\",\"problem\":\"\","
-            "\"removed\":false}\n");
+            "\"removed\":false,\"repaired\":false,\"unrepaired\":\"\"}\n");
 }
 
 TEST(ToJsonTest, JoinsTwoMessages) {
