@@ -181,7 +181,7 @@ class Locker {
 
   // The lock has no signature, with which the URL may have been asked for.
   absl::Status AddAgain(const LockedCheckpoint& entry) {
-    const absl::Status status = AddUrl(entry.url);
+    absl::Status status = AddUrl(entry.url);
     if (!MayDependOnSignature(status)) return status;
     session_.Note(absl::StrCat(
         "hubctl: warning: ", status.message(),

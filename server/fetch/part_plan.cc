@@ -48,10 +48,12 @@ std::optional<ByteRange> PartPlan::Take(int64_t max_bytes) {
   range.begin += parts_[part].have;
   parts_[part].taken = true;
   // Of a further part all bytes must be missing: they are asked for in one go.
-  while (++part < count() && IsFree(part) && parts_[part].have == 0 &&
-         RangeOf(part).end - range.begin <= max_bytes) {
+  for (++part; part < count(); ++part) {
+    const int64_t end = RangeOf(part).end;
+    const bool missing = IsFree(part) && parts_[part].have == 0;
+    if (!missing || end - range.begin > max_bytes) break;
     parts_[part].taken = true;
-    range.end = RangeOf(part).end;
+    range.end = end;
   }
   free_bytes_ -= range.end - range.begin;
   return range;
