@@ -147,8 +147,8 @@ std::optional<Transfer::LaneAsk> Transfer::NextAsk() {
       std::optional<Ask> ask;
       if (!leaves && wait <= absl::ZeroDuration()) ask = MakeAsk();
       if (ask) {
-        const bool alone = asking_++ == 0;
-        return LaneAsk{*std::move(ask), spell_, alone, stop};
+        const bool had_company = asking_++ > 0;
+        return LaneAsk{*std::move(ask), spell_, asks_++, had_company, stop};
       }
       if (leaves || wait <= absl::ZeroDuration()) {
         --lanes_;
@@ -235,7 +235,9 @@ std::optional<absl::Duration> Transfer::NoteSettled(
     const LaneAsk& ask, const Exchange& exchange, const absl::Status& status) {
   using Verdict = Exchange::Verdict;
   const Verdict verdict = exchange.verdict();
-  if (verdict == Verdict::kNoRange && !ask.ask.opens && !ask.alone) {
+  // Which of two requests reaches the host first, nobody knows.
+  const bool was_alone = !ask.had_company && asks_ == ask.number + 1;
+  if (verdict == Verdict::kNoRange && !ask.ask.opens && !was_alone) {
     // A host that stands fewer connections may say so in many ways.
     wanted_.Back(parts_.clock.Now());
     return std::nullopt;

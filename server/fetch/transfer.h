@@ -54,8 +54,9 @@ class Transfer final : private Exchange::Listener {
   struct LaneAsk {
     Ask ask;
     int64_t spell = 0;
-    // No other lane had a request under way.
-    bool alone = true;
+    // How many requests there were before it; another lane had one under way.
+    int64_t number = 0;
+    bool had_company = false;
     std::stop_token stop;
   };
 
@@ -110,6 +111,8 @@ class Transfer final : private Exchange::Listener {
   // Lanes that run, and those that have a request under way.
   int lanes_ ABSL_GUARDED_BY(mutex_) = 0;
   int asking_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Requests that were made.
+  int64_t asks_ ABSL_GUARDED_BY(mutex_) = 0;
   LaneCount wanted_ ABSL_GUARDED_BY(mutex_);
   // All is to be asked for, without a range: from here on; the next time.
   bool ask_for_all_ ABSL_GUARDED_BY(mutex_) = false;

@@ -135,7 +135,8 @@ class FetchFixture : public testing::Test {
   IoThread io_;
   ThreadPool disk_{"disk", 2};
   ThreadPool runners_{"fetch", kRunners};
-  ConnectionBudget connections_{{}};
+  // One request after the other: which comes when is known.
+  ConnectionBudget connections_{{.per_object = 1}};
   FlightTable flights_{runners_, io_, clock_};
   Fetcher fetcher_;
   std::vector<std::unique_ptr<FetchOperation>> operations_;
