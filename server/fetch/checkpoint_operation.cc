@@ -10,6 +10,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "server/base/digest.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
@@ -79,8 +80,11 @@ absl::StatusOr<Fetched> FetchAndTell(const FetchContext& context,
   absl::StatusOr<Fetched> fetched = FetchUrl(context, url, refresh, flight);
   if (fetched.ok()) return fetched;
   absl::Status failure = fetched.status();
-  failure.SetPayload(kAskedUrl, absl::Cord(Sha256Hex(url)));
-  failure.SetPayload(kNetwork, absl::Cord(NetworkKey(context.network)));
+  // From views: of strings, clang and the packaged absl have other symbols.
+  const std::string digest = Sha256Hex(url);
+  const std::string network = NetworkKey(context.network);
+  failure.SetPayload(kAskedUrl, absl::Cord(absl::string_view(digest)));
+  failure.SetPayload(kNetwork, absl::Cord(absl::string_view(network)));
   return failure;
 }
 
