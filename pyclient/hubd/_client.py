@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import typing
 from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
-    Iterable,
     Iterator,
     Optional,
-    Union,
 )
 
 from hubd import _convert, _daemon, _interpreter, _lease, _options
-from hubd._errors import HubdError, InvalidArgument
+from hubd._cache import Cache
+from hubd._errors import HubdError
+from hubd._jobs import Jobs
 from hubd._types import (
     Caller,
     Checkpoint,
     Documentation,
     Entrypoint,
-    Import,
-    Job,
-    JobList,
     Listing,
     ProgressCallback,
-    Pruned,
     Status,
     Tree,
     TrustCheck,
     TrustEntry,
-    Verification,
 )
 
 if TYPE_CHECKING:
@@ -240,6 +234,17 @@ class Client:
 
         return self._connection().unary(call, self._deadline(_rpc))
 
+    def _pages(
+        self, request: Any, method: Callable[[_rpc.Stubs], Any]
+    ) -> Iterator[Any]:
+        """All pages of a listing."""
+        while True:
+            page = self._unary(lambda stubs, left: method(stubs)(request, timeout=left))
+            yield page
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
     def _stream(
         self,
         call: Callable[[_rpc.Stubs, Optional[float]], Any],
@@ -260,192 +265,6 @@ class Client:
         return deadline
 
 
-class Cache:
-    """What the daemon keeps."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def trees(self) -> Iterator[Tree]:
-        """All published trees that the caller may see, newest first."""
-        from hubd.v1 import cache_pb2
-
-        for page in _pages(
-            self._client,
-            cache_pb2.ListTreesRequest(),
-            lambda stubs: stubs.cache.ListTrees,
-        ):
-            yield from map(_convert.tree, page.trees)
-
-    def checkpoints(self) -> Iterator[Checkpoint]:
-        """All checkpoints that the caller may see, newest first."""
-        from hubd.v1 import cache_pb2
-
-        for page in _pages(
-            self._client,
-            cache_pb2.ListCheckpointsRequest(),
-            lambda stubs: stubs.cache.ListCheckpoints,
-        ):
-            yield from map(_convert.checkpoint, page.checkpoints)
-
-    def verify(
-        self,
-        repo: str = "",
-        *,
-        quick: bool = False,
-        progress: Optional[ProgressCallback] = None,
-    ) -> Verification:
-        """Reads what is stored and compares it with its digests.
-
-        What is damaged is removed, so that the next call fetches it anew. repo:
-        only the trees of "owner/name", or of "owner/name:COMMIT"; NotFound where none
-        is stored, InvalidArgument where it is no repo. quick: only what has changed
-        on the disk since it was compared last.
-        """
-        from hubd.v1 import cache_pb2
-
-        request = cache_pb2.VerifyRequest(repo=repo, quick=quick)
-        result = self._client._stream(
-            lambda stubs, left: stubs.cache.Verify(request, timeout=left), progress
-        )
-        return _convert.verification(result)
-
-    def repair(
-        self,
-        repo: str = "",
-        *,
-        quick: bool = False,
-        offline: Optional[bool] = None,
-        progress: Optional[ProgressCallback] = None,
-    ) -> Verification:
-        """Does what `verify` does, then fetches what was damaged again.
-
-        Each damage says whether it is repaired, and if not, why.
-        """
-        from hubd.v1 import cache_pb2
-
-        request = cache_pb2.RepairRequest(
-            verify=cache_pb2.VerifyRequest(repo=repo, quick=quick),
-            offline=_offline(offline),
-            environment=_options.lent_variables(),
-        )
-        result = self._client._stream(
-            lambda stubs, left: stubs.cache.Repair(request, timeout=left), progress
-        )
-        return _convert.verification(result)
-
-    def prune_partials(self) -> Pruned:
-        """Removes what has come of downloads that have not ended.
-
-        Those that are under way stay. Refused of a system daemon, but for root.
-        """
-        from hubd.v1 import cache_pb2
-
-        request = cache_pb2.PruneRequest(partials=True)
-        answer = self._client._unary(
-            lambda stubs, left: stubs.cache.Prune(request, timeout=left)
-        )
-        return Pruned(
-            removed=answer.removed,
-            removed_bytes=answer.removed_bytes,
-            in_use=answer.in_use,
-            in_use_bytes=answer.in_use_bytes,
-        )
-
-    def import_directory(
-        self,
-        directory: Union[str, os.PathLike[str]],
-        repos: Iterable[str] = (),
-        *,
-        progress: Optional[ProgressCallback] = None,
-    ) -> Import:
-        """Takes in the cache of torch.hub, oneflow.hub or megengine.hub.
-
-        directory: its get_dir(), or the home above it. repos: "owner/name[:ref]" that
-        have a tree there whose directory's name alone does not say so. Refused of a
-        system daemon; NotFound where there is no such directory.
-        """
-        from hubd.v1 import cache_pb2
-
-        request = cache_pb2.ImportRequest(
-            directory=os.path.abspath(os.fspath(directory)), repos=repos
-        )
-        result = self._client._stream(
-            lambda stubs, left: stubs.cache.Import(request, timeout=left), progress
-        )
-        return _convert.imported(result)
-
-
-class Jobs:
-    """What the daemon does for its callers."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def list(self) -> JobList:
-        """What is being fetched, and how it goes; others' jobs as host and bytes."""
-        from hubd.v1 import cache_pb2
-
-        request = cache_pb2.ListJobsRequest()
-        return _convert.job_list(
-            self._client._unary(
-                lambda stubs, left: stubs.cache.ListJobs(request, timeout=left)
-            )
-        )
-
-    def watch(self) -> Iterator[JobList]:
-        """The same again and again: at once, when a job comes or goes, and at most
-        once a second when one changes. Ends when the iterator is closed, or with
-        DeadlineExceeded."""
-        from hubd import _rpc
-        from hubd.v1 import cache_pb2
-
-        request = cache_pb2.WatchJobsRequest()
-        lists = self._client._connection().watch(
-            lambda stubs, left: stubs.cache.WatchJobs(request, timeout=left),
-            self._client._deadline(_rpc),
-        )
-        with contextlib.closing(lists):
-            yield from map(_convert.job_list, lists)
-
-    def cancel(self, id: int) -> Job:
-        """Stops a job: all who wait for it get an error that says who did it.
-
-        What has come of a checkpoint is kept, so that who asks again goes on from
-        there. NotFound where it is over; Refused where other users wait for it.
-        """
-        from hubd.v1 import cache_pb2
-
-        request = cache_pb2.CancelJobRequest(id=id)
-        answer = self._client._unary(
-            lambda stubs, left: stubs.cache.CancelJob(request, timeout=left)
-        )
-        return _convert.job(answer.job)
-
-    def limit(
-        self,
-        bytes_per_second: Optional[int],
-        *,
-        host: Optional[str] = None,
-        job: Optional[int] = None,
-    ) -> None:
-        """Limits how fast the daemon receives, as a whole, from a host or for a job.
-
-        None ends a limit. Refused unless the caller is the administrator, or alone
-        in waiting for the job.
-        """
-        from hubd.v1 import cache_pb2
-
-        if host is not None and job is not None:
-            raise InvalidArgument("a limit is of a host or of a job, not of both")
-        request = cache_pb2.SetLimitRequest(
-            host=host, job=job, bytes_per_second=bytes_per_second or 0
-        )
-        self._client._unary(
-            lambda stubs, left: stubs.cache.SetLimit(request, timeout=left)
-        )
-
-
 class Trust:
     """Whose code the caller lets run outside a sandbox."""
 
@@ -456,8 +275,7 @@ class Trust:
         """The caller's decisions; with `hub_dir`, those that count there."""
         from hubd.v1 import trust_pb2
 
-        for page in _pages(
-            self._client,
+        for page in self._client._pages(
             trust_pb2.ListTrustRequest(hub_dir=hub_dir),
             lambda stubs: stubs.trust.ListTrust,
         ):
@@ -495,18 +313,6 @@ class Trust:
             lambda stubs, left: stubs.trust.CheckTrust(request, timeout=left)
         )
         return TrustCheck(answer.repo, answer.trusted, answer.trusted_here)
-
-
-def _pages(
-    client: Client, request: Any, method: Callable[[_rpc.Stubs], Any]
-) -> Iterator[Any]:
-    """All pages of a listing."""
-    while True:
-        page = client._unary(lambda stubs, left: method(stubs)(request, timeout=left))
-        yield page
-        if not page.next_page_token:
-            return
-        request.page_token = page.next_page_token
 
 
 def _selector(
