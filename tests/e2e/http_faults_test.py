@@ -14,7 +14,16 @@ from typing import Any
 import pytest
 
 from tests.e2e.machine import Machine
-from tests.e2e.rows import MODES, fails, fetches, start_machine
+from tests.e2e.rows import (
+    FORBIDDEN,
+    LIMITED,
+    MODES,
+    NOT_FOUND,
+    UNAVAILABLE,
+    fails,
+    fetches,
+    start_machine,
+)
 from tests.origin import Origin
 
 HOST = "models.example.org"
@@ -75,10 +84,6 @@ def fresh_repo(origin: Origin) -> str:
     return f"o/{name}"
 
 
-UNAVAILABLE = (1, "UPSTREAM_UNAVAILABLE")
-FORBIDDEN = (4, "UPSTREAM_FORBIDDEN")
-NOT_FOUND = (5, "CHECKPOINT_NOT_FOUND")
-LIMITED = (1, "RATE_LIMITED")
 # The fault, the exit code and the reason, words of the message.
 ANSWERS: list[tuple[str, tuple[int, str], str]] = [
     ("401", FORBIDDEN, "HTTP 401|ask its owner"),

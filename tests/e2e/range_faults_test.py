@@ -16,7 +16,14 @@ import pytest
 
 from tests.e2e.machine import Machine
 from tests.e2e.processes import wait_until
-from tests.e2e.rows import fails, fetches
+from tests.e2e.rows import (
+    FORBIDDEN,
+    LIMITED,
+    NOT_FOUND,
+    UNAVAILABLE,
+    fails,
+    fetches,
+)
 from tests.origin import Origin
 
 HOST = "models.example.org"
@@ -86,10 +93,6 @@ def begins(origin: Origin, file: File) -> list[int]:
     ]
 
 
-UNAVAILABLE = (1, "UPSTREAM_UNAVAILABLE")
-FORBIDDEN = (4, "UPSTREAM_FORBIDDEN")
-NOT_FOUND = (5, "CHECKPOINT_NOT_FOUND")
-LIMITED = (1, "RATE_LIMITED")
 # The fault, the exit code and the reason, words of the message.
 ERRORS: list[tuple[str, tuple[int, str], str]] = [
     ("401", FORBIDDEN, "HTTP 401|ask its owner"),

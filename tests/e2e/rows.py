@@ -10,6 +10,12 @@ from tests.origin import Origin
 
 MODES = ["user", "system"]
 
+# How a command for a checkpoint ends: exit code and reason.
+UNAVAILABLE = (1, "UPSTREAM_UNAVAILABLE")
+FORBIDDEN = (4, "UPSTREAM_FORBIDDEN")
+NOT_FOUND = (5, "CHECKPOINT_NOT_FOUND")
+LIMITED = (1, "RATE_LIMITED")
+
 
 def start_machine(mode: str, origin: Origin, extra: str = "") -> Machine:
     """A machine with a user's daemon or the system's; `extra` begins in [net]."""

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -46,6 +47,77 @@ FakeHttpTransport::Answer AnswerOf(const std::string& body,
   return answer;
 }
 
+std::optional<HttpResponse> Refusal(int status,
+                                    const std::string& retry_after = "") {
+  HttpResponse refusal;
+  refusal.status = status;
+  if (!retry_after.empty()) refusal.headers["retry-after"] = retry_after;
+  return refusal;
+}
+
+// Refuses requests before a server; knows how many others are under way.
+class Gate final : public HttpTransport {
+ public:
+  using Judge =
+      std::function<std::optional<HttpResponse>(const HttpRequest&, int)>;
+
+  Gate(HttpTransport& http, Judge judge)
+      : http_(http), judge_(std::move(judge)) {}
+
+  // No body comes before somebody is refused.
+  void HoldUntilRefused() {
+    MutexLock lock(mutex_);
+    held_ = true;
+  }
+
+  absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
+                     std::stop_token stop) override {
+    std::optional<HttpResponse> refusal;
+    {
+      MutexLock lock(mutex_);
+      refusal = judge_(request, under_way_);
+      if (!refusal) ++under_way_;
+      if (refusal) held_ = false;
+      refused_.NotifyAll();
+    }
+    if (refusal) return handler.OnResponse(*refusal);
+    Held held(handler, *this);
+    absl::Status status = http_.Fetch(request, held, stop);
+    MutexLock lock(mutex_);
+    --under_way_;
+    return status;
+  }
+
+ private:
+  class Held final : public HttpHandler {
+   public:
+    Held(HttpHandler& to, Gate& gate) : to_(to), gate_(gate) {}
+    absl::Status OnResponse(const HttpResponse& response) override {
+      return to_.OnResponse(response);
+    }
+    absl::Status OnBody(absl::string_view bytes) override {
+      gate_.AwaitRefusal();
+      return to_.OnBody(bytes);
+    }
+
+   private:
+    HttpHandler& to_;
+    Gate& gate_;
+  };
+
+  void AwaitRefusal() {
+    MutexLock lock(mutex_);
+    while (held_) refused_.Wait(mutex_);
+  }
+
+  HttpTransport& http_;
+  const Judge judge_;
+  Mutex mutex_;
+  CondVar refused_;
+  int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool held_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
 class TransferTest : public testing::Test {
  protected:
   TransferTest() { http_.Set(kUrl, AnswerOf(body_, "\"e\"")); }
@@ -66,6 +138,19 @@ class TransferTest : public testing::Test {
     const absl::Status status = transfer.Run();
     result_ = transfer.TakeResult();
     return status;
+  }
+
+  absl::Status RunOver(HttpTransport& http) {
+    Transfer transfer({.retry = {}, .part_bytes = kPart},
+                      {http, connections_, space_, clock_}, {.url = kUrl},
+                      contents_, [](const Progress&) {}, {});
+    return transfer.Run();
+  }
+
+  void ExpectRangesOnly() {
+    for (const HttpRequest& request : http_.requests()) {
+      EXPECT_FALSE(request.headers.empty()) << "all was asked for";
+    }
   }
 
   void ExpectAll(const std::string& body) {
@@ -109,8 +194,6 @@ TEST_F(TransferTest, SeveralConnectionsBringTheObject) {
 }
 
 TEST_F(TransferTest, NotMoreThanAreAllowed) {
-  ConnectionBudget::Hold others[] = {connections_.TakeFirst("h.org"),
-                                     connections_.TakeFirst("h.org")};
   ConnectionBudget two({.per_object = 2});
   Transfer transfer({.retry = {}, .part_bytes = kPart},
                     {http_, two, space_, clock_}, {.url = kUrl}, contents_,
@@ -157,61 +240,21 @@ TEST_F(TransferTest, ALimitIsWaitedForAndTold) {
 }
 
 TEST_F(TransferTest, AHostThatStandsFewerConnectionsGetsFewer) {
-  // The first one opens; of the others some are refused.
-  class Strict final : public HttpTransport {
-   public:
-    explicit Strict(HttpTransport& http) : http_(http) {}
-    absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
-                       std::stop_token stop) override {
-      {
-        MutexLock lock(mutex_);
-        if (++now_ > 1) {
-          --now_;
-          HttpResponse refusal;
-          refusal.status = 403;
-          return handler.OnResponse(refusal);
-        }
-      }
-      absl::Status status = http_.Fetch(request, handler, stop);
-      MutexLock lock(mutex_);
-      --now_;
-      return status;
-    }
-
-   private:
-    HttpTransport& http_;
-    Mutex mutex_;
-    int now_ ABSL_GUARDED_BY(mutex_) = 0;
-  };
-  Strict strict(http_);
-  Transfer transfer({.retry = {}, .part_bytes = kPart},
-                    {strict, connections_, space_, clock_}, {.url = kUrl},
-                    contents_, [](const Progress&) {}, {});
-  const absl::Status status = transfer.Run();
+  // Whichever comes while another one is there is refused.
+  Gate strict(http_, [](const HttpRequest&, int others) {
+    return others > 0 ? Refusal(403) : std::nullopt;
+  });
+  const absl::Status status = RunOver(strict);
   ASSERT_TRUE(status.ok()) << status;
   ExpectAll(body_);
+  ExpectRangesOnly();
 }
 
 TEST_F(TransferTest, AFailureForRangesOnlyIsNone) {
-  class NoRanges final : public HttpTransport {
-   public:
-    explicit NoRanges(HttpTransport& http) : http_(http) {}
-    absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
-                       std::stop_token stop) override {
-      if (request.headers.empty()) return http_.Fetch(request, handler, stop);
-      HttpResponse failure;
-      failure.status = 500;
-      return handler.OnResponse(failure);
-    }
-
-   private:
-    HttpTransport& http_;
-  };
-  NoRanges http(http_);
-  Transfer transfer({.retry = {}, .part_bytes = kPart},
-                    {http, connections_, space_, clock_}, {.url = kUrl},
-                    contents_, [](const Progress&) {}, {});
-  ASSERT_TRUE(transfer.Run().ok());
+  Gate no_ranges(http_, [](const HttpRequest& request, int) {
+    return request.headers.empty() ? std::nullopt : Refusal(500);
+  });
+  ASSERT_TRUE(RunOver(no_ranges).ok());
   ExpectAll(body_);
 }
 
@@ -228,69 +271,17 @@ TEST_F(TransferTest, AnOutageCostsNothingOfWhatIsThere) {
   http_.Set(kUrl, down);
   EXPECT_EQ(ReasonOf(Run()), Reason::kUpstreamUnavailable);
   EXPECT_EQ(contents_.done_bytes(), before);
-  for (const HttpRequest& request : http_.requests()) {
-    EXPECT_FALSE(request.headers.empty()) << "all was asked for";
-  }
+  ExpectRangesOnly();
 }
 
 TEST_F(TransferTest, OneConnectionTooManyIsNoFailure) {
   // Beside the one that opens, every other is told to come back much later.
-  class Limited final : public HttpTransport {
-   public:
-    explicit Limited(HttpTransport& http) : http_(http) {}
-    absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
-                       std::stop_token stop) override {
-      {
-        MutexLock lock(mutex_);
-        if (now_ > 0) {
-          refused_.NotifyAll();
-          HttpResponse refusal;
-          refusal.status = 429;
-          refusal.headers["retry-after"] = "3600";
-          ++refusals_;
-          return handler.OnResponse(refusal);
-        }
-        ++now_;
-      }
-      Between between(handler, *this);
-      absl::Status status = http_.Fetch(request, between, stop);
-      MutexLock lock(mutex_);
-      --now_;
-      return status;
-    }
-
-   private:
-    // Of the first answer the body comes after somebody was refused.
-    class Between final : public HttpHandler {
-     public:
-      Between(HttpHandler& to, Limited& limited) : to_(to), limited_(limited) {}
-      absl::Status OnResponse(const HttpResponse& response) override {
-        return to_.OnResponse(response);
-      }
-      absl::Status OnBody(absl::string_view bytes) override {
-        MutexLock lock(limited_.mutex_);
-        while (limited_.refusals_ == 0) {
-          limited_.refused_.Wait(limited_.mutex_);
-        }
-        return to_.OnBody(bytes);
-      }
-
-     private:
-      HttpHandler& to_;
-      Limited& limited_;
-    };
-
-    HttpTransport& http_;
-    Mutex mutex_;
-    CondVar refused_;
-    int now_ ABSL_GUARDED_BY(mutex_) = 0;
-    int refusals_ ABSL_GUARDED_BY(mutex_) = 0;
-  };
-  Limited limited(http_);
-  Transfer transfer({.retry = {}, .part_bytes = kPart},
-                    {limited, connections_, space_, clock_}, {.url = kUrl},
-                    contents_, [](const Progress&) {}, {});
-  const absl::Status status = transfer.Run();
+  Gate limited(http_, [](const HttpRequest&, int others) {
+    return others > 0 ? Refusal(429, "3600") : std::nullopt;
+  });
+  // Of the first answer the body comes after somebody was refused.
+  limited.HoldUntilRefused();
+  const absl::Status status = RunOver(limited);
   ASSERT_TRUE(status.ok()) << status;
   ExpectAll(body_);
 }
