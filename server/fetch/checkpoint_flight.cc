@@ -235,6 +235,11 @@ absl::StatusOr<Fetched> FetchUrl(const FetchContext& context,
   HUBD_LOG(kInfo) << "event=publish url=" << LogQuote(RedactUrl(url))
                   << " sha256=" << published.sha256
                   << " bytes=" << published.size_bytes;
+  if (known && known->sha256 != published.sha256) {
+    fetched.warnings.push_back(absl::StrCat(
+        RedactUrl(url), ": it has other bytes than before: their SHA-256 is ",
+        published.sha256, ", and was ", known->sha256));
+  }
   fetched.object = std::move(published);
   DropPartials(store, url, sources);
   return fetched;
