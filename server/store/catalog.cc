@@ -437,7 +437,8 @@ class SqliteCatalog final : public Catalog {
 
 absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const Layout& layout) {
   HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Connections> connections,
-                        Connections::Open(layout.index(), Migrations()));
+                        Connections::Open(layout.index(), Migrations(),
+                                          Reserve(layout.reserve())));
   return std::make_unique<SqliteCatalog>(layout, std::move(connections));
 }
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,17 +21,22 @@ std::pair<uint64_t, uint64_t> FileAt(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Connections>> Connections::Open(
-    const std::string& path, const std::vector<absl::string_view>& migrations) {
+    const std::string& path, const std::vector<absl::string_view>& migrations,
+    Reserve reserve) {
   HUBD_ASSIGN_OR_RETURN(std::unique_ptr<Database> writer,
                         Database::Open(path, Database::Mode::kReadWriteCreate));
   HUBD_RETURN_IF_ERROR(writer->Migrate(migrations));
-  return std::make_unique<Connections>(path, std::move(writer));
+  reserve.Fill();
+  return std::make_unique<Connections>(path, std::move(writer),
+                                       std::move(reserve));
 }
 
-Connections::Connections(std::string path, std::unique_ptr<Database> writer)
+Connections::Connections(std::string path, std::unique_ptr<Database> writer,
+                         Reserve reserve)
     : path_(std::move(path)),
       file_(FileAt(path_)),
       writer_(std::move(writer)),
+      reserve_(std::move(reserve)),
       thread_([this] { RunWriter(); }) {
   pthread_setname_np(thread_.native_handle(), "index-writer");
 }
@@ -117,15 +123,24 @@ void Connections::RunWriter() {
 
 void Connections::Commit(const std::vector<Job*>& jobs) {
   absl::Status status = RunInTransaction(jobs);
-  if (status.ok()) return;
-  if (writer_->InTransaction()) {
-    // The error that led here is the one to tell.
-    (void)writer_->Execute("ROLLBACK");
-  }
+  const bool full =
+      ReasonOf(status) == Reason::kDiskFull ||
+      std::any_of(jobs.begin(), jobs.end(), [](const Job* job) {
+        return ReasonOf(job->result.status()) == Reason::kDiskFull;
+      });
+  if (full && reserve_.GiveUp()) status = RunInTransaction(jobs);
+  if (status.ok()) return reserve_.Fill();
   for (Job* job : jobs) job->result = status;
 }
 
 absl::Status Connections::RunInTransaction(const std::vector<Job*>& jobs) {
+  absl::Status status = RunAll(jobs);
+  // The error that led here is the one to tell.
+  if (writer_->InTransaction()) (void)writer_->Execute("ROLLBACK");
+  return status;
+}
+
+absl::Status Connections::RunAll(const std::vector<Job*>& jobs) {
   HUBD_RETURN_IF_ERROR(writer_->Execute("BEGIN IMMEDIATE").status());
   for (Job* job : jobs) {
     // SQLite undoes a failed statement by itself, so a job of one statement

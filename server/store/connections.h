@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/base/mutex.h"
+#include "server/store/reserve.h"
 #include "server/store/sqlite.h"
 
 namespace hubd {
@@ -23,11 +24,13 @@ namespace hubd {
 class Connections {
  public:
   // Opens the writer's connection, runs the migrations, starts the writer.
+  // Where the disk is full, a write gives the reserve up.
   static absl::StatusOr<std::unique_ptr<Connections>> Open(
-      const std::string& path,
-      const std::vector<absl::string_view>& migrations);
+      const std::string& path, const std::vector<absl::string_view>& migrations,
+      Reserve reserve);
   // Takes the writer's connection over; use Open.
-  Connections(std::string path, std::unique_ptr<Database> writer);
+  Connections(std::string path, std::unique_ptr<Database> writer,
+              Reserve reserve);
   ~Connections();
 
   // A read-only connection, given back when it goes.
@@ -67,7 +70,9 @@ class Connections {
 
   void RunWriter();
   void Commit(const std::vector<Job*>& jobs);
+  // All of them, or none.
   absl::Status RunInTransaction(const std::vector<Job*>& jobs);
+  absl::Status RunAll(const std::vector<Job*>& jobs);
   void GiveBack(std::unique_ptr<Database> reader);
   // Keeps the first one; OK is none.
   void NoteDamage(const absl::Status& damage);
@@ -77,6 +82,7 @@ class Connections {
   const std::pair<uint64_t, uint64_t> file_;
   // Used by the writer thread only, once it runs.
   const std::unique_ptr<Database> writer_;
+  Reserve reserve_;
 
   mutable Mutex mutex_;
   absl::Status damage_ ABSL_GUARDED_BY(mutex_);

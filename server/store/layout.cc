@@ -46,6 +46,10 @@ std::string Layout::index() const {
   return absl::StrCat(store(), "/index.sqlite3");
 }
 
+std::string Layout::reserve() const {
+  return absl::StrCat(store(), "/reserve");
+}
+
 std::string Layout::BrokenIndex(const std::string& when) const {
   return absl::StrCat(index(), ".broken-", when);
 }

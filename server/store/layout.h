@@ -24,6 +24,8 @@ class Layout {
   std::string address() const;
   std::string cachedir_tag() const;
   std::string index() const;
+  // Room for the index on a full disk.
+  std::string reserve() const;
   // Where an index that was found broken at `when` (a word) is kept.
   std::string BrokenIndex(const std::string& when) const;
   std::string log() const;

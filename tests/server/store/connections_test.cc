@@ -25,7 +25,8 @@ int64_t Count(Connections& connections) {
 
 TEST(ConnectionsTest, AReaderSeesAWriteThatReturned) {
   TempDir dir;
-  auto connections = *Connections::Open(dir.Below("db"), {kTable});
+  auto connections = *Connections::Open(dir.Below("db"), {kTable},
+                                        Reserve(dir.Below("reserve")));
   for (int i = 0; i < 20; ++i) {
     ASSERT_EQ(*connections->Write(kInsert, {i}), 1);
     ASSERT_EQ(Count(*connections), i + 1);
@@ -34,7 +35,8 @@ TEST(ConnectionsTest, AReaderSeesAWriteThatReturned) {
 
 TEST(ConnectionsTest, OfManyWritersAtOnceOnlyTheFailingOnesFail) {
   TempDir dir;
-  auto connections = *Connections::Open(dir.Below("db"), {kTable});
+  auto connections = *Connections::Open(dir.Below("db"), {kTable},
+                                        Reserve(dir.Below("reserve")));
   std::atomic<int> failed = 0;
   {
     std::vector<std::jthread> threads;
@@ -53,7 +55,8 @@ TEST(ConnectionsTest, OfManyWritersAtOnceOnlyTheFailingOnesFail) {
 
 TEST(ConnectionsTest, ReadersAtOnceGetConnectionsOfTheirOwn) {
   TempDir dir;
-  auto connections = *Connections::Open(dir.Below("db"), {kTable});
+  auto connections = *Connections::Open(dir.Below("db"), {kTable},
+                                        Reserve(dir.Below("reserve")));
   ASSERT_TRUE(connections->Write(kInsert, {1}).ok());
   ASSERT_TRUE(connections->Write(kInsert, {2}).ok());
   constexpr char kSelect[] = "SELECT n FROM t ORDER BY n";
@@ -71,15 +74,19 @@ TEST(ConnectionsTest, ReadersAtOnceGetConnectionsOfTheirOwn) {
 TEST(ConnectionsTest, WhatWasWrittenIsThereAfterwards) {
   TempDir dir;
   {
-    auto connections = *Connections::Open(dir.Below("db"), {kTable});
+    auto connections = *Connections::Open(dir.Below("db"), {kTable},
+                                          Reserve(dir.Below("reserve")));
     ASSERT_TRUE(connections->Write(kInsert, {1}).ok());
   }
-  EXPECT_EQ(Count(**Connections::Open(dir.Below("db"), {kTable})), 1);
+  EXPECT_EQ(Count(**Connections::Open(dir.Below("db"), {kTable},
+                                      Reserve(dir.Below("reserve")))),
+            1);
 }
 
 TEST(ConnectionsTest, AWriteThatIsNoSqlFailsAndTheNextOneWorks) {
   TempDir dir;
-  auto connections = *Connections::Open(dir.Below("db"), {kTable});
+  auto connections = *Connections::Open(dir.Below("db"), {kTable},
+                                        Reserve(dir.Below("reserve")));
   EXPECT_FALSE(connections->Write("no sql", {}).ok());
   EXPECT_FALSE(connections->Write(kInsert, {"text"}).ok());
   EXPECT_TRUE(connections->Write(kInsert, {1}).ok());

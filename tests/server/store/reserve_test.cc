@@ -1,0 +1,56 @@
+#include "server/store/reserve.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <string>
+
+#include "server/base/fs.h"
+#include "tests/server/base/temp_dir.h"
+
+namespace hubd {
+namespace {
+
+class ReserveTest : public testing::Test {
+ protected:
+  int64_t BlockBytes() const {
+    struct stat info;
+    return ::stat(path_.c_str(), &info) == 0 ? info.st_blocks * 512 : -1;
+  }
+
+  TempDir dir_;
+  const std::string path_ = dir_.Below("reserve");
+};
+
+TEST_F(ReserveTest, IsGivenUpOnceAndFilledAgain) {
+  Reserve reserve(path_);
+  EXPECT_FALSE(reserve.GiveUp());
+  for (int times = 0; times < 2; ++times) {
+    reserve.Fill();
+    EXPECT_GE(BlockBytes(), 1 << 20);
+    EXPECT_TRUE(reserve.GiveUp());
+    EXPECT_FALSE(IsThere(path_));
+    EXPECT_FALSE(reserve.GiveUp());
+  }
+}
+
+TEST_F(ReserveTest, TakesOverTheOneOfAnEarlierTime) {
+  {
+    Reserve reserve(path_);
+    reserve.Fill();
+  }
+  Reserve reserve(path_);
+  reserve.Fill();
+  EXPECT_TRUE(reserve.GiveUp());
+  EXPECT_FALSE(IsThere(path_));
+}
+
+TEST_F(ReserveTest, WhereNoneCanBeHadNothingStays) {
+  ASSERT_TRUE(MakeDirectories(path_, 0700).ok());
+  Reserve reserve(path_);
+  reserve.Fill();
+  EXPECT_FALSE(reserve.GiveUp());
+}
+
+}  // namespace
+}  // namespace hubd
