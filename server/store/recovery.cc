@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -15,6 +17,7 @@
 #include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/store/index_file.h"
+#include "server/store/ledger.h"
 #include "server/store/object_kind.h"
 #include "server/store/record.h"
 
@@ -63,8 +66,25 @@ absl::Status EmptyTmp(const Layout& layout) {
   return absl::OkStatus();
 }
 
+// Partials of whole objects whose data was renamed away, to be published; by
+// the object's size.
+using Orphans = std::map<int64_t, std::string>;
+
+// Of a download that had ended; nullopt: not of one.
+std::optional<int64_t> SizeIfComplete(const std::string& partial) {
+  absl::StatusOr<std::string> json =
+      ReadFile(absl::StrCat(partial, "/ledger"), kMaxRecordBytes);
+  if (!json.ok()) return std::nullopt;
+  absl::StatusOr<Ledger> ledger = DecodeLedger(*json);
+  if (!ledger.ok() || ledger->size == 0) return std::nullopt;
+  const int64_t last = (ledger->size - 1) / ledger->part_size;
+  if (static_cast<int64_t>(ledger->parts.size()) <= last) return std::nullopt;
+  return ledger->size;
+}
+
 // Partials are directories, and stay: each is looked at when it is taken up.
-absl::Status TidyPartials(const Layout& layout) {
+absl::StatusOr<Orphans> TidyPartials(const Layout& layout) {
+  Orphans orphans;
   HUBD_ASSIGN_OR_RETURN(std::vector<std::string> names,
                         ListDirectory(layout.partials()));
   for (const std::string& name : names) {
@@ -73,9 +93,13 @@ absl::Status TidyPartials(const Layout& layout) {
       RemoveOrLog(path);
       continue;
     }
-    // Nothing of it can be gone on with; its data may be what was published.
-    if (!IsThere(absl::StrCat(path, "/ledger")) ||
-        !IsThere(absl::StrCat(path, "/data"))) {
+    // Without both nothing of it can be gone on with.
+    if (!IsThere(absl::StrCat(path, "/data"))) {
+      const std::optional<int64_t> size = SizeIfComplete(path);
+      if (!size || !orphans.emplace(*size, path).second) RemoveOrLog(path);
+      continue;
+    }
+    if (!IsThere(absl::StrCat(path, "/ledger"))) {
       RemoveOrLog(path);
       continue;
     }
@@ -83,7 +107,35 @@ absl::Status TidyPartials(const Layout& layout) {
     absl::Status status = RemoveHalfWritten(path);
     if (!status.ok()) LogError(status);
   }
-  return absl::OkStatus();
+  return orphans;
+}
+
+// Gives blobs that no record names back to the partials that they may be of:
+// the end came between the two renames of publishing. The parts' checksums are
+// compared when the partial is taken up. The other partials go.
+void TakeBack(const std::set<std::string>& named, const Layout& layout,
+              Orphans orphans) {
+  absl::StatusOr<std::vector<std::string>> folders =
+      ListDirectory(layout.blobs());
+  for (const std::string& folder : orphans.empty() || !folders.ok()
+                                       ? std::vector<std::string>()
+                                       : *folders) {
+    const std::string below = absl::StrCat(layout.blobs(), "/", folder);
+    absl::StatusOr<std::vector<std::string>> names = ListDirectory(below);
+    if (!names.ok()) continue;
+    for (const std::string& name : *names) {
+      const std::string path = absl::StrCat(below, "/", name);
+      struct stat info;
+      if (named.contains(path) || ::lstat(path.c_str(), &info) != 0) continue;
+      const auto orphan = orphans.find(info.st_size);
+      if (orphan == orphans.end() || !S_ISREG(info.st_mode)) continue;
+      const std::string data = absl::StrCat(orphan->second, "/data");
+      if (::rename(path.c_str(), data.c_str()) != 0) continue;
+      HUBD_LOG(kInfo) << "event=recovery taken_back=" << LogQuote(path);
+      orphans.erase(orphan);
+    }
+  }
+  for (const auto& [size, path] : orphans) RemoveOrLog(path);
 }
 
 // DATA_LOSS where what is read is no record of that name; other errors where it
@@ -193,9 +245,13 @@ void Sweep(const Layout& layout, const std::string& directory, int depth,
 // Brings the rows of a kind in line with its records, then removes the objects,
 // `depth` levels below `objects`, that no record names. With a record that
 // cannot be read at this time none is removed.
+// `before_sweep` is told first what is named.
 template <class Object>
-absl::Status RecoverKind(const Layout& layout, Catalog& catalog,
-                         const std::string& objects, int depth) {
+absl::Status RecoverKind(
+    const Layout& layout, Catalog& catalog, const std::string& objects,
+    int depth,
+    const std::function<void(const std::set<std::string>&)>& before_sweep =
+        nullptr) {
   using Kind = ObjectKind<Object>;
   std::set<std::string> named;
   HUBD_ASSIGN_OR_RETURN(Records<Object> records, ReadRecords<Object>(layout));
@@ -216,7 +272,9 @@ absl::Status RecoverKind(const Layout& layout, Catalog& catalog,
   for (const auto& [path, object] : records.whole) {
     HUBD_RETURN_IF_ERROR(Kind::Put(catalog, object));
   }
-  if (!records.may_name_others) Sweep(layout, objects, depth, named);
+  if (records.may_name_others) return absl::OkStatus();
+  if (before_sweep) before_sweep(named);
+  Sweep(layout, objects, depth, named);
   return absl::OkStatus();
 }
 
@@ -255,11 +313,14 @@ absl::Status Recover(const Layout& layout, Catalog& catalog) {
         layout.unpacked_records(), layout.ref_records()}) {
     HUBD_RETURN_IF_ERROR(RemoveHalfWritten(directory));
   }
-  HUBD_RETURN_IF_ERROR(TidyPartials(layout));
+  HUBD_ASSIGN_OR_RETURN(const Orphans orphans, TidyPartials(layout));
   HUBD_RETURN_IF_ERROR(
       RecoverKind<TreeObject>(layout, catalog, layout.trees(), 4));
-  HUBD_RETURN_IF_ERROR(
-      RecoverKind<CheckpointObject>(layout, catalog, layout.blobs(), 2));
+  HUBD_RETURN_IF_ERROR(RecoverKind<CheckpointObject>(
+      layout, catalog, layout.blobs(), 2,
+      [&layout, &orphans](const std::set<std::string>& named) {
+        TakeBack(named, layout, orphans);
+      }));
   HUBD_RETURN_IF_ERROR(
       RecoverKind<UnpackedObject>(layout, catalog, layout.unpacked(), 1));
   return RecoverRefs(layout, catalog);

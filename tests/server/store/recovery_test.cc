@@ -434,6 +434,27 @@ TEST_F(RecoveryTest, APartialWhoseDataWasPublishedGoes) {
   EXPECT_THAT(*ListDirectory(layout_.partials()), IsEmpty());
 }
 
+// The end came between the blob's rename and its record's.
+TEST_F(RecoveryTest, ABlobThatWasNotRecordedGoesBackToItsPartial) {
+  const std::string url = "https://h/whole";
+  const std::string partial = layout_.Partial("shared", url, url);
+  ASSERT_TRUE(MakeDirectories(partial, 0700).ok());
+  const std::string bytes = "nobody else has so many bytes";
+  const auto size = static_cast<int64_t>(bytes.size());
+  const Ledger ledger = {url, "v", size, 64, {{0, ExtendCrc32c(0, bytes)}}};
+  ASSERT_TRUE(
+      WriteFileDurably(partial + "/ledger", EncodeLedger(ledger), 0600).ok());
+  const std::string blob = layout_.Blob(Sha256Hex(bytes));
+  ASSERT_TRUE(MakeDirectories(
+                  layout_.blobs() + "/" + Sha256Hex(bytes).substr(0, 2), 0700)
+                  .ok());
+  ASSERT_TRUE(WriteFileDurably(blob, bytes, 0444).ok());
+  ExpectAllThere(*Open());
+  EXPECT_FALSE(Exists(blob));
+  EXPECT_EQ(*ReadFile(partial + "/data"), bytes);
+  EXPECT_EQ(Partial::Open(partial, url, {})->ledger(), ledger);
+}
+
 TEST_F(RecoveryTest, ARootOfBeforePartialsGetsTheirFolder) {
   ASSERT_TRUE(RemoveAll(layout_.partials()).ok());
   ExpectAllThere(*Open());
