@@ -87,7 +87,7 @@ def test_several_connections_bring_one_file(
 
 
 def leave_half(machine: Machine, origin: Origin, url: str) -> None:
-    """A caller asks, and goes in the middle."""
+    """A caller asks, and goes in the middle; of a daemon that asks one by one."""
     with origin.hold(MODELS, "/w", after=24 * MIB) as gate:
         fetch = machine.start([machine.hubctl_path, "fetch", url])
         gate.wait_reached()
@@ -137,7 +137,8 @@ def test_broken_connections_are_nobody_s_error(
     assert origin.bytes_sent(MODELS, "/w") == SIZE
 
 
-def test_old_partials_go(machine: Machine, origin: Origin, weights: bytes) -> None:
+def test_old_partials_go(one_by_one: Machine, origin: Origin, weights: bytes) -> None:
+    machine = one_by_one
     url = origin.add_file(MODELS, "/w", weights)
     leave_half(machine, origin, url)
     machine.stop_daemon()
@@ -149,8 +150,9 @@ def test_old_partials_go(machine: Machine, origin: Origin, weights: bytes) -> No
 
 
 def test_partials_count_and_can_be_pruned(
-    machine: Machine, origin: Origin, weights: bytes
+    one_by_one: Machine, origin: Origin, weights: bytes
 ) -> None:
+    machine = one_by_one
     url = origin.add_file(MODELS, "/w", weights)
     leave_half(machine, origin, url)
     usage = int(machine.json("status")["usage_bytes"])
