@@ -142,6 +142,9 @@ def _listener() -> socket.socket:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(511)
+    # nginx leaves what it inherits as it is. A worker that finds that another one
+    # has taken the connection would wait for the next, and serve nobody meanwhile.
+    listener.setblocking(False)
     return listener
 
 
