@@ -1,6 +1,7 @@
 #include "server/fetch/exchange.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -13,6 +14,12 @@
 
 namespace hubd {
 namespace {
+
+// TLS brings 16 KiB at a time. So many are written at once, up to a page's end,
+// since a file has one writer at a time; but none waits for longer for others.
+constexpr size_t kMaxGathered = 256 << 10;
+constexpr auto kMaxGatherTime = std::chrono::milliseconds(50);
+constexpr size_t kPageBytes = 4096;
 
 // Of an object: the ledger names each.
 constexpr int64_t kMaxPartCount = 1 << 19;
@@ -164,14 +171,31 @@ std::optional<Ledger> Exchange::LedgerFor(const HttpResponse& response,
 
 absl::Status Exchange::OnBody(absl::string_view bytes) {
   if (verdict_ == Verdict::kUnchanged) return absl::OkStatus();
-  HUBD_RETURN_IF_ERROR(
-      Annotate(contents_.Write(*span_, bytes),
-               absl::StrCat("cannot store ", RedactUrl(options_.url))));
+  gathered_.append(bytes.data(), bytes.size());
+  if (std::chrono::steady_clock::now() - written_at_ >= kMaxGatherTime) {
+    HUBD_RETURN_IF_ERROR(WriteGathered(gathered_.size()));
+  } else if (gathered_.size() >= kMaxGathered) {
+    const size_t beyond = (span_->rest.begin + gathered_.size()) % kPageBytes;
+    HUBD_RETURN_IF_ERROR(WriteGathered(gathered_.size() - beyond));
+  }
   listener_.OnReceived(static_cast<int64_t>(bytes.size()), costs_all_);
   return absl::OkStatus();
 }
 
+absl::Status Exchange::WriteGathered(size_t count) {
+  if (count == 0) return absl::OkStatus();
+  HUBD_RETURN_IF_ERROR(Annotate(
+      contents_.Write(*span_, absl::string_view(gathered_).substr(0, count)),
+      absl::StrCat("cannot store ", RedactUrl(options_.url))));
+  gathered_.erase(0, count);
+  written_at_ = std::chrono::steady_clock::now();
+  return absl::OkStatus();
+}
+
 absl::Status Exchange::Finish(absl::Status status) {
+  if (absl::Status written = WriteGathered(gathered_.size()); !written.ok()) {
+    status = std::move(written);
+  }
   // Without a length, the end of the body is the end.
   const bool knows_end = span_ && end_ >= 0;
   const bool whole = knows_end && span_->rest.begin == end_;

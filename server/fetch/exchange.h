@@ -3,6 +3,8 @@
 #ifndef HUBD_SERVER_FETCH_EXCHANGE_H_
 #define HUBD_SERVER_FETCH_EXCHANGE_H_
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -79,6 +81,7 @@ class Exchange final : public HttpHandler {
   // What the answer brings is all that is known.
   absl::Status Begin(const HttpResponse& response, std::optional<Ledger> ledger,
                      int64_t end, bool has_ranges);
+  absl::Status WriteGathered(size_t count);
   absl::Status Refuse(Verdict verdict, const HttpResponse& response);
   void NoteOther(const HttpResponse& response);
   std::optional<Ledger> LedgerFor(const HttpResponse& response,
@@ -89,6 +92,9 @@ class Exchange final : public HttpHandler {
   Contents& contents_;
   Listener& listener_;
   std::optional<Contents::Span> span_;
+  // Came, and is not yet written.
+  std::string gathered_;
+  std::chrono::steady_clock::time_point written_at_ = {};
   // Where the answer's bytes end; -1: not known.
   int64_t end_ = -1;
   bool costs_all_ = false;
