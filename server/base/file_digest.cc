@@ -35,6 +35,9 @@ absl::StatusOr<absl::string_view> ReadPiece(int fd, off_t offset,
     if (count >= 0) {
       return absl::string_view(buffer.get(), static_cast<size_t>(count));
     }
+    if (errno == EIO) {
+      return absl::DataLossError("the disk cannot read it: I/O error");
+    }
     if (errno != EINTR) return ErrnoError(errno, "cannot read");
   }
 }

@@ -172,8 +172,9 @@ absl::StatusOr<UnpackedTree> UnpackTree(const ByteSource& source,
 
 absl::StatusOr<UnpackedZip> UnpackZip(int fd, const std::string& dir,
                                       const ArchiveLimits& limits,
-                                      std::stop_token stop) {
-  UnpackMeter meter(limits, std::move(stop));
+                                      std::stop_token stop,
+                                      Space::Reservation room) {
+  UnpackMeter meter(limits, std::move(stop), std::move(room));
   struct stat info;
   if (fstat(fd, &info) != 0) {
     return ErrnoError(errno, "cannot look at the zip archive");

@@ -29,6 +29,7 @@
 #include "server/fetch/byte_source.h"
 #include "server/fetch/missing_content.h"
 #include "server/fetch/unpack_meter.h"
+#include "server/store/space.h"
 
 namespace hubd {
 
@@ -64,10 +65,12 @@ struct UnpackedZip {
 };
 
 // Unpacks the zip file open at `fd`, whose position it moves, into the
-// existing, empty directory `dir`. Nothing is stripped.
+// existing, empty directory `dir`. Nothing is stripped. What is written is
+// taken from `room`.
 absl::StatusOr<UnpackedZip> UnpackZip(int fd, const std::string& dir,
                                       const ArchiveLimits& limits,
-                                      std::stop_token stop);
+                                      std::stop_token stop,
+                                      Space::Reservation room = {});
 
 // Whether the file begins as a zip archive does. Leaves its position.
 bool LooksLikeZip(int fd);

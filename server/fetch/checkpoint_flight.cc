@@ -274,9 +274,12 @@ absl::StatusOr<Fetched> UnpackBlob(const FetchContext& context,
     return ErrnoError(errno, absl::StrCat("cannot open ", path));
   }
   HUBD_ASSIGN_OR_RETURN(Staging staging, store.StageDirectory());
-  HUBD_ASSIGN_OR_RETURN(UnpackedZip unpacked,
-                        UnpackZip(blob.get(), staging.path(),
-                                  context.options.tree_limits, flight.stop()));
+  HUBD_ASSIGN_OR_RETURN(Space::Reservation room,
+                        context.parts.space.Reserve(0, /*counted=*/false));
+  HUBD_ASSIGN_OR_RETURN(
+      UnpackedZip unpacked,
+      UnpackZip(blob.get(), staging.path(), context.options.tree_limits,
+                flight.stop(), std::move(room)));
   UnpackedObject object;
   object.sha256 = sha256;
   object.members = std::move(unpacked.members);

@@ -68,7 +68,7 @@ absl::Status Contents::TakeUp() {
   MutexLock disk_lock(disk_mutex_);
   if (!partial_.ledger()) return absl::OkStatus();
   // What a sudden end left set aside.
-  HUBD_RETURN_IF_ERROR(partial_.Trim());
+  HUBD_RETURN_IF_ERROR(partial_.Trim(*partial_.ledger()));
   int64_t size;
   {
     MutexLock lock(mutex_);
@@ -347,13 +347,27 @@ absl::Status Contents::SaveIfDue() {
 }
 
 void Contents::Keep() {
-  absl::Status status = Save();
+  // First, since a full disk has no room for the ledger else.
+  absl::Status status = DropUnfinished();
+  status.Update(Save());
   MutexLock disk_lock(disk_mutex_);
-  status.Update(partial_.ledger() ? partial_.Trim() : partial_.Remove());
+  status.Update(partial_.ledger() ? partial_.Trim(*partial_.ledger())
+                                  : partial_.Remove());
   if (!status.ok()) {
     HUBD_LOG(kWarning) << "event=partial_not_kept error="
                        << LogQuote(status.message());
   }
+}
+
+absl::Status Contents::DropUnfinished() {
+  MutexLock disk_lock(disk_mutex_);
+  Ledger kept;
+  {
+    MutexLock lock(mutex_);
+    if (!object_) return absl::OkStatus();
+    kept = Snapshot();
+  }
+  return partial_.Trim(kept);
 }
 
 }  // namespace hubd

@@ -99,6 +99,8 @@ class Contents {
   Piece NextPiece() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status FollowPiece(const Piece& piece, char* buffer);
   absl::Status EndPart(const Piece& piece);
+  // Gives back the room of all but whole parts.
+  absl::Status DropUnfinished();
   absl::Status Forget(int part) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Ledger Snapshot() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -69,8 +69,12 @@ bool LinkTo(int fd, const std::string& path) {
 class Intake {
  public:
   Intake(Store& store, int fd, const std::function<void(int64_t)>& report,
-         const std::stop_token& stop)
-      : store_(store), fd_(fd), report_(report), stop_(stop) {}
+         const std::stop_token& stop, Space::Reservation room)
+      : store_(store),
+        fd_(fd),
+        report_(report),
+        stop_(stop),
+        room_(std::move(room)) {}
 
   absl::StatusOr<TakenFile> Run(
       const std::function<absl::Status(const std::string&)>& accept) {
@@ -111,7 +115,10 @@ class Intake {
       if (count == 0) return hasher.Finish();
       const absl::string_view bytes(buffer.get(), static_cast<size_t>(count));
       hasher.Update(bytes);
-      if (copy_to >= 0) HUBD_RETURN_IF_ERROR(WriteAll(copy_to, bytes));
+      if (copy_to >= 0) {
+        HUBD_RETURN_IF_ERROR(room_.Take(count));
+        HUBD_RETURN_IF_ERROR(WriteAll(copy_to, bytes));
+      }
       offset += count;
       report_(count);
     }
@@ -138,6 +145,7 @@ class Intake {
   const int fd_;
   const std::function<void(int64_t)>& report_;
   const std::stop_token& stop_;
+  Space::Reservation room_;
   struct stat before_ = {};
 };
 
@@ -147,8 +155,8 @@ absl::StatusOr<TakenFile> TakeFile(
     Store& store, int fd,
     const std::function<absl::Status(const std::string& sha256)>& accept,
     const std::function<void(int64_t bytes)>& report,
-    const std::stop_token& stop) {
-  return Intake(store, fd, report, stop).Run(accept);
+    const std::stop_token& stop, Space::Reservation room) {
+  return Intake(store, fd, report, stop, std::move(room)).Run(accept);
 }
 
 }  // namespace hubd

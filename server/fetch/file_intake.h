@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/store/space.h"
 #include "server/store/store.h"
 
 namespace hubd {
@@ -28,7 +29,7 @@ struct TakenFile {
 //   - as a hard link, where the file is the daemon's user's own and nobody has
 //     it open for writing. It loses its write bits then, so that what is
 //     published stays as it is; it gets them back where it is not taken;
-//   - else as a copy.
+//   - else as a copy, which is taken from `room`.
 // What `accept` refuses is not taken, and its status returned.
 //
 // `report` is told how many bytes were read. FAILED_PRECONDITION where the file
@@ -38,7 +39,7 @@ absl::StatusOr<TakenFile> TakeFile(
     Store& store, int fd,
     const std::function<absl::Status(const std::string& sha256)>& accept,
     const std::function<void(int64_t bytes)>& report,
-    const std::stop_token& stop);
+    const std::stop_token& stop, Space::Reservation room = {});
 
 }  // namespace hubd
 

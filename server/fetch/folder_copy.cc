@@ -146,8 +146,9 @@ class Copier {
 
 absl::StatusOr<UnpackedTree> CopyFolder(
     int source, const std::string& dir, const ArchiveLimits& limits,
-    const std::function<void(int64_t bytes)>& report, std::stop_token stop) {
-  UnpackMeter meter(limits, std::move(stop));
+    const std::function<void(int64_t bytes)>& report, std::stop_token stop,
+    Space::Reservation room) {
+  UnpackMeter meter(limits, std::move(stop), std::move(room));
   HUBD_ASSIGN_OR_RETURN(const std::unique_ptr<TreeWriter> writer,
                         TreeWriter::Open(dir, &meter));
   Copier copier(source, *writer, meter, limits, report);

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/fetch/archive.h"
+#include "server/store/space.h"
 
 namespace hubd {
 
@@ -16,7 +17,7 @@ namespace hubd {
 // empty directory `dir`, as UnpackTree does with an archive's members: files,
 // folders and links, within the limits, links that lead out as text; not
 // ".git", nor "__pycache__", which the code's runs have left there. Through no
-// link is anything read.
+// link is anything read. What is written is taken from `room`.
 //
 // `report` is told how many bytes were read. Errors: FAILED_PRECONDITION where
 // something is no file, folder or link, or changes while it is read;
@@ -25,7 +26,8 @@ namespace hubd {
 // Thread-safe.
 absl::StatusOr<UnpackedTree> CopyFolder(
     int source, const std::string& dir, const ArchiveLimits& limits,
-    const std::function<void(int64_t bytes)>& report, std::stop_token stop);
+    const std::function<void(int64_t bytes)>& report, std::stop_token stop,
+    Space::Reservation room = {});
 
 }  // namespace hubd
 

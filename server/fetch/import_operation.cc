@@ -233,10 +233,12 @@ class Importer {
     if (!folder.valid()) return ErrnoError(errno, "cannot open it");
     HUBD_RETURN_IF_ERROR(CheckOwner(folder));
     HUBD_ASSIGN_OR_RETURN(Staging staging, store_.StageDirectory());
+    HUBD_ASSIGN_OR_RETURN(Space::Reservation room,
+                          context_.parts.space.Reserve(0, /*counted=*/false));
     HUBD_ASSIGN_OR_RETURN(
         UnpackedTree copied,
         CopyFolder(folder.get(), staging.path(), context_.options.tree_limits,
-                   Reporter(), flight_.stop()));
+                   Reporter(), flight_.stop(), std::move(room)));
     entry.size_bytes = copied.size_bytes;
     HUBD_ASSIGN_OR_RETURN(const std::string digest,
                           TreeDigest(staging.path(), {.stop = flight_.stop()}));
@@ -356,13 +358,15 @@ class Importer {
                           store_.FindCheckpoint(kSharedDomain, checkpoint.url));
     entry.how = "known";
     if (known && known->etag == checkpoint.etag) return absl::OkStatus();
+    HUBD_ASSIGN_OR_RETURN(Space::Reservation room,
+                          context_.parts.space.Reserve(0, /*counted=*/false));
     absl::StatusOr<TakenFile> taken = TakeFile(
         store_, fd.get(),
         [&](const std::string& sha256) {
           checkpoint.sha256 = sha256;
           return Accept(name, info, sha256);
         },
-        Reporter(), flight_.stop());
+        Reporter(), flight_.stop(), std::move(room));
     if (absl::IsAlreadyExists(taken.status())) {
       return store_.RecordCheckpoint(std::move(checkpoint)).status();
     }

@@ -108,8 +108,14 @@ class Verifier {
     if (seen_.insert(checkpoint.sha256).second) {
       HUBD_RETURN_IF_ERROR(ReadBlob(checkpoint));
     }
-    // Forgets the URL where its blob is gone.
-    return store_.FindCheckpoint(checkpoint.domain, checkpoint.url).status();
+    // Forgets the URL where its blob is gone, or is none.
+    HUBD_ASSIGN_OR_RETURN(
+        const std::optional<CheckpointObject> found,
+        store_.FindCheckpoint(checkpoint.domain, checkpoint.url));
+    if (found || report_.damages.empty()) return absl::OkStatus();
+    Damage& last = report_.damages.back();
+    last.removed = last.removed || last.path == checkpoint.path;
+    return absl::OkStatus();
   }
 
   absl::Status ReadBlob(const CheckpointObject& checkpoint) {
@@ -143,8 +149,10 @@ class Verifier {
     if (absl::IsCancelled(found)) return found;
     if (ReasonOf(found) == Reason::kDigestMismatch) {
       damage.actual = MetadataOf(found)["actual"];
-      damage.problem = absl::StrCat("its digest is ", damage.actual, ", not ",
-                                    damage.expected);
+      damage.problem = damage.actual.empty()
+                           ? "the disk cannot read it"
+                           : absl::StrCat("its digest is ", damage.actual,
+                                          ", not ", damage.expected);
       damage.removed = true;
     } else if (absl::IsNotFound(found)) {
       damage.problem = "it is gone";

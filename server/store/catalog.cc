@@ -120,6 +120,15 @@ class SqliteCatalog final : public Catalog {
                                        CheckpointFromRow);
   }
 
+  absl::StatusOr<bool> HasBlob(const std::string& sha256) override {
+    HUBD_ASSIGN_OR_RETURN(Connections::Reader reader, connections_->Read());
+    HUBD_ASSIGN_OR_RETURN(
+        SqlRows rows,
+        reader->Query("SELECT 1 FROM checkpoint WHERE sha256 = ?1 LIMIT 1",
+                      {sha256}));
+    return rows.Next();
+  }
+
   absl::StatusOr<std::optional<UnpackedObject>> LookupUnpacked(
       const std::string& sha256) override {
     static const std::string kSql =
@@ -215,14 +224,12 @@ class SqliteCatalog final : public Catalog {
     return page.objects;
   }
 
-  absl::StatusOr<int64_t> UsageBytes() override {
+  absl::StatusOr<int64_t> OtherBytes() override {
     HUBD_ASSIGN_OR_RETURN(Connections::Reader reader, connections_->Read());
     HUBD_ASSIGN_OR_RETURN(
         SqlRows rows,
         reader->Query("SELECT coalesce(sum(size_bytes), 0) FROM ("
                       "SELECT size_bytes FROM tree"
-                      " UNION ALL SELECT max(size_bytes) FROM checkpoint"
-                      " GROUP BY sha256"
                       " UNION ALL SELECT size_bytes FROM unpacked)"));
     HUBD_ASSIGN_OR_RETURN(bool there, rows.Next());
     return there ? rows.Int(0) : 0;

@@ -75,6 +75,8 @@ class Catalog {
   // Newest first.
   virtual absl::StatusOr<Page<CheckpointObject>> ListCheckpoints(
       int page_size, const std::string& token) = 0;
+  // Whether any URL gives this blob.
+  virtual absl::StatusOr<bool> HasBlob(const std::string& sha256) = 0;
 
   virtual absl::StatusOr<std::optional<UnpackedObject>> LookupUnpacked(
       const std::string& sha256) = 0;
@@ -100,8 +102,8 @@ class Catalog {
       const std::string& domain, const RepoId& repo,
       const std::string& route) = 0;
 
-  // Sum of the sizes of all objects; a blob behind several URLs counts once.
-  virtual absl::StatusOr<int64_t> UsageBytes() = 0;
+  // Sum of the sizes of all objects that are no blobs.
+  virtual absl::StatusOr<int64_t> OtherBytes() = 0;
 
   // What PutStamp kept under this name (schema.h); empty where there is none.
   virtual absl::StatusOr<std::string> LookupStamp(const std::string& name) = 0;

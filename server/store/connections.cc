@@ -121,13 +121,16 @@ void Connections::RunWriter() {
   }
 }
 
-void Connections::Commit(const std::vector<Job*>& jobs) {
+void Connections::Commit(std::vector<Job*> jobs) {
   absl::Status status = RunInTransaction(jobs);
+  if (status.ok()) {
+    // A single statement may have found no room; the others are done.
+    std::erase_if(jobs, [](const Job* job) {
+      return ReasonOf(job->result.status()) != Reason::kDiskFull;
+    });
+  }
   const bool full =
-      ReasonOf(status) == Reason::kDiskFull ||
-      std::any_of(jobs.begin(), jobs.end(), [](const Job* job) {
-        return ReasonOf(job->result.status()) == Reason::kDiskFull;
-      });
+      status.ok() ? !jobs.empty() : ReasonOf(status) == Reason::kDiskFull;
   if (full && reserve_.GiveUp()) status = RunInTransaction(jobs);
   if (status.ok()) return reserve_.Fill();
   for (Job* job : jobs) job->result = status;

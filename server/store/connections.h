@@ -69,7 +69,7 @@ class Connections {
   };
 
   void RunWriter();
-  void Commit(const std::vector<Job*>& jobs);
+  void Commit(std::vector<Job*> jobs);
   // All of them, or none.
   absl::Status RunInTransaction(const std::vector<Job*>& jobs);
   absl::Status RunAll(const std::vector<Job*>& jobs);

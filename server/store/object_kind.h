@@ -15,9 +15,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/base/fs.h"
+#include "server/base/status.h"
 #include "server/store/catalog.h"
 #include "server/store/layout.h"
 #include "server/store/objects.h"
+#include "server/store/record.h"
 
 namespace hubd {
 
@@ -136,6 +139,20 @@ template <class Object>
 bool IsWhole(const Object& object) {
   const std::optional<struct stat> info = LookAt(object.path);
   return !info || ObjectKind<Object>::Fits(object, *info);
+}
+
+// The object that the record at `path` tells of, without its path. DATA_LOSS
+// where what is there is no record of that name; other errors where it cannot
+// be read. May wait for the disk.
+template <class Object>
+absl::StatusOr<Object> ReadRecord(const Layout& layout,
+                                  const std::string& path) {
+  // An advertisement of 64 MiB, written as JSON.
+  constexpr int64_t kMaxRecordBytes = 256 << 20;
+  HUBD_ASSIGN_OR_RETURN(std::string content, ReadFile(path, kMaxRecordBytes));
+  HUBD_ASSIGN_OR_RETURN(Object object, DecodeRecord<Object>(content));
+  if (ObjectKind<Object>::Record(layout, object) == path) return object;
+  return absl::DataLossError("no record: it has the name of another one");
 }
 
 }  // namespace hubd

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
+#include "server/base/crc32c.h"
 #include "server/base/fs.h"
 #include "server/base/log.h"
 #include "server/base/status.h"
@@ -139,6 +141,22 @@ absl::Status KeepOnly(const Ledger& ledger, int fd, const std::string& path) {
   return ErrnoError(errno, absl::StrCat("cannot cut ", path));
 }
 
+// Of so many bytes; nullopt: they cannot be read.
+std::optional<uint32_t> CrcOfBegin(int fd, int64_t length) {
+  constexpr int64_t kPieceBytes = 1 << 20;
+  std::string piece;
+  uint32_t crc = 0;
+  for (int64_t offset = 0; offset < length;) {
+    piece.resize(std::min(kPieceBytes, length - offset));
+    const ssize_t count = ::pread(fd, piece.data(), piece.size(), offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return std::nullopt;
+    crc = ExtendCrc32c(crc, absl::string_view(piece.data(), count));
+    offset += count;
+  }
+  return crc;
+}
+
 // When a partial was last taken up or written; of one that is gone: never
 // long ago.
 absl::Time LastUse(const std::string& directory) {
@@ -221,8 +239,6 @@ absl::Status Partial::Save(Ledger ledger) {
     absl::Status failure =
         ErrnoError(errno, absl::StrCat("cannot sync ", DataPath(directory_)));
     lost_bytes_ = true;
-    ledger_.reset();
-    HUBD_RETURN_IF_ERROR(RemoveAll(LedgerPath(directory_)));
     return failure;
   }
   // The directory may be new.
@@ -236,9 +252,9 @@ absl::Status Partial::Save(Ledger ledger) {
   return absl::OkStatus();
 }
 
-absl::Status Partial::Trim() {
+absl::Status Partial::Trim(const Ledger& kept) {
   HUBD_RETURN_IF_ERROR(CheckThere());
-  return KeepOnly(*ledger_, fd_.get(), DataPath(directory_));
+  return KeepOnly(kept, fd_.get(), DataPath(directory_));
 }
 
 absl::Status Partial::Remove() {
@@ -249,11 +265,40 @@ absl::Status Partial::Remove() {
 
 absl::Status RemovePartial(const std::string& directory) {
   const std::string path = DataPath(directory);
-  if (!IsThere(path)) return RemoveAll(directory);
-  HUBD_ASSIGN_OR_RETURN(const UniqueFd data, OpenData(path));
+  if (IsOther(S_IFREG, path)) return RemoveAll(directory);
+  // As it is: it may be on its way to be a blob.
+  const UniqueFd data(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!data.valid()) {
+    if (errno != ENOENT) {
+      return ErrnoError(errno, absl::StrCat("cannot open ", path));
+    }
+    // A ledger alone: what it is about is being published.
+    if (IsThere(LedgerPath(directory))) return absl::OkStatus();
+    return RemoveAll(directory);
+  }
   if (::flock(data.get(), LOCK_EX | LOCK_NB) == 0) return RemoveAll(directory);
   if (errno == EWOULDBLOCK) return absl::OkStatus();
   return ErrnoError(errno, absl::StrCat("cannot lock ", path));
+}
+
+PartialFiles FilesOfPartial(const std::string& directory) {
+  return {.data = IsThere(DataPath(directory)),
+          .ledger = IsThere(LedgerPath(directory))};
+}
+
+bool PutBackData(const std::string& path, const std::string& directory) {
+  const absl::StatusOr<Ledger> ledger = ReadLedger(LedgerPath(directory));
+  if (!ledger.ok() || ledger->size == 0) return false;
+  const int64_t last = (ledger->size - 1) / ledger->part_size;
+  if (static_cast<int64_t>(ledger->parts.size()) != last + 1) return false;
+  if (IsOther(S_IFREG, path)) return false;
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat info;
+  if (!fd.valid() || ::fstat(fd.get(), &info) != 0) return false;
+  const int64_t first = std::min(ledger->part_size, ledger->size);
+  return info.st_size == ledger->size &&
+         CrcOfBegin(fd.get(), first) == ledger->parts.begin()->second &&
+         ::rename(path.c_str(), DataPath(directory).c_str()) == 0;
 }
 
 absl::Status TrimPartial(const std::string& directory) {

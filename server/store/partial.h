@@ -51,12 +51,12 @@ class Partial {
   absl::Status Restart();
 
   // Syncs the bytes, then replaces the ledger. Where the disk does not take the
-  // bytes there is no ledger from then on: it says so once and then no more.
+  // bytes the ledger stays as it is from then on: it says so once and then no
+  // more.
   absl::Status Save(Ledger ledger);
 
-  // Gives back the room of what the ledger does not name. REQUIRES: there is a
-  // ledger.
-  absl::Status Trim();
+  // Gives back the room of all but the parts of `kept`.
+  absl::Status Trim(const Ledger& kept);
 
   // Whether the disk did not take the bytes.
   bool lost_bytes() const { return lost_bytes_; }
@@ -88,6 +88,19 @@ struct PrunedPartials {
 
 // Removes the partial in `directory`, if there is one that nobody has.
 absl::Status RemovePartial(const std::string& directory);
+
+// Which files of a partial are in `directory`.
+struct PartialFiles {
+  bool data = false;
+  bool ledger = false;
+};
+PartialFiles FilesOfPartial(const std::string& directory);
+
+// After a sudden end while it was published: puts the file at `path` back as
+// the data of the partial in `directory`, if it can be that: the ledger names
+// all parts, and the length is right, and the first part's checksum. Whether it
+// did.
+bool PutBackData(const std::string& path, const std::string& directory);
 
 // After a sudden end: gives back the room of what nobody can go on with, in a
 // partial that nobody has.

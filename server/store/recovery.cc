@@ -3,9 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -17,15 +17,11 @@
 #include "server/base/log.h"
 #include "server/base/status.h"
 #include "server/store/index_file.h"
-#include "server/store/ledger.h"
 #include "server/store/object_kind.h"
-#include "server/store/record.h"
+#include "server/store/partial.h"
 
 namespace hubd {
 namespace {
-
-// An advertisement of 64 MiB, written as JSON.
-constexpr int64_t kMaxRecordBytes = 256 << 20;
 
 // What cannot be looked at may be one.
 bool MayBe(mode_t type, const std::string& path) {
@@ -66,25 +62,10 @@ absl::Status EmptyTmp(const Layout& layout) {
   return absl::OkStatus();
 }
 
-// Partials of whole objects whose data was renamed away, to be published; by
-// the object's size.
-using Orphans = std::map<int64_t, std::string>;
-
-// Of a download that had ended; nullopt: not of one.
-std::optional<int64_t> SizeIfComplete(const std::string& partial) {
-  absl::StatusOr<std::string> json =
-      ReadFile(absl::StrCat(partial, "/ledger"), kMaxRecordBytes);
-  if (!json.ok()) return std::nullopt;
-  absl::StatusOr<Ledger> ledger = DecodeLedger(*json);
-  if (!ledger.ok() || ledger->size == 0) return std::nullopt;
-  const int64_t last = (ledger->size - 1) / ledger->part_size;
-  if (static_cast<int64_t>(ledger->parts.size()) <= last) return std::nullopt;
-  return ledger->size;
-}
-
-// Partials are directories, and stay: each is looked at when it is taken up.
-absl::StatusOr<Orphans> TidyPartials(const Layout& layout) {
-  Orphans orphans;
+// Partials with data and ledger stay: each is looked at when it is taken up.
+// The answer: those with a ledger alone.
+absl::StatusOr<std::vector<std::string>> TidyPartials(const Layout& layout) {
+  std::vector<std::string> orphans;
   HUBD_ASSIGN_OR_RETURN(std::vector<std::string> names,
                         ListDirectory(layout.partials()));
   for (const std::string& name : names) {
@@ -93,14 +74,13 @@ absl::StatusOr<Orphans> TidyPartials(const Layout& layout) {
       RemoveOrLog(path);
       continue;
     }
-    // Without both nothing of it can be gone on with.
-    if (!IsThere(absl::StrCat(path, "/data"))) {
-      const std::optional<int64_t> size = SizeIfComplete(path);
-      if (!size || !orphans.emplace(*size, path).second) RemoveOrLog(path);
+    const PartialFiles files = FilesOfPartial(path);
+    if (!files.ledger) {
+      RemoveOrLog(path);
       continue;
     }
-    if (!IsThere(absl::StrCat(path, "/ledger"))) {
-      RemoveOrLog(path);
+    if (!files.data) {
+      orphans.push_back(path);
       continue;
     }
     // No reason not to start: one that cannot be read is one download's.
@@ -110,43 +90,17 @@ absl::StatusOr<Orphans> TidyPartials(const Layout& layout) {
   return orphans;
 }
 
-// Gives blobs that no record names back to the partials that they may be of:
-// the end came between the two renames of publishing. The parts' checksums are
-// compared when the partial is taken up. The other partials go.
-void TakeBack(const std::set<std::string>& named, const Layout& layout,
-              Orphans orphans) {
-  absl::StatusOr<std::vector<std::string>> folders =
-      ListDirectory(layout.blobs());
-  for (const std::string& folder : orphans.empty() || !folders.ok()
-                                       ? std::vector<std::string>()
-                                       : *folders) {
-    const std::string below = absl::StrCat(layout.blobs(), "/", folder);
-    absl::StatusOr<std::vector<std::string>> names = ListDirectory(below);
-    if (!names.ok()) continue;
-    for (const std::string& name : *names) {
-      const std::string path = absl::StrCat(below, "/", name);
-      struct stat info;
-      if (named.contains(path) || ::lstat(path.c_str(), &info) != 0) continue;
-      const auto orphan = orphans.find(info.st_size);
-      if (orphan == orphans.end() || !S_ISREG(info.st_mode)) continue;
-      const std::string data = absl::StrCat(orphan->second, "/data");
-      if (::rename(path.c_str(), data.c_str()) != 0) continue;
-      HUBD_LOG(kInfo) << "event=recovery taken_back=" << LogQuote(path);
-      orphans.erase(orphan);
-    }
-  }
-  for (const auto& [size, path] : orphans) RemoveOrLog(path);
-}
-
-// DATA_LOSS where what is read is no record of that name; other errors where it
-// cannot be read.
-template <class Object>
-absl::StatusOr<Object> ReadRecord(const Layout& layout,
-                                  const std::string& path) {
-  HUBD_ASSIGN_OR_RETURN(std::string content, ReadFile(path, kMaxRecordBytes));
-  HUBD_ASSIGN_OR_RETURN(Object object, DecodeRecord<Object>(content));
-  if (ObjectKind<Object>::Record(layout, object) == path) return object;
-  return absl::DataLossError("no record: it has the name of another one");
+// Gives the blob at `path` back to the partial whose bytes it is, if it is one
+// of these, which it leaves then: the end came between the two renames of
+// publishing.
+bool TakeBack(const std::string& path, std::vector<std::string>& orphans) {
+  const auto orphan = std::find_if(
+      orphans.begin(), orphans.end(),
+      [&](const auto& directory) { return PutBackData(path, directory); });
+  if (orphan == orphans.end()) return false;
+  HUBD_LOG(kInfo) << "event=recovery taken_back=" << LogQuote(path);
+  orphans.erase(orphan);
+  return true;
 }
 
 void LogUnreadable(const std::string& path, const absl::Status& status) {
@@ -221,10 +175,13 @@ void RemoveObject(const Layout& layout, const std::string& path) {
   }
 }
 
-// Removes what lies `depth` levels below `directory` and is not in `named`, and
-// the levels between that are empty then.
+// Whether an object that no record names was taken elsewhere.
+using TakeFn = std::function<bool(const std::string& path)>;
+
+// Removes what lies `depth` levels below `directory`, is not in `named` and is
+// not taken, and the levels between that are empty then.
 void Sweep(const Layout& layout, const std::string& directory, int depth,
-           const std::set<std::string>& named) {
+           const std::set<std::string>& named, const TakeFn& take) {
   if (!MayBe(S_IFDIR, directory)) return RemoveOrLog(directory);
   absl::StatusOr<std::vector<std::string>> names = ListDirectory(directory);
   if (!names.ok()) {
@@ -234,9 +191,9 @@ void Sweep(const Layout& layout, const std::string& directory, int depth,
   for (const std::string& name : *names) {
     std::string path = absl::StrCat(directory, "/", name);
     if (depth > 1) {
-      Sweep(layout, path, depth - 1, named);
+      Sweep(layout, path, depth - 1, named, take);
       ::rmdir(path.c_str());
-    } else if (!named.contains(path)) {
+    } else if (!named.contains(path) && !take(path)) {
       RemoveObject(layout, path);
     }
   }
@@ -245,13 +202,10 @@ void Sweep(const Layout& layout, const std::string& directory, int depth,
 // Brings the rows of a kind in line with its records, then removes the objects,
 // `depth` levels below `objects`, that no record names. With a record that
 // cannot be read at this time none is removed.
-// `before_sweep` is told first what is named.
 template <class Object>
 absl::Status RecoverKind(
     const Layout& layout, Catalog& catalog, const std::string& objects,
-    int depth,
-    const std::function<void(const std::set<std::string>&)>& before_sweep =
-        nullptr) {
+    int depth, const TakeFn& take = [](const std::string&) { return false; }) {
   using Kind = ObjectKind<Object>;
   std::set<std::string> named;
   HUBD_ASSIGN_OR_RETURN(Records<Object> records, ReadRecords<Object>(layout));
@@ -273,8 +227,7 @@ absl::Status RecoverKind(
     HUBD_RETURN_IF_ERROR(Kind::Put(catalog, object));
   }
   if (records.may_name_others) return absl::OkStatus();
-  if (before_sweep) before_sweep(named);
-  Sweep(layout, objects, depth, named);
+  Sweep(layout, objects, depth, named, take);
   return absl::OkStatus();
 }
 
@@ -313,14 +266,13 @@ absl::Status Recover(const Layout& layout, Catalog& catalog) {
         layout.unpacked_records(), layout.ref_records()}) {
     HUBD_RETURN_IF_ERROR(RemoveHalfWritten(directory));
   }
-  HUBD_ASSIGN_OR_RETURN(const Orphans orphans, TidyPartials(layout));
+  HUBD_ASSIGN_OR_RETURN(std::vector<std::string> orphans, TidyPartials(layout));
   HUBD_RETURN_IF_ERROR(
       RecoverKind<TreeObject>(layout, catalog, layout.trees(), 4));
   HUBD_RETURN_IF_ERROR(RecoverKind<CheckpointObject>(
       layout, catalog, layout.blobs(), 2,
-      [&layout, &orphans](const std::set<std::string>& named) {
-        TakeBack(named, layout, orphans);
-      }));
+      [&orphans](const std::string& path) { return TakeBack(path, orphans); }));
+  for (const std::string& path : orphans) RemoveOrLog(path);
   HUBD_RETURN_IF_ERROR(
       RecoverKind<UnpackedObject>(layout, catalog, layout.unpacked(), 1));
   return RecoverRefs(layout, catalog);

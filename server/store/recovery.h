@@ -14,12 +14,13 @@
 namespace hubd {
 
 // Makes disk and catalog agree. The record decides: it is the commit point.
-//   - tmp/ and half-written files are removed, and what is no directory in
-//     partial/; what downloads left there stays;
+//   - tmp/ and half-written files are removed, and what nobody can go on with
+//     in partial/; other partials stay;
 //   - a record whose object is gone or not what the record says is removed, and
 //     so is its row;
 //   - a row is made, or made right, from its record; a row without one goes;
-//   - an object that no record names is removed.
+//   - an object that no record names is removed, or, where it was a whole
+//     partial's data, put back there.
 // A record that cannot be read, or not understood, is logged and left; the row
 // that belongs to it, and its object, stay. While one cannot be read, no object
 // of its kind is removed, since it may name it.

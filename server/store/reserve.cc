@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "server/base/log.h"
+#include "server/base/status.h"
 #include "server/base/unique_fd.h"
 
 namespace hubd {
@@ -15,19 +16,22 @@ constexpr off_t kBytes = 1 << 20;
 }  // namespace
 
 void Reserve::Fill() {
-  if (held_) return;
   const UniqueFd fd(
-      ::open(path_.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  held_ = fd.valid() && ::fallocate(fd.get(), 0, 0, kBytes) == 0;
-  if (!held_) ::unlink(path_.c_str());
+      ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd.valid()) return;
+  if (::fallocate(fd.get(), 0, 0, kBytes) != 0) ::unlink(path_.c_str());
 }
 
 bool Reserve::GiveUp() {
-  if (!held_) return false;
-  held_ = false;
   if (::unlink(path_.c_str()) != 0) return false;
   HUBD_LOG(kWarning) << "event=reserve_given_up path=" << LogQuote(path_);
   return true;
+}
+
+absl::Status Reserve::Write(const std::function<absl::Status()>& write) {
+  absl::Status status = write();
+  if (ReasonOf(status) == Reason::kDiskFull && GiveUp()) status = write();
+  return status;
 }
 
 }  // namespace hubd

@@ -1,16 +1,20 @@
-// Room that is kept for the index.
+// Room that is kept for index and records.
 
 #ifndef HUBD_SERVER_STORE_RESERVE_H_
 #define HUBD_SERVER_STORE_RESERVE_H_
 
+#include <functional>
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
+
 namespace hubd {
 
-// A file of zeros that is given up when a write of the index finds the disk
-// full, so that what people decide can be kept, and things be removed, on a
-// disk that others filled. Thread-compatible.
+// A file of zeros that is given up when a write of the index or of a record
+// finds the disk full, or the daemon's start does, so that what people decide
+// and what has come can be kept, and things be removed, on a disk that others
+// filled. All who name the same path share it. Thread-safe.
 class Reserve {
  public:
   explicit Reserve(std::string path) : path_(std::move(path)) {}
@@ -21,9 +25,12 @@ class Reserve {
   // Whether there was one to give up.
   bool GiveUp();
 
+  // What `write` says; where that is that the disk is full, once more with what
+  // the reserve gives.
+  absl::Status Write(const std::function<absl::Status()>& write);
+
  private:
   std::string path_;
-  bool held_ = false;
 };
 
 }  // namespace hubd

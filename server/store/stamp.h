@@ -5,23 +5,20 @@
 
 #include <sys/stat.h>
 
-#include <cstdint>
 #include <string>
 
-#include "absl/strings/str_cat.h"
+#include "server/store/objects.h"
 
 namespace hubd {
 
 // Inode, size, and when content and anything were changed last: times can be
 // set back, but for the last. Not the device, whose number a new start of the
 // machine may change.
-inline std::string StampOf(const struct stat& info) {
-  const auto time = [](const timespec& at) {
-    return absl::StrCat(int64_t{at.tv_sec}, ".", int64_t{at.tv_nsec});
-  };
-  return absl::StrCat(uint64_t{info.st_ino}, " ", int64_t{info.st_size}, " ",
-                      time(info.st_mtim), " ", time(info.st_ctim));
-}
+std::string StampOf(const struct stat& info);
+
+// The name under which the catalog keeps an object's stamp (schema.h).
+std::string StampName(const CheckpointObject& checkpoint);
+std::string StampName(const TreeObject& tree);
 
 }  // namespace hubd
 

@@ -12,8 +12,6 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "server/base/digest.h"
 #include "server/base/file_digest.h"
@@ -26,10 +24,12 @@
 #include "server/store/object_kind.h"
 #include "server/store/record.h"
 #include "server/store/recovery.h"
+#include "server/store/reserve.h"
 #include "server/store/root_directory.h"
 #include "server/store/seal.h"
 #include "server/store/stamp.h"
 #include "server/store/tree_digest.h"
+#include "server/store/usage.h"
 #include "server/store/way_out.h"
 
 namespace hubd {
@@ -43,36 +43,6 @@ absl::Status MakeParents(const std::string& top, const std::string& path) {
   HUBD_RETURN_IF_ERROR(MakeParents(top, parent));
   HUBD_RETURN_IF_ERROR(MakeDirectories(path, 0755));
   return SyncDirectory(parent);
-}
-
-// What is told of a stored object that is not what its digest says.
-absl::Status DamagedError(const std::string& what, Metadata metadata,
-                          const std::string& expected,
-                          const std::string& actual) {
-  metadata["expected"] = expected;
-  metadata["actual"] = actual;
-  return ReasonError(
-      Reason::kDigestMismatch,
-      absl::StrCat("the stored ", what, " were damaged: their sha256 is ",
-                   actual, ", not ", expected,
-                   "; they are not delivered and were removed. Call it once "
-                   "with the network"),
-      metadata);
-}
-
-// As the catalog knows them (schema.h).
-std::string StampName(const CheckpointObject& checkpoint) {
-  return absl::StrCat("blob ", checkpoint.sha256);
-}
-
-std::string StampName(const TreeObject& tree) {
-  const TreeKey& key = tree.key;
-  return absl::StrJoin(
-      {absl::string_view("tree"), absl::string_view(key.domain),
-       absl::string_view(key.repo.host), absl::string_view(key.repo.owner),
-       absl::string_view(key.repo.name), absl::string_view(key.commit),
-       absl::string_view(key.route)},
-      " ");
 }
 
 std::string RandomWord() {
@@ -103,7 +73,11 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(Options options,
     return std::make_unique<Store>(layout, clock, std::move(root),
                                    std::move(lock), std::move(catalog));
   };
-  absl::StatusOr<std::unique_ptr<Store>> store = open();
+  absl::StatusOr<std::unique_ptr<Store>> store;
+  (void)Reserve(layout.reserve()).Write([&] {
+    store = open();
+    return store.status();
+  });
   if (!store.ok()) return WithWayOutOfStart(store.status(), layout);
   return store;
 }
@@ -124,12 +98,13 @@ Store::~Store() {
 }
 
 absl::Status Store::PublishAddress(const std::string& socket) {
-  absl::Status status = WriteHolder(lock_.get(), socket, layout_);
-  if (status.ok()) {
-    status =
-        WriteFileDurably(layout_.address(), absl::StrCat(socket, "\n"), 0600);
-  }
-  return WithWayOut(status, layout_);
+  const absl::Status written =
+      Reserve(layout_.reserve()).Write([&]() -> absl::Status {
+        HUBD_RETURN_IF_ERROR(WriteHolder(lock_.get(), socket, layout_));
+        return WriteFileDurably(layout_.address(), absl::StrCat(socket, "\n"),
+                                0600);
+      });
+  return WithWayOut(written, layout_);
 }
 
 bool Store::StillThere() const {
@@ -177,10 +152,7 @@ absl::StatusOr<PrunedPartials> Store::PrunePartials(absl::Duration age) {
 }
 
 absl::StatusOr<int64_t> Store::UsageBytes() {
-  HUBD_ASSIGN_OR_RETURN(const int64_t objects, catalog_->UsageBytes());
-  HUBD_ASSIGN_OR_RETURN(const int64_t partials,
-                        PartialBytes(layout_.partials()));
-  return objects + partials;
+  return hubd::UsageBytes(layout_, *catalog_);
 }
 
 // Where the object is there, the staged one goes: both have the same content.
@@ -212,22 +184,20 @@ absl::Status Store::Replace(const std::string& from, const std::string& to) {
   if (std::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
   // A file cannot take a directory's place, nor a directory a file's.
   if (errno == EISDIR || errno == ENOTDIR) {
-    HUBD_RETURN_IF_ERROR(ClearAway(to));
+    HUBD_RETURN_IF_ERROR(ClearAway(to).status());
     if (std::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
   }
   return ErrnoError(errno, absl::StrCat("cannot make ", to));
 }
 
 // By a rename, so that who has it open keeps what he has.
-absl::Status Store::ClearAway(const std::string& path) {
+absl::StatusOr<Staging> Store::ClearAway(const std::string& path) {
   Staging away(NextStagingPath());
   // Only a directory that its owner can write can be moved into another one.
   if (auto info = LookAt(path); info && S_ISDIR(info->st_mode)) {
     ::chmod(path.c_str(), 0700);
   }
-  if (std::rename(path.c_str(), away.path().c_str()) == 0) {
-    return absl::OkStatus();
-  }
+  if (std::rename(path.c_str(), away.path().c_str()) == 0) return away;
   return ErrnoError(errno, absl::StrCat("cannot remove ", path));
 }
 
@@ -246,10 +216,12 @@ absl::Time Store::Now() const {
 template <class Object>
 absl::StatusOr<Object> Store::Commit(Object object) {
   using Kind = ObjectKind<Object>;
-  HUBD_RETURN_IF_ERROR(
-      WithWayOut(WriteFileDurably(Kind::Record(layout_, object),
-                                  EncodeRecord(object), 0600),
-                 layout_));
+  const std::string path = Kind::Record(layout_, object);
+  const std::string record = EncodeRecord(object);
+  const absl::Status written = Reserve(layout_.reserve()).Write([&] {
+    return WriteFileDurably(path, record, 0600);
+  });
+  HUBD_RETURN_IF_ERROR(WithWayOut(written, layout_));
   HUBD_RETURN_IF_ERROR(Kind::Put(*catalog_, object));
   return object;
 }
@@ -272,13 +244,39 @@ absl::StatusOr<CheckpointObject> Store::PublishPartial(
   HUBD_RETURN_IF_ERROR(partial.CheckThere());
   Staging staging(partial.data_path());
   staging.stays_ = true;
-  HUBD_ASSIGN_OR_RETURN(
-      checkpoint, PublishCheckpoint(std::move(staging), std::move(checkpoint)));
+  absl::StatusOr<CheckpointObject> published =
+      PublishCheckpoint(std::move(staging), checkpoint);
+  if (!published.ok()) {
+    PutBack(partial, checkpoint);
+    return published;
+  }
   if (absl::Status removed = partial.Remove(); !removed.ok()) {
     HUBD_LOG(kWarning) << "event=partial_not_removed error="
                        << LogQuote(removed.message());
   }
-  return checkpoint;
+  return published;
+}
+
+void Store::PutBack(const Partial& partial,
+                    const CheckpointObject& checkpoint) {
+  const std::string blob = layout_.Blob(checkpoint.sha256);
+  MutexLock lock(move_mutex_);
+  if (!LeadsTo(blob, partial.fd()) || IsNamed(checkpoint)) return;
+  if (std::rename(blob.c_str(), partial.data_path().c_str()) != 0) {
+    // The next start does it.
+    HUBD_LOG(kWarning) << "event=blob_not_put_back path=" << LogQuote(blob)
+                       << " error="
+                       << LogQuote(ErrnoError(errno, "rename").message());
+  }
+}
+
+bool Store::IsNamed(const CheckpointObject& checkpoint) {
+  const absl::StatusOr<bool> has_row = catalog_->HasBlob(checkpoint.sha256);
+  if (!has_row.ok() || *has_row) return true;
+  const absl::StatusOr<CheckpointObject> record = ReadRecord<CheckpointObject>(
+      layout_, ObjectKind<CheckpointObject>::Record(layout_, checkpoint));
+  if (record.ok()) return record->sha256 == checkpoint.sha256;
+  return !absl::IsNotFound(record.status());
 }
 
 absl::StatusOr<CheckpointObject> Store::RecordCheckpoint(
@@ -419,6 +417,13 @@ void Store::NoteStamp(const std::string& name, const std::string& stamp) {
   }
 }
 
+absl::StatusOr<std::string> Store::UnlessLost(
+    absl::StatusOr<std::string> digest) const {
+  // What a server cannot read now it may read later.
+  if (on_local_disk_ && absl::IsDataLoss(digest.status())) return "";
+  return digest;
+}
+
 absl::Status Store::Verify(const CheckpointObject& checkpoint,
                            const Reading& how) {
   const std::string& path = checkpoint.path;
@@ -430,9 +435,10 @@ absl::Status Store::Verify(const CheckpointObject& checkpoint,
   if (!fd.valid() || ::fstat(fd.get(), &info) != 0) {
     return ErrnoError(errno, absl::StrCat("cannot open ", path));
   }
-  absl::StatusOr<std::string> hashed = Sha256OfFile(fd.get(), how);
+  const absl::StatusOr<std::string> hashed =
+      UnlessLost(Sha256OfFile(fd.get(), how));
   if (!hashed.ok()) return Annotate(hashed.status(), path);
-  const std::string actual = *std::move(hashed);
+  const std::string& actual = *hashed;
   if (actual == checkpoint.sha256) {
     verified_.Note(path, info);
     NoteStamp(StampName(checkpoint), StampOf(info));
@@ -448,18 +454,20 @@ absl::Status Store::VerifyTree(const TreeObject& tree, const Reading& how) {
   UniqueFd fd(::open(tree.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   // Before: what changes meanwhile has another one later.
   const absl::StatusOr<std::string> stamp = TreeStamp(tree.path, how.stop);
-  absl::StatusOr<std::string> actual = TreeDigest(tree.path, how);
+  const absl::StatusOr<std::string> actual =
+      UnlessLost(TreeDigest(tree.path, how));
   if (absl::IsNotFound(actual.status())) {
     // Row and record go.
     HUBD_RETURN_IF_ERROR(FindTree(tree.key).status());
   }
   HUBD_RETURN_IF_ERROR(actual.status());
-  if (tree.digest.empty()) {
+  const bool has_no_digest = tree.digest.empty() && !actual->empty();
+  if (has_no_digest) {
     TreeObject with_digest = tree;
     with_digest.digest = *actual;
     HUBD_RETURN_IF_ERROR(Commit(with_digest).status());
   }
-  if (tree.digest.empty() || *actual == tree.digest) {
+  if (has_no_digest || *actual == tree.digest) {
     if (stamp.ok()) NoteStamp(StampName(tree), *stamp);
     return absl::OkStatus();
   }
@@ -475,9 +483,14 @@ absl::Status Store::SetAside(const std::string& path, int fd,
                              const std::string& actual) {
   HUBD_LOG(kError) << "event=damaged path=" << LogQuote(path)
                    << " actual=" << actual;
+  // Goes when nobody waits for it.
+  std::optional<Staging> taken;
   MutexLock lock(move_mutex_);
   // Somebody may have put a good one there.
-  return LeadsTo(path, fd) ? ClearAway(path) : absl::OkStatus();
+  if (!LeadsTo(path, fd)) return absl::OkStatus();
+  HUBD_ASSIGN_OR_RETURN(Staging away, ClearAway(path));
+  taken.emplace(std::move(away));
+  return absl::OkStatus();
 }
 
 bool Store::HasBlob(const std::string& sha256) const {

@@ -185,12 +185,21 @@ class Store {
   bool IsAsGood(const Object& object) const;
   // Renames over whatever is at `to`.
   absl::Status Replace(const std::string& from, const std::string& to);
-  // Removes what is at `path`.
-  absl::Status ClearAway(const std::string& path);
+  // Takes away what is at `path`; it goes with what is returned.
+  absl::StatusOr<Staging> ClearAway(const std::string& path);
+  // A digest, or none, "", of what a local disk cannot read.
+  absl::StatusOr<std::string> UnlessLost(
+      absl::StatusOr<std::string> digest) const;
   // The same for what was read through `fd` and found damaged, if it is still
   // there; `actual`: its digest.
   absl::Status SetAside(const std::string& path, int fd,
                         const std::string& actual);
+  // Gives the partial its bytes back where no record names the blob that they
+  // are.
+  void PutBack(const Partial& partial, const CheckpointObject& checkpoint);
+  // Whether a row names the blob, or this URL's record; true where that cannot
+  // be told.
+  bool IsNamed(const CheckpointObject& checkpoint);
   // The commit point, then the row.
   template <class Object>
   absl::StatusOr<Object> Commit(Object object);

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "server/base/digest.h"
 #include "server/base/fs.h"
 #include "server/base/unique_fd.h"
@@ -45,6 +46,12 @@ TEST(FileDigestTest, SaysWhatCannotBeRead) {
   EXPECT_FALSE(Sha256OfFile(-1).ok());
   const UniqueFd folder(::open("/", O_RDONLY | O_CLOEXEC));
   EXPECT_FALSE(Sha256OfFile(folder.get()).ok());
+}
+
+TEST(FileDigestTest, WhatTheDiskCannotReadIsLost) {
+  // The kernel has nothing at its begin.
+  const UniqueFd memory(::open("/proc/self/mem", O_RDONLY | O_CLOEXEC));
+  EXPECT_TRUE(absl::IsDataLoss(Sha256OfFile(memory.get()).status()));
 }
 
 TEST(FileDigestTest, StopsWhenTold) {

@@ -16,6 +16,7 @@
 #include "server/base/fs.h"
 #include "server/base/status.h"
 #include "server/base/unique_fd.h"
+#include "server/store/space.h"
 #include "tests/server/fetch/archive_builder.h"
 #include "tests/testing/child_process.h"
 
@@ -315,6 +316,18 @@ TEST_F(ArchiveTest, TheNamesOfAZipFitIntoAMessage) {
   ExpectBad(UnpackZipBytes(Zip(members)).status(), "over 3 MiB together");
   members.resize(1000);
   EXPECT_TRUE(UnpackZipBytes(Zip(members)).ok());
+}
+
+TEST_F(ArchiveTest, UnpacksNoMoreOfAZipThanThereIsRoomFor) {
+  Space space({.path = base_, .min_free = 0, .max_bytes = 10, .usage = [] {
+                 return absl::StatusOr<int64_t>(0);
+               }});
+  const UniqueFd fits = FileOf(Zip({{"a", "ten bytes."}}));
+  EXPECT_TRUE(UnpackZip(fits.get(), dir_, {}, {}, *space.Reserve(0)).ok());
+  const UniqueFd more = FileOf(Zip({{"b", "eleven too."}}));
+  EXPECT_EQ(
+      ReasonOf(UnpackZip(more.get(), dir_, {}, {}, *space.Reserve(0)).status()),
+      Reason::kDiskFull);
 }
 
 TEST_F(ArchiveTest, StopsUnpackingAZip) {

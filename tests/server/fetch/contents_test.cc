@@ -17,7 +17,9 @@
 #include "server/base/digest.h"
 #include "server/base/fs.h"
 #include "server/base/status.h"
+#include "server/base/unique_fd.h"
 #include "server/store/space.h"
+#include "tests/server/base/small_disk.h"
 #include "tests/server/base/temp_dir.h"
 
 namespace hubd {
@@ -348,6 +350,29 @@ TEST_F(ContentsTest, StreamsAndTheFollowerWorkAtTheSameTime) {
   }
   ASSERT_TRUE(contents.Follow({}).ok());
   EXPECT_EQ(contents.FinishDigest(), Sha256Hex(body_));
+}
+
+// Last, since it gives this process namespaces of its own.
+TEST_F(ContentsTest, OnAFullDiskWhatIsNotWholeMakesRoomForTheLedger) {
+  partial_.reset();
+  if (!MountSmallDisk(dir_.path())) {
+    GTEST_SKIP() << "user namespaces are not allowed here";
+  }
+  partial_ = *Partial::Open(directory_, kUrl, {});
+  {
+    Contents contents(*partial_, space_);
+    ASSERT_TRUE(Restart(contents, Object()).ok());
+    std::optional<Contents::Span> span = contents.Take(2 * kPart);
+    Bring(contents, *span, kPart + kPart / 2);
+    UniqueFd filler(::open(dir_.Below("filler").c_str(),
+                           O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    while (WriteAll(filler.get(), std::string(4096, 'x')).ok()) {
+    }
+    contents.Keep();
+  }
+  Reopen();
+  ASSERT_TRUE(partial_->ledger());
+  EXPECT_EQ(partial_->ledger()->parts.size(), 1u);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "server/base/fs.h"
 #include "server/base/status.h"
 #include "server/base/unique_fd.h"
+#include "server/store/space.h"
 #include "tests/server/base/temp_dir.h"
 #include "tests/testing/fake_clock.h"
 
@@ -39,7 +40,7 @@ class FileIntakeTest : public testing::Test {
           read_ += bytes;
           if (on_read_) on_read_();
         },
-        stop);
+        stop, *space_.Reserve(0));
   }
 
   // Whether the file system shares bytes between files.
@@ -56,6 +57,10 @@ class FileIntakeTest : public testing::Test {
   TempDir dir_;
   FakeClock clock_;
   std::unique_ptr<Store> store_;
+  Space space_{
+      {.path = dir_.path(), .min_free = 0, .max_bytes = 7, .usage = [] {
+         return absl::StatusOr<int64_t>(0);
+       }}};
   const std::string path_ = dir_.Below("file");
   absl::Status verdict_ = absl::OkStatus();
   std::function<void()> on_read_;

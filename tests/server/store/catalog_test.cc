@@ -43,7 +43,7 @@ TEST_F(CatalogTest, WhatIsNotThereIsNoError) {
   EXPECT_EQ(*catalog_->LookupRefs("shared", kSampleRepo), nullptr);
   EXPECT_EQ(*catalog_->LookupTrust(1, kSampleRepo, ""), std::nullopt);
   EXPECT_TRUE(catalog_->RemoveTree(SampleTree(layout_, 1).key).ok());
-  EXPECT_EQ(*catalog_->UsageBytes(), 0);
+  EXPECT_EQ(*catalog_->OtherBytes(), 0);
 }
 
 TEST_F(CatalogTest, EveryKindComesBackWholeAfterReopening) {
@@ -139,15 +139,25 @@ TEST_F(CatalogTest, TreesOfARepoAreNewestFirstAndNoOthers) {
   EXPECT_EQ(trees[2].key, SampleTree(layout_, 1).key);
 }
 
-TEST_F(CatalogTest, UsageCountsABlobBehindTwoUrlsOnce) {
+TEST_F(CatalogTest, ABlobIsThereAsLongAsAnyUrlGivesIt) {
   CheckpointObject checkpoint = SampleCheckpoint(layout_, 1);
-  checkpoint.size_bytes = 100;
+  const std::string sha256 = checkpoint.sha256;
+  EXPECT_FALSE(*catalog_->HasBlob(sha256));
   ASSERT_TRUE(catalog_->PutCheckpoint(checkpoint).ok());
+  const std::string first = checkpoint.url;
   checkpoint.url += "again";
   ASSERT_TRUE(catalog_->PutCheckpoint(checkpoint).ok());
+  ASSERT_TRUE(catalog_->RemoveCheckpoint("shared", first).ok());
+  EXPECT_TRUE(*catalog_->HasBlob(sha256));
+  ASSERT_TRUE(catalog_->RemoveCheckpoint("shared", checkpoint.url).ok());
+  EXPECT_FALSE(*catalog_->HasBlob(sha256));
+}
+
+TEST_F(CatalogTest, SumsUpTreesAndArchives) {
+  ASSERT_TRUE(catalog_->PutCheckpoint(SampleCheckpoint(layout_, 1)).ok());
   ASSERT_TRUE(catalog_->PutTree(SampleTree(layout_, 0)).ok());
   ASSERT_TRUE(catalog_->PutUnpacked(SampleUnpacked(layout_, 0)).ok());
-  EXPECT_EQ(*catalog_->UsageBytes(), 100 + 1000 + 77);
+  EXPECT_EQ(*catalog_->OtherBytes(), 1000 + 77);
 }
 
 TEST_F(CatalogTest, TrustIsOneEntryPerCallerRepoAndHubDir) {

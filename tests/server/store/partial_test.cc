@@ -140,7 +140,7 @@ TEST_F(PartialTest, TrimGivesBackWhatTheLedgerDoesNotName) {
   ASSERT_EQ(::fallocate(partial.fd(), FALLOC_FL_KEEP_SIZE, 0, 8 * kMib), 0);
   ASSERT_EQ(::pwrite(partial.fd(), "x", 1, 5 * kMib), 1);
   ASSERT_TRUE(partial.Save({kUrl, "v", 8 * kMib, kMib, {{1, 0}, {3, 0}}}).ok());
-  ASSERT_TRUE(partial.Trim().ok());
+  ASSERT_TRUE(partial.Trim(*partial.ledger()).ok());
   struct stat info;
   ASSERT_EQ(::fstat(partial.fd(), &info), 0);
   EXPECT_EQ(info.st_size, 4 * kMib);
@@ -400,6 +400,55 @@ TEST_F(PrunePartialsTest, CountsWhatGoesAndWhatIsInUse) {
 TEST_F(PrunePartialsTest, SaysWhatCannotBeLookedAt) {
   EXPECT_FALSE(PartialBytes(dir_.Below("none")).ok());
   EXPECT_FALSE(PrunePartials(dir_.Below("none"), now_, absl::Hours(1)).ok());
+}
+
+TEST_F(PrunePartialsTest, WhatIsBeingPublishedStaysAsItIs) {
+  const std::string path = dir_.Below("p");
+  absl::StatusOr<Partial> partial = Partial::Open(path, kUrl, {});
+  ASSERT_TRUE(partial.ok());
+  ASSERT_TRUE(WriteFileDurably(path + "/ledger", "x", 0600).ok());
+  ASSERT_EQ(::chmod((path + "/data").c_str(), 0444), 0);
+  ASSERT_TRUE(RemovePartial(path).ok());
+  EXPECT_EQ(ModeOf(path + "/data"), 0444u);
+  // Between its two renames.
+  const std::string blob = dir_.Below("blob");
+  ASSERT_EQ(::rename((path + "/data").c_str(), blob.c_str()), 0);
+  ASSERT_TRUE(RemovePartial(path).ok());
+  EXPECT_EQ(*ListDirectory(path), std::vector<std::string>{"ledger"});
+  EXPECT_EQ(ModeOf(blob), 0444u);
+}
+
+// Who took its bytes away may be one who died.
+TEST_F(PartialTest, OnlyItsOwnBytesArePutBack) {
+  struct Case {
+    const char* what;
+    std::vector<int64_t> named;
+    std::string bytes;
+    bool fits;
+  };
+  std::string others = kBytes;
+  others[0] = '?';
+  const Case cases[] = {
+      {"its own", {0, 1, 2}, kBytes, true},
+      {"a part is missing", {0, 1}, kBytes, false},
+      {"shorter", {0, 1, 2}, std::string(kBytes).substr(1), false},
+      {"longer", {0, 1, 2}, absl::StrCat(kBytes, "x"), false},
+      {"others of that length", {0, 1, 2}, others, false},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.what);
+    ASSERT_TRUE(RemoveAll(directory_).ok());
+    Leave(each.named);
+    ASSERT_TRUE(RemoveAll(data_).ok());
+    const std::string blob = dir_.Below("blob");
+    ASSERT_TRUE(WriteFileDurably(blob, each.bytes, 0444).ok());
+    EXPECT_EQ(PutBackData(blob, directory_), each.fits);
+    EXPECT_EQ(IsThere(data_), each.fits);
+    EXPECT_EQ(IsThere(blob), !each.fits);
+  }
+  ASSERT_EQ(::mkfifo(dir_.Below("fifo").c_str(), 0600), 0);
+  EXPECT_FALSE(PutBackData(dir_.Below("fifo"), directory_));
+  EXPECT_FALSE(PutBackData(data_, dir_.Below("none")));
 }
 
 }  // namespace

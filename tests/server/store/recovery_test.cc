@@ -455,6 +455,25 @@ TEST_F(RecoveryTest, ABlobThatWasNotRecordedGoesBackToItsPartial) {
   EXPECT_EQ(Partial::Open(partial, url, {})->ledger(), ledger);
 }
 
+// Shards often have the same size.
+TEST_F(RecoveryTest, EachPartialGetsItsOwnBlobBack) {
+  for (const std::string bytes : {"the first of two", "the other of two"}) {
+    const std::string partial = layout_.Partial("shared", bytes, bytes);
+    const Ledger ledger = {bytes, "v", 16, 64, {{0, ExtendCrc32c(0, bytes)}}};
+    const std::string blob = layout_.Blob(Sha256Hex(bytes));
+    ASSERT_TRUE(MakeDirectories(partial, 0700).ok());
+    ASSERT_TRUE(
+        WriteFileDurably(partial + "/ledger", EncodeLedger(ledger), 0600).ok());
+    ASSERT_TRUE(MakeDirectories(blob.substr(0, blob.rfind('/')), 0700).ok());
+    ASSERT_TRUE(WriteFileDurably(blob, bytes, 0444).ok());
+  }
+  ExpectAllThere(*Open());
+  for (const std::string bytes : {"the first of two", "the other of two"}) {
+    EXPECT_EQ(*ReadFile(layout_.Partial("shared", bytes, bytes) + "/data"),
+              bytes);
+  }
+}
+
 TEST_F(RecoveryTest, ARootOfBeforePartialsGetsTheirFolder) {
   ASSERT_TRUE(RemoveAll(layout_.partials()).ok());
   ExpectAllThere(*Open());

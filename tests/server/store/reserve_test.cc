@@ -5,7 +5,9 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "server/base/fs.h"
+#include "server/base/status.h"
 #include "tests/server/base/temp_dir.h"
 
 namespace hubd {
@@ -50,6 +52,27 @@ TEST_F(ReserveTest, WhereNoneCanBeHadNothingStays) {
   Reserve reserve(path_);
   reserve.Fill();
   EXPECT_FALSE(reserve.GiveUp());
+}
+
+TEST_F(ReserveTest, AWriteIsTriedOnceMoreWithWhatItGives) {
+  Reserve reserve(path_);
+  const absl::Status full = ReasonError(Reason::kDiskFull, "full");
+  int writes = 0;
+  const auto refused = [&] {
+    ++writes;
+    return full;
+  };
+  EXPECT_EQ(reserve.Write(refused), full);
+  EXPECT_EQ(writes, 1);
+  reserve.Fill();
+  EXPECT_EQ(reserve.Write(refused), full);
+  EXPECT_EQ(writes, 3);
+  EXPECT_FALSE(IsThere(path_));
+  reserve.Fill();
+  EXPECT_TRUE(reserve.Write([] { return absl::OkStatus(); }).ok());
+  EXPECT_TRUE(absl::IsInternal(
+      reserve.Write([] { return absl::InternalError("broken"); })));
+  EXPECT_TRUE(IsThere(path_));
 }
 
 }  // namespace

@@ -135,6 +135,40 @@ TEST_F(StoreTest, APartialIsTakenUpAndPublished) {
   EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
 }
 
+TEST_F(StoreTest, WithoutARecordThePartialHasItsBytesBack) {
+  const std::string url = "https://h/x";
+  const std::string record = layout_.CheckpointRecord("shared", url);
+  CheckpointObject checkpoint = SampleCheckpoint(layout_, 1);
+  checkpoint.sha256 = Sha256Hex("bytes");
+  checkpoint.size_bytes = 5;
+  checkpoint.url = url;
+  const std::string blob = layout_.Blob(checkpoint.sha256);
+  const auto publish = [&] {
+    Partial partial = *store_->OpenPartial(url, url, {});
+    HUBD_CHECK(WriteAll(partial.fd(), "bytes").ok());
+    HUBD_CHECK(
+        partial.Save({url, "v", 5, 5, {{0, ExtendCrc32c(0, "bytes")}}}).ok());
+    return store_->PublishPartial(std::move(partial), checkpoint).status();
+  };
+  const std::string away = layout_.checkpoint_records() + ".away";
+  ASSERT_EQ(::rename(layout_.checkpoint_records().c_str(), away.c_str()), 0);
+  EXPECT_FALSE(publish().ok());
+  EXPECT_FALSE(IsThere(blob));
+  {
+    Partial partial = *store_->OpenPartial(url, url, {});
+    EXPECT_TRUE(partial.ledger());
+    EXPECT_EQ(*ReadFile(partial.data_path()), "bytes");
+  }
+  // What another URL gives stays.
+  ASSERT_EQ(::rename(away.c_str(), layout_.checkpoint_records().c_str()), 0);
+  Publish("bytes", "https://h/other");
+  ASSERT_TRUE(MakeDirectories(record + "/x", 0700).ok());
+  EXPECT_FALSE(publish().ok());
+  EXPECT_EQ(*ReadFile(blob), "bytes");
+  ASSERT_TRUE(RemoveAll(record).ok());
+  EXPECT_TRUE(publish().ok());
+}
+
 TEST_F(StoreTest, PartialsOfLongAgoArePrunedByTheStoresClock) {
   for (int hours : {1, 3}) {
     const std::string url = "https://h/" + std::to_string(hours);

@@ -28,6 +28,30 @@ TEST(WayOutTest, WhatIsSaidOfTheDiskStays) {
   EXPECT_EQ(MetadataOf(told), (Metadata{{"need", "5"}, {"path", "/the/root"}}));
 }
 
+TEST(WayOutTest, OfTheCachesOwnLimitTheDiskIsNotTheWay) {
+  const absl::Status limit =
+      ReasonError(Reason::kDiskFull, "no room", {{"max_bytes", "10"}});
+  const absl::Status told = WithWayOut(limit, Layout("/the/root"));
+  EXPECT_EQ(told.message(),
+            "no room; raise it, or hubctl cache prune --partials");
+  EXPECT_EQ(WithWayOut(told, Layout("/the/root")), told);
+}
+
+TEST(WayOutTest, WhatWasDamagedIsToldWithBothDigests) {
+  const absl::Status other = DamagedError("bytes of u", {}, "aa", "bb");
+  EXPECT_EQ(ReasonOf(other), Reason::kDigestMismatch);
+  EXPECT_EQ(other.message(),
+            "the stored bytes of u were damaged: their sha256 is bb, not aa; "
+            "they are not delivered and were removed. Call it once with the "
+            "network");
+  const absl::Status lost = DamagedError("bytes of u", {}, "aa", "");
+  EXPECT_EQ(lost.message(),
+            "the stored bytes of u were damaged: the disk cannot read them; "
+            "they are not delivered and were removed. Call it once with the "
+            "network");
+  EXPECT_EQ(MetadataOf(lost)["expected"], "aa");
+}
+
 TEST(WayOutTest, AtTheStartAnErrorOfTheDiskNamesTheRootAndItsOwner) {
   const Layout layout("/the/root");
   const absl::Status told = WithWayOutOfStart(ErrnoError(EIO, "x"), layout);
