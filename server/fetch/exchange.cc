@@ -37,13 +37,6 @@ absl::Status ShortError(const std::string& url) {
                      {{"url", shown}, {"cause", "cut"}});
 }
 
-// Of an object of which nothing is known: a server that does not give it at all
-// says so by other statuses.
-bool RefusesFirstRange(const HttpResponse& response) {
-  const int status = response.status;
-  return status == 400 || status == 412 || status == 416 || status == 501;
-}
-
 }  // namespace
 
 Exchange::Exchange(const Options& options, const Ask& ask, Contents& contents,
@@ -83,11 +76,12 @@ absl::Status Exchange::OnResponse(const HttpResponse& response) {
   if (ask_.range && response.status == kHttpPartialContent) {
     return OnRange(response);
   }
-  if (ask_.range &&
-      (ask_.object ? RefusesRange(response) : RefusesFirstRange(response))) {
+  if (ask_.range && RefusesRange(response)) {
     return Refuse(Verdict::kNoRange, response);
   }
   if (response.status != kHttpOk) {
+    // Of an object of which nothing is known, it is not given at all.
+    if (ask_.object && MayRefuseRange(response)) verdict_ = Verdict::kRefused;
     return ErrorOfResponse(response, options_.url, Reason::kCheckpointNotFound);
   }
   if (!ask_.opens) return Refuse(Verdict::kOther, response);

@@ -45,9 +45,10 @@ class Exchange final : public HttpHandler {
     virtual void OnReceived(int64_t bytes, bool costs_all) = 0;
   };
 
-  // What became of it, beside the status. kOther: the server has another
-  // object, or gives no ranges; nothing was taken.
-  enum class Verdict { kTaken, kUnchanged, kNoRange, kOther };
+  // What became of it, beside the status. kRefused: the server may not give
+  // ranges, or not at this time. kOther: it has another object, or gives no
+  // ranges. Of neither nor of kNoRange was anything taken.
+  enum class Verdict { kTaken, kUnchanged, kRefused, kNoRange, kOther };
 
   struct Options {
     std::string url;

@@ -81,6 +81,11 @@ std::optional<ContentRange> ContentRangeOf(const HttpResponse& response) {
 
 bool RefusesRange(const HttpResponse& response) {
   const int status = response.status;
+  return status == 400 || status == 412 || status == 416 || status == 501;
+}
+
+bool MayRefuseRange(const HttpResponse& response) {
+  const int status = response.status;
   return status >= 400 && status < 500 && status != 401 && status != 404 &&
          status != 410 && !IsRateLimit(response);
 }

@@ -40,9 +40,13 @@ struct ContentRange {
 // another length, or brings the bytes encoded.
 std::optional<ContentRange> ContentRangeOf(const HttpResponse& response);
 
-// Whether a server, or one in between, says by its status that it gives no
-// ranges of what is there: without a range it may give all.
+// Whether a server, or one in between, says by its status that it does not give
+// this range: without one it may give all.
 bool RefusesRange(const HttpResponse& response);
+
+// Whether the status of an answer to a range of what is there may mean the
+// same, or something that passes.
+bool MayRefuseRange(const HttpResponse& response);
 
 }  // namespace hubd
 

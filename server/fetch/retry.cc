@@ -41,7 +41,6 @@ Retry::Retry(RetryOptions options, std::function<double()> random)
     : options_(options), random_(std::move(random)) {}
 
 absl::StatusOr<absl::Duration> Retry::After(const absl::Status& failure) {
-  if (!IsTransient(failure)) return failure;
   ++failures_;
   if (failures_ >= options_.tries) return failure;
   const absl::Duration asked = AskedWait(failure);

@@ -36,9 +36,10 @@ class Retry {
   // `random` gives numbers from 0 to 1, 1 excluded.
   Retry(RetryOptions options, std::function<double()> random);
 
-  // How long to wait before the next try; the failure itself where there is to
-  // be none. The wait is drawn from 0 to a bound that doubles (full jitter);
-  // where the origin asked for a time (retry_after_ms), it is that, or longer.
+  // How long to wait before the next try after a failure that may pass; the
+  // failure itself where there is to be none. The wait is drawn from 0 to a
+  // bound that doubles (full jitter); where the origin asked for a time
+  // (retry_after_ms), it is that, or longer.
   absl::StatusOr<absl::Duration> After(const absl::Status& failure);
 
   // The request that failed had brought what need not come again: it is none of

@@ -234,7 +234,9 @@ std::optional<absl::Duration> Transfer::NoteSettled(
   const Verdict verdict = exchange.verdict();
   // Which of two requests reaches the host first, nobody knows.
   const bool was_alone = !ask.had_company && asks_ == ask.number + 1;
-  if (verdict == Verdict::kNoRange && !ask.ask.opens && !was_alone) {
+  const bool refused = verdict == Verdict::kRefused;
+  if ((refused || verdict == Verdict::kNoRange) && !ask.ask.opens &&
+      !was_alone) {
     // A host that stands fewer connections may say so in many ways.
     wanted_.Back(parts_.clock.Now());
     return std::nullopt;
@@ -246,11 +248,10 @@ std::optional<absl::Duration> Transfer::NoteSettled(
     if (std::exchange(met_other_, true)) ask_for_all_ = true;
   }
   if (verdict == Verdict::kNoRange || verdict == Verdict::kOther) {
-    ask_for_all_ = true;
-    if (!ask.ask.opens) Leave();
+    AskForAll(ask);
     return std::nullopt;
   }
-  if (!status.ok()) return NoteFailure(ask, status);
+  if (!status.ok()) return NoteFailure(ask, status, refused);
   result_.unchanged = verdict == Verdict::kUnchanged;
   // Only where there is a ledger is it known whether all is there.
   const bool ends = stage_ == Stage::kOneStream && !contents_.object();
@@ -258,23 +259,29 @@ std::optional<absl::Duration> Transfer::NoteSettled(
   return std::nullopt;
 }
 
+void Transfer::AskForAll(const LaneAsk& ask) {
+  ask_for_all_ = true;
+  if (!ask.ask.opens) Leave();
+}
+
 void Transfer::Leave() {
   leaving_ = true;
   halt_.request_stop();
 }
 
-std::optional<absl::Duration> Transfer::NoteFailure(
-    const LaneAsk& ask, const absl::Status& failure) {
+std::optional<absl::Duration> Transfer::NoteFailure(const LaneAsk& ask,
+                                                    const absl::Status& failure,
+                                                    bool refused) {
   ++failures_;
   last_error_ = std::string(failure.message());
-  if (!IsTransient(failure)) {
+  if (!refused && !IsTransient(failure)) {
     End(failure);
     return std::nullopt;
   }
   const absl::Time now = parts_.clock.Now();
   const absl::Duration asked = AskedWait(failure);
-  const bool refuses =
-      IsServerError(failure) || ReasonOf(failure) == Reason::kRateLimited;
+  const bool refuses = refused || IsServerError(failure) ||
+                       ReasonOf(failure) == Reason::kRateLimited;
   // It may be one connection too many: the others go on without it.
   if (refuses && !ask.ask.opens && asking_ > 0) {
     wanted_.Back(now, now + asked);
@@ -289,7 +296,7 @@ std::optional<absl::Duration> Transfer::NoteFailure(
   if (refuses || !progressed) wanted_.Back(now, now + asked);
   const absl::StatusOr<absl::Duration> wait = retry_.After(failure);
   if (!wait.ok()) {
-    End(failure);
+    refused ? AskForAll(ask) : End(failure);
     return std::nullopt;
   }
   // Some fail at ranges only. What is there is not risked for that.

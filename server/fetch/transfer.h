@@ -32,7 +32,9 @@ namespace hubd {
 //   3. One stream, where the answer is all of the object: that answer is it.
 // A failure that may pass holds all lanes back for a while, and counts once,
 // however many of them meet it. Where a later answer is of another object, or
-// of no range, all lanes end, and it begins anew by a request for all.
+// of no range, all lanes end, and it begins anew by a request for all; where a
+// range is refused by a status that may pass, after the last try only, since
+// that costs what is there.
 //
 // Run once. What lanes share is guarded by mutex_.
 class Transfer final : private Exchange::Listener {
@@ -72,14 +74,16 @@ class Transfer final : private Exchange::Listener {
   void Settle(const LaneAsk& ask, const Exchange& exchange,
               const absl::Status& status);
   // What is to be done about it: a wait, of which others are told; nullopt
-  // where there is nothing to tell.
+  // where there is nothing to tell. `refused`: a range, as in Exchange.
   std::optional<absl::Duration> NoteFailure(const LaneAsk& ask,
-                                            const absl::Status& failure)
+                                            const absl::Status& failure,
+                                            bool refused)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<absl::Duration> NoteSettled(const LaneAsk& ask,
                                             const Exchange& exchange,
                                             const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AskForAll(const LaneAsk& ask) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // All lanes are to end, for another beginning.
   void Leave() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -204,7 +204,7 @@ TEST_F(ExchangeTest, FurtherRangesMustBeOfTheSameObject) {
       {RangeOf(0, 2000, kSize, "\"e\""), Verdict::kNoRange, false},
       {Response(200, {{"etag", "\"f\""}}, 7), Verdict::kOther, true},
       {Response(416), Verdict::kNoRange, false},
-      {Response(403), Verdict::kNoRange, false},
+      {Response(501), Verdict::kNoRange, false},
   };
   for (const auto& [response, verdict, changed] : kCases) {
     const Ask ask = Further(/*opens=*/false);
@@ -217,6 +217,20 @@ TEST_F(ExchangeTest, FurtherRangesMustBeOfTheSameObject) {
     // What is there stays, until another beginning.
     EXPECT_EQ(contents_.done_bytes(), kPart);
     EXPECT_EQ(contents_.free_bytes(), kSize - kPart);
+  }
+}
+
+TEST_F(ExchangeTest, ARefusalThatMayPassIsAnErrorOfItsOwn) {
+  const std::pair<int, Reason> kCases[] = {{403, Reason::kUpstreamForbidden},
+                                           {408, Reason::kUpstreamUnavailable}};
+  for (const auto& [status, reason] : kCases) {
+    for (const bool opens : {false, true}) {
+      const Ask ask = Further(opens);
+      Exchange exchange(options_, ask, contents_, log_);
+      EXPECT_EQ(ReasonOf(exchange.OnResponse(Response(status))), reason);
+      EXPECT_EQ(exchange.verdict(), Verdict::kRefused);
+      EXPECT_FALSE(exchange.met_other());
+    }
   }
 }
 

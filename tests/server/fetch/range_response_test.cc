@@ -91,16 +91,26 @@ TEST(ContentRangeTest, EncodedBytesAreNone) {
                   .has_value());
 }
 
-TEST(RefusesRangeTest, TellsARefusalFromAnAbsence) {
-  for (const int status : {400, 403, 405, 412, 416}) {
-    HttpResponse response;
-    response.status = status;
-    EXPECT_TRUE(RefusesRange(response)) << status;
+HttpResponse Status(int status) {
+  HttpResponse response;
+  response.status = status;
+  return response;
+}
+
+TEST(RefusesRangeTest, TellsARefusalFromWhatMayPass) {
+  for (const int status : {400, 412, 416, 501}) {
+    EXPECT_TRUE(RefusesRange(Status(status))) << status;
   }
+  for (const int status : {403, 405, 408, 421, 425}) {
+    EXPECT_FALSE(RefusesRange(Status(status))) << status;
+    EXPECT_TRUE(MayRefuseRange(Status(status))) << status;
+  }
+}
+
+TEST(RefusesRangeTest, TellsARefusalFromAnAbsence) {
   for (const int status : {200, 206, 304, 401, 404, 410, 429, 500, 503}) {
-    HttpResponse response;
-    response.status = status;
-    EXPECT_FALSE(RefusesRange(response)) << status;
+    EXPECT_FALSE(RefusesRange(Status(status))) << status;
+    EXPECT_FALSE(MayRefuseRange(Status(status))) << status;
   }
 }
 

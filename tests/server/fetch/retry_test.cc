@@ -163,13 +163,6 @@ TEST(RetryTest, ProgressGivesAllTriesAgain) {
   EXPECT_FALSE(once.After(Unavailable("cut")).ok());
 }
 
-TEST(RetryTest, WhatIsNotTransientIsFinalAtOnce) {
-  const absl::Status failure = ReasonError(Reason::kDiskFull, "full");
-  Retry retry = RetryOf({}, 0.5);
-  EXPECT_EQ(retry.After(failure).status(), failure);
-  EXPECT_EQ(retry.After(Unavailable("tls")).status(), Unavailable("tls"));
-}
-
 TEST(RetryTest, WaitsAsLongAsTheOriginAsksOrLonger) {
   RetryOptions options;
   options.max_asked = absl::Seconds(120);

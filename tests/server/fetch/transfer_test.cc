@@ -141,8 +141,12 @@ class TransferTest : public testing::Test {
   }
 
   absl::Status RunOver(HttpTransport& http) {
+    return RunOver(http, connections_);
+  }
+
+  absl::Status RunOver(HttpTransport& http, ConnectionBudget& connections) {
     Transfer transfer({.retry = {}, .part_bytes = kPart},
-                      {http, connections_, space_, clock_}, {.url = kUrl},
+                      {http, connections, space_, clock_}, {.url = kUrl},
                       contents_, [](const Progress&) {}, {});
     return transfer.Run();
   }
@@ -248,6 +252,58 @@ TEST_F(TransferTest, AHostThatStandsFewerConnectionsGetsFewer) {
   ASSERT_TRUE(status.ok()) << status;
   ExpectAll(body_);
   ExpectRangesOnly();
+}
+
+TEST_F(TransferTest, ARefusalThatPassesCostsNothing) {
+  ConnectionBudget one({.per_object = 1});
+  std::vector<int> refusals = {403, 408, 421, 425};
+  int requests = 0;
+  Gate unsure(http_, [&](const HttpRequest&, int) {
+    const bool good = ++requests % 2 == 1 || refusals.empty();
+    std::optional<HttpResponse> answer;
+    if (good) return answer;
+    answer = Refusal(refusals.back());
+    refusals.pop_back();
+    return answer;
+  });
+  const absl::Status status = RunOver(unsure, one);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(refusals.empty());
+  ExpectAll(body_);
+  ExpectRangesOnly();
+}
+
+TEST_F(TransferTest, WhatIsThereOutlivesARefusalOfTheRest) {
+  FakeHttpTransport::Answer broken = AnswerOf(body_, "\"e\"");
+  broken.cuts.assign(100, 0);
+  broken.cuts[0] = 3 * kPart;
+  http_.Set(kUrl, broken);
+  EXPECT_FALSE(Run(/*tries=*/1).ok());
+  EXPECT_GT(contents_.done_bytes(), 0);
+  http_.Set(kUrl, AnswerOf(body_, "\"e\""));
+  bool refused = false;
+  Gate unsure(http_, [&](const HttpRequest&, int) {
+    return std::exchange(refused, true) ? std::nullopt : Refusal(403);
+  });
+  const absl::Status status = RunOver(unsure);
+  ASSERT_TRUE(status.ok()) << status;
+  ExpectAll(body_);
+  ExpectRangesOnly();
+}
+
+TEST_F(TransferTest, ARefusalThatStaysLeadsToAll) {
+  ConnectionBudget one({.per_object = 1});
+  int refused = 0;
+  Gate no_further(http_, [&](const HttpRequest& request, int) {
+    const bool further = request.headers.size() == 2;
+    refused += further ? 1 : 0;
+    return further ? Refusal(403) : std::nullopt;
+  });
+  const absl::Status status = RunOver(no_further, one);
+  ASSERT_TRUE(status.ok()) << status;
+  ExpectAll(body_);
+  EXPECT_GT(refused, 1);
+  EXPECT_TRUE(http_.requests().back().headers.empty());
 }
 
 TEST_F(TransferTest, AFailureForRangesOnlyIsNone) {
