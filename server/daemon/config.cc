@@ -70,7 +70,7 @@ absl::StatusOr<int64_t> ReadSize(const toml::node& node) {
   return ParseSize(WithUnitText(node));
 }
 
-// In a second. Less would be taken for a host that stalls.
+// In a second.
 absl::StatusOr<int64_t> ReadBandwidth(const toml::node& node) {
   HUBD_ASSIGN_OR_RETURN(const int64_t size, ReadSize(node));
   if (size != 0 && size < Bandwidth::kLeast) {

@@ -24,10 +24,11 @@ absl::Status CheckLimit(int64_t bytes_per_second) {
   if (bytes_per_second == 0 || bytes_per_second >= Bandwidth::kLeast) {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "a limit of ", bytes_per_second,
-      " bytes a second is too low: hosts would seem to stall; set at least ",
-      Bandwidth::kLeast, ", or 0 for none"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("a limit of ", bytes_per_second,
+                   " bytes a second is too low: hosts give up who reads so "
+                   "slowly; set at least ",
+                   Bandwidth::kLeast, ", or 0 for none"));
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ namespace hubd {
 // Thread-safe.
 class Bandwidth {
  public:
-  // Less would be taken for a host that stalls.
+  // With less, hosts would give up who reads so slowly.
   static constexpr int64_t kLeast = 16 << 10;
 
   // `clock` must outlive it.

@@ -154,7 +154,6 @@ void CurlHop::SetRequest() {
 }
 
 void CurlHop::SetTimes() {
-  const NetOptions& net = settings_.net;
   Set(CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(ConnectTimeout()));
   if (deadlines_.whole != FetchDeadlines::Time::max()) {
     // Rounded up, so that the deadline has passed when curl gives up.
@@ -162,9 +161,6 @@ void CurlHop::SetTimes() {
         Milliseconds(absl::FromChrono(deadlines_.whole - SteadyNow()) +
                      absl::Milliseconds(1)));
   }
-  Set(CURLOPT_LOW_SPEED_LIMIT, std::max(0L, static_cast<long>(net.stall_rate)));
-  Set(CURLOPT_LOW_SPEED_TIME,
-      std::max(1L, static_cast<long>(absl::ToInt64Seconds(net.stall_timeout))));
 }
 
 void CurlHop::SetCallbacks() {
@@ -175,9 +171,14 @@ void CurlHop::SetCallbacks() {
   Data on_body = [](char* bytes, size_t, size_t size, void* self) -> size_t {
     return static_cast<CurlHop*>(self)->OnBody({bytes, size}) ? size : 0;
   };
-  curl_xferinfo_callback on_tick = [](void* self, curl_off_t, curl_off_t,
-                                      curl_off_t, curl_off_t) {
-    return static_cast<CurlHop*>(self)->OnTick() ? 0 : 1;
+  curl_xferinfo_callback on_tick = [](void* self, curl_off_t, curl_off_t come,
+                                      curl_off_t, curl_off_t gone) {
+    return static_cast<CurlHop*>(self)->OnTick(come + gone) ? 0 : 1;
+  };
+  // Until then there is the time to connect.
+  curl_prereq_callback on_connected = [](void* self, char*, char*, int, int) {
+    static_cast<CurlHop*>(self)->judged_from_ = SteadyNow();
+    return CURL_PREREQFUNC_OK;
   };
   curl_opensocket_callback open_socket = [](void* self, curlsocktype,
                                             curl_sockaddr* address) {
@@ -194,6 +195,8 @@ void CurlHop::SetCallbacks() {
   Set(CURLOPT_NOPROGRESS, 0L);
   Set(CURLOPT_XFERINFOFUNCTION, on_tick);
   Set(CURLOPT_XFERINFODATA, static_cast<void*>(this));
+  Set(CURLOPT_PREREQFUNCTION, on_connected);
+  Set(CURLOPT_PREREQDATA, static_cast<void*>(this));
   Set(CURLOPT_OPENSOCKETFUNCTION, open_socket);
   Set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
 }
@@ -295,6 +298,14 @@ bool CurlHop::OnHeadersEnd() {
 }
 
 bool CurlHop::OnBody(absl::string_view bytes) {
+  const FetchDeadlines::Time begin = SteadyNow();
+  const bool taken = TakeBody(bytes);
+  // Who takes it may be slow, or kept to a limit: that is not the server's.
+  judged_from_ += SteadyNow() - begin;
+  return taken;
+}
+
+bool CurlHop::TakeBody(absl::string_view bytes) {
   if (redirecting_) {
     redirect_body_bytes_ += bytes.size();
     return redirect_body_bytes_ <= kMaxRedirectBody;
@@ -314,7 +325,22 @@ bool CurlHop::OnBody(absl::string_view bytes) {
   return failure_.ok();
 }
 
-bool CurlHop::OnTick() {
+// Not libcurl's own check, for which who takes the bytes is as the server.
+bool CurlHop::IsStalled(int64_t moved) {
+  const NetOptions& net = settings_.net;
+  const absl::Duration time = std::max(absl::Seconds(1), net.stall_timeout);
+  const double least =
+      static_cast<double>(net.stall_rate) * absl::ToDoubleSeconds(time);
+  const FetchDeadlines::Time now = SteadyNow();
+  if (static_cast<double>(moved - judged_bytes_) < least) {
+    return now - judged_from_ >= absl::ToChronoNanoseconds(time);
+  }
+  judged_bytes_ = moved;
+  judged_from_ = now;
+  return false;
+}
+
+bool CurlHop::OnTick(int64_t moved) {
   if (stop_.stop_requested()) {
     failure_ = Cancelled(url_);
     return false;
@@ -325,6 +351,10 @@ bool CurlHop::OnTick() {
                    absl::StrCat("no answer came within ",
                                 absl::FormatDuration(request_.answer_timeout),
                                 "; ", kTryLater));
+    return false;
+  }
+  if (IsStalled(moved)) {
+    failure_ = StallError();
     return false;
   }
   return true;
@@ -366,15 +396,6 @@ absl::Status CurlHop::TimeoutError() const {
         absl::StrCat("it took longer than ",
                      absl::FormatDuration(request_.timeout), "; ", kTryLater));
   }
-  if (absl::StartsWith(Detail(), "Operation too slow")) {
-    const NetOptions& net = settings_.net;
-    return FetchError(
-        url_, "stall",
-        absl::StrCat("less than ", net.stall_rate, " bytes a second came for ",
-                     absl::FormatDuration(net.stall_timeout),
-                     "; try again later, or raise [net] stall_timeout of the "
-                     "daemon's configuration"));
-  }
   if (absl::StartsWith(Detail(), "Resolving timed out")) {
     return ExplainedError({"dns", "the host's name cannot be resolved in time",
                            std::string(kCheckNetwork)},
@@ -388,6 +409,16 @@ absl::Status CurlHop::TimeoutError() const {
                     absl::FormatDuration(ConnectTimeout())),
        std::string(kCheckNetwork)},
       Detail());
+}
+
+absl::Status CurlHop::StallError() const {
+  const NetOptions& net = settings_.net;
+  return FetchError(
+      url_, "stall",
+      absl::StrCat("less than ", net.stall_rate, " bytes a second came for ",
+                   absl::FormatDuration(net.stall_timeout),
+                   "; try again later, or raise [net] stall_timeout of the "
+                   "daemon's configuration"));
 }
 
 absl::Status CurlHop::ErrorOf(CURLcode code) const {

@@ -113,13 +113,17 @@ class CurlHop {
   bool OnHeader(absl::string_view line);
   bool OnHeadersEnd();
   bool OnBody(absl::string_view bytes);
-  bool OnTick();
+  bool TakeBody(absl::string_view bytes);
+  // `moved`: how many bytes of bodies have come and gone.
+  bool OnTick(int64_t moved);
+  bool IsStalled(int64_t moved);
   int OpenSocket(const curl_sockaddr& address);
 
   absl::Duration ConnectTimeout() const;
 
   absl::Status ErrorOf(CURLcode code) const;
   absl::Status TimeoutError() const;
+  absl::Status StallError() const;
   absl::Status HeadersError(absl::string_view detail) const;
   absl::Status BodyError(absl::string_view why) const;
   absl::Status ExplainedError(const Explanation& explanation,
@@ -150,6 +154,9 @@ class CurlHop {
   bool headers_done_ = false;
   bool redirecting_ = false;
   int64_t redirect_body_bytes_ = 0;
+  // From then on, and behind so many bytes, is it judged whether it stalls.
+  FetchDeadlines::Time judged_from_ = FetchDeadlines::Time::max();
+  int64_t judged_bytes_ = 0;
   absl::Status failure_;
   absl::Status refused_address_;
 };

@@ -24,7 +24,8 @@ struct NetOptions {
   // As curl's --connect-to: "HOST:PORT:HOST:PORT".
   std::vector<std::string> connect_to = {};
   absl::Duration connect_timeout = absl::Seconds(15);
-  // A transfer below stall_rate bytes a second for this long is given up.
+  // A transfer below stall_rate bytes a second for this long is given up; the
+  // time that the bytes are held back here does not count.
   absl::Duration stall_timeout = absl::Seconds(30);
   int64_t stall_rate = 1024;
   int max_redirects = 10;

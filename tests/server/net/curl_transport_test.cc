@@ -16,8 +16,11 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/caller_environment.h"
+#include "server/base/clock.h"
 #include "server/base/status.h"
 #include "server/base/unique_fd.h"
+#include "server/net/bandwidth.h"
+#include "server/net/paced_transport.h"
 #include "tests/server/net/test_server.h"
 
 namespace hubd {
@@ -302,6 +305,23 @@ TEST_F(CurlTransportTest, GivesUpOnAStall) {
   transport_ = MakeTransport(options);
   EXPECT_EQ(CauseOf("/hang"), "stall");
   EXPECT_EQ(CauseOf("/silent"), "stall");
+  EXPECT_EQ(CauseOf("/drip"), "stall");
+}
+
+TEST_F(CurlTransportTest, WhatALimitHoldsBackDoesNotStall) {
+  NetOptions options;
+  options.stall_timeout = absl::Seconds(1);
+  options.stall_rate = 16 << 20;
+  transport_ = MakeTransport(options);
+  const RealClock clock;
+  Bandwidth bandwidth(clock);
+  // Two seconds for all of it.
+  ASSERT_TRUE(bandwidth.LimitAll(2 << 20).ok());
+  PacedTransport paced(*transport_, bandwidth, PacedTransport::kNoJob);
+  HttpRequest request;
+  request.url = server_->Url("/big");
+  EXPECT_EQ(paced.Fetch(request, handler_, {}), absl::OkStatus());
+  EXPECT_EQ(handler_.body.size(), 4u << 20);
 }
 
 TEST_F(CurlTransportTest, GivesUpAfterTheTimeOfTheRequest) {

@@ -13,6 +13,8 @@ Prints its port on loopback, serves until its standard input ends.
     /chunked             200 in chunks
     /silent              accepts and answers nothing
     /hang                headers and one byte, then nothing
+    /drip                ten bytes a second without an end
+    /big                 4 MiB
     /bigheaders          2 MiB of headers
     /early               103, then 200
     /gzip, /gzip-cut     an encoding that nobody asked for; its end is missing
@@ -41,6 +43,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 import urllib.parse
 
 GIT_DIRECTORY = ""
@@ -128,6 +131,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def on_hang(self):
         self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nh")
         self.wait_for_client()
+
+    def on_drip(self):
+        self.raw(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            self.raw(b".")
+            time.sleep(0.1)
+
+    def on_big(self):
+        self.answer(bytes(4 << 20))
 
     def on_bigheaders(self):
         line = b"x: " + b"y" * 1021 + b"\r\n"
