@@ -45,6 +45,14 @@ class ProxyUrl {
     return copy;
   }
 
+  // Whether something stands behind the host and the port: it may be what is
+  // left of a password with a "/", "?" or "#", whose beginning they are then.
+  bool GoesOn() const {
+    const std::string path = Part(CURLUPART_PATH);
+    return (!path.empty() && path != "/") || !Part(CURLUPART_QUERY).empty() ||
+           !Part(CURLUPART_FRAGMENT).empty();
+  }
+
  private:
   const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url_;
   const bool valid_;
@@ -194,9 +202,12 @@ std::string NameOf(const NamedValue& proxy) {
 
 std::optional<Explanation> CheckProxy(const NamedValue& proxy) {
   if (proxy.value.empty()) return std::nullopt;
-  const std::string scheme = ProxyUrl(proxy.value).Part(CURLUPART_SCHEME);
-  for (absl::string_view known : kProxySchemes) {
-    if (absl::EqualsIgnoreCase(scheme, known)) return std::nullopt;
+  const ProxyUrl url(proxy.value);
+  const std::string scheme = url.Part(CURLUPART_SCHEME);
+  if (!url.GoesOn()) {
+    for (absl::string_view known : kProxySchemes) {
+      if (absl::EqualsIgnoreCase(scheme, known)) return std::nullopt;
+    }
   }
   return Explanation{
       "proxy", absl::StrCat(proxy.name, " is not the address of a proxy"),

@@ -30,12 +30,16 @@ TEST(CurlFailureTest, AProxyIsNamedWithoutItsCredentials) {
 TEST(CurlFailureTest, WhatIsNoProxyIsRefusedWithoutShowingIt) {
   for (const char* good :
        {"", "p.org", "p.org:3128", "http://p.org", "HTTPS://p.org",
-        "socks4://p", "socks4a://p", "socks5://u:p@p", "socks5h://p:1080"}) {
+        "socks4://p", "socks4a://p", "socks5://u:p@p", "socks5h://p:1080",
+        "http://u:p@p.org:3128/", "u:p%2Fq%3F%23@p.org:3128/"}) {
     EXPECT_EQ(CheckProxy({"V", good}), std::nullopt) << good;
   }
   for (const char* bad :
        {"ftp://u:secret@p", "http://", "http://u:se/cret@p.org:1",
-        "http://u:secret@p:99999", "secret secret", "socks6://secret"}) {
+        "http://u:secret@p:99999", "secret secret", "socks6://secret",
+        "http://secret:2024/x@p.org:3128", "secret:2024/x@p.org:3128",
+        "socks5h://secret:2024?x@p", "http://secret:2024#x@p",
+        "http://secret/@p", "http://p.org/?secret"}) {
     const std::optional<Explanation> why = CheckProxy({"V", bad});
     ASSERT_TRUE(why.has_value()) << bad;
     EXPECT_EQ(why->cause, "proxy");
