@@ -135,7 +135,10 @@ std::optional<Explanation> ExplainProxy(CURL* easy, CURLcode code,
                                          : static_cast<long>(CURLPX_OK);
   if (WantsCredentials(status, socks)) return ProxyRefusal(proxy);
   if (status >= 300 || code == CURLE_PROXY) {
-    return Explanation{"connect",
+    // By its rules it does not, or it cannot at this time.
+    const bool refuses =
+        (status >= 400 && status < 500) || socks == CURLPX_REPLY_NOT_ALLOWED;
+    return Explanation{refuses ? "proxy" : "connect",
                        absl::StrCat(name, " does not connect to the host"),
                        absl::StrCat("check the URL and ", proxy.name)};
   }

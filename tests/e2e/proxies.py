@@ -19,7 +19,8 @@ class Proxy:
 
     `login`: the "USER:PASSWORD" that it wants; empty: none. `asked` has "HOST:PORT"
     of all that came in with it. While `hold` is cleared, nothing is answered to them;
-    with `cut` they are dropped then.
+    with `cut` they are dropped then, with `forbids` they are told that its rules forbid
+    it.
     """
 
     def __init__(self, origin: Origin, scheme: str = "http", login: str = "") -> None:
@@ -31,6 +32,7 @@ class Proxy:
         self.hold = threading.Event()
         self.hold.set()
         self.cut = False
+        self.forbids = False
         handler = _Http if scheme == "http" else _Socks
         self._server = _Server(("127.0.0.1", 0), handler)
         self._server.proxy = self
@@ -111,6 +113,9 @@ class _Http(_Handler):
             target = target.split("/")[2] + ":80"
         if not proxy.admit(target):
             return
+        if proxy.forbids:
+            self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            return
         other = proxy.connect(int(target.rpartition(":")[2]))
         if method == "CONNECT":
             self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -146,6 +151,9 @@ class _Socks(_Handler):
         host = self.read(self.read(1)[0]).decode()
         port = int.from_bytes(self.read(2), "big")
         if not proxy.admit(f"{host}:{port}"):
+            return
+        if proxy.forbids:
+            self.wfile.write(_REPLY % 2)
             return
         other = proxy.connect(port)
         self.wfile.write(_REPLY % 0)

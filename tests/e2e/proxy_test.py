@@ -190,6 +190,20 @@ def test_wrong_credentials(machine: Machine, origin: Origin, scheme: str) -> Non
         assert not any(SECRET in text for text in texts)
 
 
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+def test_what_a_proxy_forbids_is_not_tried_again(
+    machine: Machine, origin: Origin, scheme: str
+) -> None:
+    machine.stop_daemon()
+    machine.config.write_text("[net]\ntries = 3\n")
+    url = f"https://{HOST}/model.bin"
+    with Proxy(origin, scheme) as proxy:
+        proxy.forbids = True
+        words = (f"the proxy 127.0.0.1:{proxy.port} (HTTPS_PROXY) does not connect",)
+        fail(machine, url, *words, HTTPS_PROXY=proxy.url())
+        assert proxy.asked == [f"{HOST}:443"]
+
+
 def test_plain_http_by_a_proxy(machine: Machine, origin: Origin) -> None:
     url = f"http://{HOST}/model.bin"
     with Proxy(origin, login=LOGIN) as proxy:

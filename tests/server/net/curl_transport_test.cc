@@ -487,6 +487,19 @@ TEST_F(CurlTransportTest, NamesTheProxyThatFailsWithoutItsPassword) {
   }
 }
 
+TEST_F(CurlTransportTest, TellsAProxyThatRefusesFromOneThatFails) {
+  const std::pair<int, const char*> kCases[] = {
+      {403, "proxy"},   {405, "proxy"},   {407, "proxy"},
+      {500, "connect"}, {502, "connect"}, {504, "connect"}};
+  for (const auto& [answer, cause] : kCases) {
+    HttpRequest request;
+    request.url = absl::StrCat("https://", answer, ".example/");
+    request.network = Network({{"https_proxy", server_->Url("")}});
+    const absl::Status status = transport_->Fetch(request, handler_, {});
+    EXPECT_EQ(MetadataValue(status, "cause"), cause) << status;
+  }
+}
+
 TEST_F(CurlTransportTest, JudgesNumbersBehindACallersProxy) {
   HttpRequest request;
   request.url = "http://hub.example/redirect?to=http://127.0.0.1/ok";

@@ -31,7 +31,8 @@ Prints its port on loopback, serves until its standard input ends.
     /suffix/O/R.git/...  the same as /git, and 404 for O/R without ".git"
     /to-suffix/O/R/...   301 to /suffix/O/R.git/...
     /status/NNN          that status; ?NAME=VALUE become headers
-An absolute URL, as a proxy gets it, is answered by its path.
+An absolute URL, as a proxy gets it, is answered by its path; CONNECT by the status
+that its host's first label says.
 """
 
 import argparse
@@ -75,6 +76,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.route()
 
     do_HEAD = do_POST = do_GET
+
+    def do_CONNECT(self):
+        self.answer(b"", int(self.path.split(".")[0]))
 
     def route(self):
         self.url = urllib.parse.urlsplit(self.path)
