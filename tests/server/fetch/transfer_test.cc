@@ -14,6 +14,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/clock.h"
 #include "server/base/digest.h"
 #include "server/base/mutex.h"
 #include "server/base/status.h"
@@ -55,6 +56,33 @@ std::optional<HttpResponse> Refusal(int status,
   return refusal;
 }
 
+// A clock on which who waits does so until Pass.
+class HeldClock final : public Clock {
+ public:
+  absl::Time Now() const override { return clock_.Now(); }
+
+  absl::Status Sleep(absl::Duration duration,
+                     const std::stop_token& stop) const override {
+    {
+      MutexLock lock(mutex_);
+      while (!passes_) passed_.Wait(mutex_);
+    }
+    return clock_.Sleep(duration, stop);
+  }
+
+  void Pass() {
+    MutexLock lock(mutex_);
+    passes_ = true;
+    passed_.NotifyAll();
+  }
+
+ private:
+  const FakeClock clock_;
+  mutable Mutex mutex_;
+  mutable CondVar passed_;
+  bool passes_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
 // Refuses requests before a server; knows how many others are under way.
 class Gate final : public HttpTransport {
  public:
@@ -64,10 +92,22 @@ class Gate final : public HttpTransport {
   Gate(HttpTransport& http, Judge judge)
       : http_(http), judge_(std::move(judge)) {}
 
-  // No body comes before somebody is refused.
-  void HoldUntilRefused() {
+  // No body comes before somebody is refused, or Release.
+  void Hold() {
     MutexLock lock(mutex_);
     held_ = true;
+  }
+
+  void Release() {
+    MutexLock lock(mutex_);
+    held_ = false;
+    changed_.NotifyAll();
+  }
+
+  // Of requests that were under way at one time.
+  int most() const {
+    MutexLock lock(mutex_);
+    return most_;
   }
 
   absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
@@ -76,9 +116,9 @@ class Gate final : public HttpTransport {
     {
       MutexLock lock(mutex_);
       refusal = judge_(request, under_way_);
-      if (!refusal) ++under_way_;
+      if (!refusal) most_ = std::max(most_, ++under_way_);
       if (refusal) held_ = false;
-      refused_.NotifyAll();
+      changed_.NotifyAll();
     }
     if (refusal) return handler.OnResponse(*refusal);
     Held held(handler, *this);
@@ -96,7 +136,7 @@ class Gate final : public HttpTransport {
       return to_.OnResponse(response);
     }
     absl::Status OnBody(absl::string_view bytes) override {
-      gate_.AwaitRefusal();
+      gate_.AwaitRelease();
       return to_.OnBody(bytes);
     }
 
@@ -105,16 +145,17 @@ class Gate final : public HttpTransport {
     Gate& gate_;
   };
 
-  void AwaitRefusal() {
+  void AwaitRelease() {
     MutexLock lock(mutex_);
-    while (held_) refused_.Wait(mutex_);
+    while (held_) changed_.Wait(mutex_);
   }
 
   HttpTransport& http_;
   const Judge judge_;
-  Mutex mutex_;
-  CondVar refused_;
+  mutable Mutex mutex_;
+  CondVar changed_;
   int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+  int most_ ABSL_GUARDED_BY(mutex_) = 0;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
@@ -130,8 +171,6 @@ class TransferTest : public testing::Test {
         options, {http_, connections_, space_, clock_}, {.url = kUrl},
         contents_,
         [this](const Progress& progress) {
-          most_connections_ = std::max(most_connections_, progress.connections);
-          phases_.insert(progress.phase);
           if (on_progress_) on_progress_(progress);
         },
         stop_.get_token());
@@ -141,13 +180,14 @@ class TransferTest : public testing::Test {
   }
 
   absl::Status RunOver(HttpTransport& http) {
-    return RunOver(http, connections_);
+    return RunOver({http, connections_, space_, clock_});
   }
 
-  absl::Status RunOver(HttpTransport& http, ConnectionBudget& connections) {
-    Transfer transfer({.retry = {}, .part_bytes = kPart},
-                      {http, connections, space_, clock_}, {.url = kUrl},
-                      contents_, [](const Progress&) {}, {});
+  absl::Status RunOver(
+      const DownloadParts& parts,
+      const ProgressFn& progress = [](const Progress&) {}) {
+    Transfer transfer({.retry = {}, .part_bytes = kPart}, parts, {.url = kUrl},
+                      contents_, progress, {});
     return transfer.Run();
   }
 
@@ -171,8 +211,6 @@ class TransferTest : public testing::Test {
   FakeClock clock_;
   ConnectionBudget connections_{{}};
   std::stop_source stop_;
-  int most_connections_ = 0;
-  std::set<Progress::Phase> phases_;
   ProgressFn on_progress_;
   Downloaded result_;
 };
@@ -199,15 +237,18 @@ TEST_F(TransferTest, SeveralConnectionsBringTheObject) {
 
 TEST_F(TransferTest, NotMoreThanAreAllowed) {
   ConnectionBudget two({.per_object = 2});
-  Transfer transfer({.retry = {}, .part_bytes = kPart},
-                    {http_, two, space_, clock_}, {.url = kUrl}, contents_,
-                    [this](const Progress& progress) {
-                      most_connections_ =
-                          std::max(most_connections_, progress.connections);
-                    },
-                    {});
-  ASSERT_TRUE(transfer.Run().ok());
-  EXPECT_LE(most_connections_, 2);
+  Gate gate(http_, [](const HttpRequest&, int) {
+    return std::optional<HttpResponse>();
+  });
+  gate.Hold();
+  int told = 0;
+  const absl::Status status =
+      RunOver({gate, two, space_, clock_}, [&](const Progress& progress) {
+        // Others would be there by then.
+        if (progress.connections >= 2 && ++told == 3) gate.Release();
+      });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(gate.most(), 2);
   ExpectAll(body_);
 }
 
@@ -234,6 +275,30 @@ TEST_F(TransferTest, AChangeOnTheWayBeginsAnew) {
 }
 
 TEST_F(TransferTest, ALimitIsWaitedForAndTold) {
+  HeldClock clock;
+  const absl::Time begin = clock.Now();
+  bool limited = false;
+  Gate gate(http_, [&](const HttpRequest&, int) {
+    return std::exchange(limited, true) ? std::nullopt : Refusal(429, "90");
+  });
+  std::optional<Progress> told;
+  const absl::Status status = RunOver(
+      {gate, connections_, space_, clock}, [&](const Progress& progress) {
+        if (progress.phase != Progress::Phase::kWaiting) return;
+        told = progress;
+        clock.Pass();
+      });
+  ASSERT_TRUE(status.ok()) << status;
+  ExpectAll(body_);
+  EXPECT_EQ(clock.Now() - begin, absl::Seconds(90));
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->resume_at, begin + absl::Seconds(90));
+  EXPECT_EQ(told->failures, 1);
+  EXPECT_TRUE(absl::StrContains(told->last_error, "HTTP 429"))
+      << told->last_error;
+}
+
+TEST_F(TransferTest, ALimitThatStaysIsTheResult) {
   FakeHttpTransport::Answer limits;
   limits.response.status = 429;
   limits.response.headers["retry-after"] = "90";
@@ -266,7 +331,7 @@ TEST_F(TransferTest, ARefusalThatPassesCostsNothing) {
     refusals.pop_back();
     return answer;
   });
-  const absl::Status status = RunOver(unsure, one);
+  const absl::Status status = RunOver({unsure, one, space_, clock_});
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_TRUE(refusals.empty());
   ExpectAll(body_);
@@ -299,7 +364,7 @@ TEST_F(TransferTest, ARefusalThatStaysLeadsToAll) {
     refused += further ? 1 : 0;
     return further ? Refusal(403) : std::nullopt;
   });
-  const absl::Status status = RunOver(no_further, one);
+  const absl::Status status = RunOver({no_further, one, space_, clock_});
   ASSERT_TRUE(status.ok()) << status;
   ExpectAll(body_);
   EXPECT_GT(refused, 1);
@@ -336,7 +401,7 @@ TEST_F(TransferTest, OneConnectionTooManyIsNoFailure) {
     return others > 0 ? Refusal(429, "3600") : std::nullopt;
   });
   // Of the first answer the body comes after somebody was refused.
-  limited.HoldUntilRefused();
+  limited.Hold();
   const absl::Status status = RunOver(limited);
   ASSERT_TRUE(status.ok()) << status;
   ExpectAll(body_);
