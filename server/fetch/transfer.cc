@@ -52,11 +52,9 @@ Transfer::Transfer(const DownloadOptions& options, const DownloadParts& parts,
       progress_(std::move(progress)),
       stop_(std::move(stop)),
       wanted_(parts.connections.per_object()),
-      retry_(options.retry,
-             [random = std::make_shared<absl::BitGen>()] {
-               return absl::Uniform<double>(*random, 0, 1);
-             }),
-      measured_at_(parts.clock.Now()) {
+      retry_(options.retry, [random = std::make_shared<absl::BitGen>()] {
+        return absl::Uniform<double>(*random, 0, 1);
+      }) {
   result_.resumed = contents.done_bytes() > 0;
 }
 
@@ -194,7 +192,9 @@ void Transfer::OnOpened(const HttpResponse& response, bool has_ranges) {
   MutexLock lock(mutex_);
   result_.response = response;
   stage_ = has_ranges ? Stage::kParts : Stage::kOneStream;
-  opened_in_ = parts_.clock.Now() - opening_at_;
+  measured_at_ = parts_.clock.Now();
+  measured_bytes_ = 0;
+  opened_in_ = measured_at_ - opening_at_;
   TellNews();
 }
 

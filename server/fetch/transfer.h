@@ -135,9 +135,10 @@ class Transfer final : private Exchange::Listener {
   std::string last_error_ ABSL_GUARDED_BY(mutex_);
   // Since the last failure, of what need not come again.
   int64_t progressed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  // Since news, and since the rate was measured.
+  // Since news, and since the rate was measured, or parts began.
   int64_t untold_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t measured_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Time measured_at_ ABSL_GUARDED_BY(mutex_);
 
   // When the opening request was made, and how long its answer took to begin.
   absl::Time opening_at_ ABSL_GUARDED_BY(mutex_);
@@ -146,7 +147,6 @@ class Transfer final : private Exchange::Listener {
   std::vector<int> left_ ABSL_GUARDED_BY(mutex_);
 
   // Of the thread that runs Run.
-  absl::Time measured_at_;
   int next_thread_ = 0;
   std::map<int, std::jthread> threads_;
 };

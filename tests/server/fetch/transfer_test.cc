@@ -104,6 +104,12 @@ class Gate final : public HttpTransport {
     changed_.NotifyAll();
   }
 
+  // Blocks until some of a body was taken.
+  void AwaitBody() {
+    MutexLock lock(mutex_);
+    while (!has_body_) changed_.Wait(mutex_);
+  }
+
   // Of requests that were under way at one time.
   int most() const {
     MutexLock lock(mutex_);
@@ -137,7 +143,9 @@ class Gate final : public HttpTransport {
     }
     absl::Status OnBody(absl::string_view bytes) override {
       gate_.AwaitRelease();
-      return to_.OnBody(bytes);
+      const absl::Status status = to_.OnBody(bytes);
+      gate_.NoteBody();
+      return status;
     }
 
    private:
@@ -150,6 +158,12 @@ class Gate final : public HttpTransport {
     while (held_) changed_.Wait(mutex_);
   }
 
+  void NoteBody() {
+    MutexLock lock(mutex_);
+    has_body_ = true;
+    changed_.NotifyAll();
+  }
+
   HttpTransport& http_;
   const Judge judge_;
   mutable Mutex mutex_;
@@ -157,6 +171,7 @@ class Gate final : public HttpTransport {
   int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
   int most_ ABSL_GUARDED_BY(mutex_) = 0;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  bool has_body_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 class TransferTest : public testing::Test {
@@ -246,6 +261,27 @@ TEST_F(TransferTest, NotMoreThanAreAllowed) {
       RunOver({gate, two, space_, clock_}, [&](const Progress& progress) {
         // Others would be there by then.
         if (progress.connections >= 2 && ++told == 3) gate.Release();
+      });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(gate.most(), 2);
+  ExpectAll(body_);
+}
+
+TEST_F(TransferTest, TheTimeBeforePartsBeganIsNoMeasure) {
+  FakeHttpTransport::Answer held = AnswerOf(body_, "\"e\"");
+  held.held = true;
+  http_.Set(kUrl, held);
+  bool limited = false;
+  // With half of the four connections it goes on, long after it began.
+  Gate gate(http_, [&](const HttpRequest&, int) {
+    return std::exchange(limited, true) ? std::nullopt : Refusal(429, "90");
+  });
+  int told = 0;
+  const absl::Status status = RunOver(
+      {gate, connections_, space_, clock_}, [&](const Progress& progress) {
+        if (progress.phase != Progress::Phase::kDownloading) return;
+        gate.AwaitBody();
+        if (progress.connections >= 2 && ++told == 3) http_.Release();
       });
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(gate.most(), 2);
