@@ -49,7 +49,11 @@ absl::StatusOr<Downloaded> Download(const DownloadOptions& options,
   result.size_bytes = contents.done_bytes();
   // What follows may fail, or nobody may want it any more.
   if (result.size_bytes > options.part_bytes) {
-    HUBD_RETURN_IF_ERROR(contents.Save());
+    status = contents.Save();
+    if (!status.ok()) {
+      contents.Keep();
+      return status;
+    }
   }
   result.sha256 = contents.FinishDigest();
   return result;

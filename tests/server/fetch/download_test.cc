@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -24,6 +26,16 @@
 #include "tests/server/base/temp_dir.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_http_transport.h"
+
+// The disk loses what was written to it.
+static bool sync_fails = false;
+
+// In place of libc's.
+extern "C" int fdatasync(int fd) {
+  if (!sync_fails) return static_cast<int>(syscall(SYS_fdatasync, fd));
+  errno = EIO;
+  return -1;
+}
 
 namespace hubd {
 namespace {
@@ -487,6 +499,14 @@ TEST_F(DownloadTest, AStopKeepsWhatHasCome) {
   EXPECT_TRUE(absl::IsCancelled(got->status())) << got->status();
   // Half of it had come.
   EXPECT_EQ(Partial::Open(directory_, kUrl, {})->ledger()->parts.size(), 1u);
+}
+
+TEST_F(DownloadTest, WhatTheDiskLosesAtTheEndIsNotKept) {
+  sync_fails = true;
+  const absl::Status status = Run().status();
+  sync_fails = false;
+  EXPECT_TRUE(absl::StrContains(status.message(), "cannot sync")) << status;
+  EXPECT_FALSE(IsThere(directory_));
 }
 
 TEST_F(DownloadTest, AnEmptyObjectIsOne) {
