@@ -19,6 +19,7 @@
 #include "server/fetch/drive_page.h"
 #include "server/fetch/first_bytes.h"
 #include "server/fetch/offered_digest.h"
+#include "server/fetch/range_response.h"
 #include "server/net/mirrors.h"
 #include "server/net/url_identity.h"
 #include "server/store/partial.h"
@@ -29,11 +30,9 @@ namespace {
 // Longer ones are taken for absent: the index keeps them, and memory.
 constexpr size_t kMaxHeader = 1024;
 
-std::string HeaderOf(const HttpResponse& response, const std::string& name) {
-  auto found = response.headers.find(name);
-  const bool usable =
-      found != response.headers.end() && found->second.size() <= kMaxHeader;
-  return usable ? found->second : "";
+std::string KeptHeaderOf(const HttpResponse& response, const char* name) {
+  const std::string value = HeaderOf(response, name);
+  return value.size() <= kMaxHeader ? value : "";
 }
 
 // What is known of earlier bytes is the origin's word, which no mirror knows.
@@ -58,10 +57,10 @@ CheckpointObject CheckpointOf(const std::string& url, const Source& source,
   checkpoint.url = UrlIdentity(url);
   checkpoint.sha256 = got.sha256;
   checkpoint.size_bytes = got.size_bytes;
-  checkpoint.content_type = HeaderOf(got.response, "content-type");
+  checkpoint.content_type = KeptHeaderOf(got.response, "content-type");
   if (source.is_mirror) return checkpoint;
-  checkpoint.etag = HeaderOf(got.response, "etag");
-  checkpoint.last_modified = HeaderOf(got.response, "last-modified");
+  checkpoint.etag = KeptHeaderOf(got.response, "etag");
+  checkpoint.last_modified = KeptHeaderOf(got.response, "last-modified");
   return checkpoint;
 }
 

@@ -20,11 +20,6 @@ bool HeaderBegins(const HttpResponse& response, const char* name,
          absl::StartsWithIgnoreCase(found->second, value);
 }
 
-std::string HostOf(const std::string& url) {
-  const absl::StatusOr<Url> parsed = ParseUrl(url);
-  return parsed.ok() ? parsed->host : "";
-}
-
 // Whether a file is asked for there; docs.google.com has pages, too, that are
 // what is wanted.
 bool IsDrive(const std::string& text) {

@@ -132,12 +132,6 @@ Offer OfferOfAll(const std::string& url, std::vector<OfferedDigest> digests) {
   return {.digest = first, .warning = ""};
 }
 
-bool IsEncoded(const HttpResponse& response) {
-  const absl::string_view encoding =
-      ValueOf(response.headers, "content-encoding");
-  return !encoding.empty() && !absl::EqualsIgnoreCase(encoding, "identity");
-}
-
 }  // namespace
 
 Offer OfferOf(const std::string& url, const HttpResponse& response) {

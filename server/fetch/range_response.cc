@@ -57,8 +57,7 @@ bool HasValidator(const HttpResponse& response, const std::string& validator) {
 }
 
 std::optional<ContentRange> ContentRangeOf(const HttpResponse& response) {
-  const std::string encoding = HeaderOf(response, "content-encoding");
-  if (!encoding.empty() && encoding != "identity") return std::nullopt;
+  if (IsEncoded(response)) return std::nullopt;
   const std::string header = HeaderOf(response, "content-range");
   absl::string_view text = header;
   if (!absl::ConsumePrefix(&text, "bytes ")) return std::nullopt;

@@ -276,9 +276,7 @@ bool CurlHop::OnHeadersEnd() {
   }
   const bool chunked = absl::StrContains(
       absl::AsciiStrToLower(header("transfer-encoding")), "chunked");
-  const std::string encoding = header("content-encoding");
-  const bool encoded =
-      !encoding.empty() && !absl::EqualsIgnoreCase(encoding, "identity");
+  const bool encoded = IsEncoded(response_);
   int64_t length;
   const bool has_length =
       !chunked && absl::SimpleAtoi(header("content-length"), &length);
@@ -288,6 +286,7 @@ bool CurlHop::OnHeadersEnd() {
   response_.framed = !http1_ || chunked || has_length || bodyless;
   failure_ = handler_.OnResponse(response_);
   if (failure_.ok() && encoded && !bodyless) {
+    const std::string encoding = header("content-encoding");
     decoder_ = BodyDecoder::Create(encoding);
     if (!decoder_) {
       failure_ = BodyError(absl::StrCat("its encoding is ", LogQuote(encoding),

@@ -77,6 +77,12 @@ absl::Status RateLimitError(const HttpResponse& response,
 
 }  // namespace
 
+bool IsEncoded(const HttpResponse& response) {
+  const std::string encoding =
+      Header(response, "content-encoding").value_or("");
+  return !encoding.empty() && !absl::EqualsIgnoreCase(encoding, "identity");
+}
+
 bool IsRateLimit(const HttpResponse& response) {
   if (response.status == 429) return true;
   return response.status == 403 &&

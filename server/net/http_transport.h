@@ -105,6 +105,9 @@ class HttpTransport {
                              std::stop_token stop) = 0;
 };
 
+// Whether the body came in another form than the object's own.
+bool IsEncoded(const HttpResponse& response);
+
 // Whether the server refuses since it was asked too often: 429, or 403 with
 // x-ratelimit-remaining: 0 or retry-after.
 bool IsRateLimit(const HttpResponse& response);

@@ -87,7 +87,7 @@ TEST(ContentRangeTest, EncodedBytesAreNone) {
                                      {"content-encoding", "br"}})),
             std::nullopt);
   EXPECT_TRUE(ContentRangeOf(Response({{"content-range", "bytes 0-4/5"},
-                                       {"content-encoding", "identity"}}))
+                                       {"content-encoding", "Identity"}}))
                   .has_value());
 }
 

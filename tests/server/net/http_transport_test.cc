@@ -1,6 +1,7 @@
 #include "server/net/http_transport.h"
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -32,6 +33,18 @@ int64_t WaitOf(const absl::Status& status) {
   EXPECT_TRUE(absl::SimpleAtoi(MetadataOf(status)["retry_after_ms"], &ms))
       << status;
   return ms;
+}
+
+TEST(IsEncodedTest, OtherFormsThanTheObjectsOwn) {
+  HttpResponse response;
+  EXPECT_FALSE(IsEncoded(response));
+  for (const auto& [encoding, encoded] :
+       {std::pair("", false), std::pair("identity", false),
+        std::pair("Identity", false), std::pair("gzip", true),
+        std::pair("identity, gzip", true)}) {
+    response.headers["content-encoding"] = encoding;
+    EXPECT_EQ(IsEncoded(response), encoded) << encoding;
+  }
 }
 
 TEST(ErrorOfResponseTest, GivesEachStatusItsReason) {
