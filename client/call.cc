@@ -20,7 +20,7 @@ constexpr absl::Duration kLongestPause = absl::Seconds(1);
 constexpr size_t kMaxRequest = 4 << 20;
 
 grpc::Status RunAttempt(const Attempt& attempt, Connection::Channel& channel,
-                        const CallLimit& limit) {
+                        const CallLimit& limit, bool& begun) {
   grpc::ClientContext context;
   if (limit.Left() != absl::InfiniteDuration()) {
     context.set_deadline(std::chrono::system_clock::now() +
@@ -28,7 +28,13 @@ grpc::Status RunAttempt(const Attempt& attempt, Connection::Channel& channel,
   }
   const std::stop_callback on_cancel(limit.cancel(),
                                      [&context] { context.TryCancel(); });
-  return attempt(channel, context);
+  return attempt(channel, context, begun);
+}
+
+absl::Status EndedInTheMiddle() {
+  return absl::AbortedError(
+      "hubd ended in the middle of it: run it again; what it had removed by "
+      "then is in its log only (event=damaged)");
 }
 
 }  // namespace
@@ -41,7 +47,8 @@ absl::Status CheckSize(const google::protobuf::Message& request) {
                    kMaxRequest, ": shorten its names and paths"));
 }
 
-absl::Status IssueCall(const CallTarget& target, const Attempt& attempt) {
+absl::Status IssueCall(const CallTarget& target, const Attempt& attempt,
+                       OnceBegun once_begun) {
   const CallLimit& limit = target.limit;
   absl::Duration pause = kFirstPause;
   int left = kReissues;
@@ -50,7 +57,8 @@ absl::Status IssueCall(const CallTarget& target, const Attempt& attempt) {
     HUBD_RETURN_IF_ERROR(limit.Check());
     HUBD_ASSIGN_OR_RETURN(const std::shared_ptr<Connection::Channel> channel,
                           target.connection.Open(target.place, limit));
-    const grpc::Status status = RunAttempt(attempt, *channel, limit);
+    bool begun = false;
+    const grpc::Status status = RunAttempt(attempt, *channel, limit, begun);
     if (status.ok()) return absl::OkStatus();
     // What the limit did is told in the client's words.
     if (status.error_code() == grpc::StatusCode::CANCELLED) {
@@ -60,9 +68,9 @@ absl::Status IssueCall(const CallTarget& target, const Attempt& attempt) {
         limit.Left() != absl::InfiniteDuration()) {
       return limit.TimeIsUp();
     }
-    const bool again = MayReissue(status);
-    if (again) target.connection.Drop(channel);
-    if (!again) return FromGrpc(status);
+    if (!MayReissue(status)) return FromGrpc(status);
+    target.connection.Drop(channel);
+    if (begun && once_begun == OnceBegun::kFail) return EndedInTheMiddle();
     if ((IsDraining(status) ? drains_left : left)-- == 0) {
       return Annotate(FromGrpc(status), IsDraining(status)
                                             ? "hubd did not end in 40 seconds"

@@ -28,16 +28,24 @@ struct CallTarget {
   const CallLimit& limit;
 };
 
-// Sends one request over a channel and waits for its end.
-using Attempt =
-    std::function<grpc::Status(Connection::Channel&, grpc::ClientContext&)>;
+// Sends one request over a channel and waits for its end. Says with `begun`
+// that the daemon has told something of it.
+using Attempt = std::function<grpc::Status(Connection::Channel&,
+                                           grpc::ClientContext&, bool& begun)>;
+
+// What is done where a daemon is lost that had begun.
+enum class OnceBegun {
+  kRepeat,  // the same as where it had not
+  kFail,    // ABORTED: asked again, it would not tell what it has done
+};
 
 // Runs `attempt` until it succeeds or fails for good. Where the connection
 // breaks or the daemon is draining, a daemon is found or started again and the
 // attempt repeated, with pauses of 50 ms to 1 s: at most five times after a
 // lost connection, and for some 40 s while a daemon drains. The limit ends a
 // running attempt at once.
-absl::Status IssueCall(const CallTarget& target, const Attempt& attempt);
+absl::Status IssueCall(const CallTarget& target, const Attempt& attempt,
+                       OnceBegun once_begun = OnceBegun::kRepeat);
 
 // INVALID_ARGUMENT for a request that no daemon takes, as it is too large.
 absl::Status CheckSize(const google::protobuf::Message& request);
@@ -51,8 +59,8 @@ absl::StatusOr<Response> CallUnary(
     const Request& request) {
   HUBD_RETURN_IF_ERROR(CheckSize(request));
   Response response;
-  HUBD_RETURN_IF_ERROR(
-      IssueCall(target, [&](Connection::Channel& channel, auto& context) {
+  HUBD_RETURN_IF_ERROR(IssueCall(
+      target, [&](Connection::Channel& channel, auto& context, bool&) {
         response.Clear();
         typename Service::Stub stub(channel.grpc);
         return (stub.*method)(&context, request, &response);
@@ -67,16 +75,19 @@ absl::StatusOr<Result> CallStream(
     std::unique_ptr<grpc::ClientReader<Response>> (Stub::*method)(
         grpc::ClientContext*, const Request&),
     const Request& request,
-    const std::function<void(const v1::Progress&)>& progress) {
+    const std::function<void(const v1::Progress&)>& progress,
+    OnceBegun once_begun = OnceBegun::kRepeat) {
   HUBD_RETURN_IF_ERROR(CheckSize(request));
   std::optional<Result> result;
-  HUBD_RETURN_IF_ERROR(
-      IssueCall(target, [&](Connection::Channel& channel, auto& context) {
+  HUBD_RETURN_IF_ERROR(IssueCall(
+      target,
+      [&](Connection::Channel& channel, auto& context, bool& begun) {
         result.reset();
         auto reader = (channel.StubOf<Stub>().*method)(&context, request);
         Response response;
         // Nothing follows a result.
         while (!result && reader->Read(&response)) {
+          begun = true;
           if (response.has_result()) {
             result = std::move(*response.mutable_result());
           } else if (response.has_progress() && progress) {
@@ -84,7 +95,8 @@ absl::StatusOr<Result> CallStream(
           }
         }
         return reader->Finish();
-      }));
+      },
+      once_begun));
   if (!result) {
     return absl::InternalError("hubd ended the call without a result");
   }
@@ -98,12 +110,13 @@ absl::Status CallWatch(const CallTarget& target,
                            Stub::*method)(grpc::ClientContext*, const Request&),
                        const Request& request,
                        const std::function<void(const Response&)>& tell) {
-  return IssueCall(target, [&](Connection::Channel& channel, auto& context) {
-    auto reader = (channel.StubOf<Stub>().*method)(&context, request);
-    Response response;
-    while (reader->Read(&response)) tell(response);
-    return reader->Finish();
-  });
+  return IssueCall(
+      target, [&](Connection::Channel& channel, auto& context, bool&) {
+        auto reader = (channel.StubOf<Stub>().*method)(&context, request);
+        Response response;
+        while (reader->Read(&response)) tell(response);
+        return reader->Finish();
+      });
 }
 
 }  // namespace hubd

@@ -190,7 +190,8 @@ absl::StatusOr<v1::VerifyResult> Client::Verify(const VerifyOptions& verify,
   request.set_quick(verify.quick);
   return Run(call, [&](const CallTarget& target) {
     return CallStream<v1::VerifyResult>(target, &v1::Cache::Stub::Verify,
-                                        request, call.progress);
+                                        request, call.progress,
+                                        OnceBegun::kFail);
   });
 }
 
@@ -205,7 +206,8 @@ absl::StatusOr<v1::VerifyResult> Client::Repair(const VerifyOptions& verify,
   }
   return Run(call, [&](const CallTarget& target) {
     return CallStream<v1::VerifyResult>(target, &v1::Cache::Stub::Repair,
-                                        request, call.progress);
+                                        request, call.progress,
+                                        OnceBegun::kFail);
   });
 }
 

@@ -110,8 +110,9 @@ struct VerifyOptions {
 };
 
 // Calls wait for their answer. A call whose connection breaks, or whose daemon
-// is about to end, is sent again by itself, within its time. A path in an
-// answer is read under a lease (server/store/lease.h). Thread-safe.
+// is about to end, is sent again by itself, within its time; but for a Verify
+// or Repair that has begun: ABORTED. A path in an answer is read under a lease
+// (server/store/lease.h). Thread-safe.
 class Client {
  public:
   explicit Client(ClientOptions options = {});

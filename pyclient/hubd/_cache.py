@@ -57,13 +57,16 @@ class Cache:
         What is damaged is removed, so that the next call fetches it anew. repo:
         only the trees of "owner/name", or of "owner/name:COMMIT"; NotFound where none
         is stored, InvalidArgument where it is no repo. quick: only what has changed
-        on the disk since it was compared last.
+        on the disk since it was compared last. A daemon that ends in the middle is a
+        HubdError with the code ABORTED.
         """
         from hubd.v1 import cache_pb2
 
         request = cache_pb2.VerifyRequest(repo=repo, quick=quick)
         result = self._client._stream(
-            lambda stubs, left: stubs.cache.Verify(request, timeout=left), progress
+            lambda stubs, left: stubs.cache.Verify(request, timeout=left),
+            progress,
+            once=True,
         )
         return _convert.verification(result)
 
@@ -87,7 +90,9 @@ class Cache:
             environment=_options.lent_variables(),
         )
         result = self._client._stream(
-            lambda stubs, left: stubs.cache.Repair(request, timeout=left), progress
+            lambda stubs, left: stubs.cache.Repair(request, timeout=left),
+            progress,
+            once=True,
         )
         return _convert.verification(result)
 

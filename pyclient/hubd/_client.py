@@ -249,10 +249,14 @@ class Client:
         self,
         call: Callable[[_rpc.Stubs, Optional[float]], Any],
         progress: Optional[ProgressCallback],
+        *,
+        once: bool = False,
     ) -> Any:
         from hubd import _rpc
 
-        return self._connection().stream(call, self._deadline(_rpc), progress)
+        return self._connection().stream(
+            call, self._deadline(_rpc), progress, once=once
+        )
 
     def _connection(self) -> _rpc.Connection:
         from hubd import _rpc

@@ -47,6 +47,10 @@ _REISSUES = 5
 _DRAIN_REISSUES = 42
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
+_ENDED_IN_THE_MIDDLE = (
+    "hubd ended in the middle of it: run it again; what it had removed by then is "
+    "in its log only (event=damaged)"
+)
 _DETAILS_KEY = "grpc-status-details-bin"
 _CHANNEL_OPTIONS = (
     ("grpc.enable_http_proxy", 0),
@@ -105,10 +109,16 @@ class Connection:
         call: Callable[[Stubs, Optional[float]], Any],
         deadline: Deadline,
         progress: Optional[ProgressCallback],
+        *,
+        once: bool = False,
     ) -> Any:
-        """Makes a call that reports progress, then gives one result."""
+        """Makes a call that reports progress, then gives one result.
+
+        once: it is not sent again where it has begun, since it would not tell what
+        it has done.
+        """
         return self._issue(
-            lambda stubs: _result(call(stubs, deadline.remaining()), progress),
+            lambda stubs: _result(call(stubs, deadline.remaining()), progress, once),
             deadline,
         )
 
@@ -158,16 +168,24 @@ class Connection:
             raise
 
 
-def _result(events: Iterable[Any], progress: Optional[ProgressCallback]) -> Any:
+def _result(
+    events: Iterable[Any], progress: Optional[ProgressCallback], once: bool
+) -> Any:
     """Drains a stream. A callback that raises ends the call."""
     call: Any = events
     result = None
+    begun = False
     try:
         for event in events:
+            begun = True
             if event.WhichOneof("event") == "result":
                 result = event.result
             elif progress is not None:
                 progress(_convert.progress(event.progress))
+    except grpc.RpcError as error:
+        if once and begun and _can_repeat(decode(error)):
+            raise HubdError(_ENDED_IN_THE_MIDDLE, code="ABORTED") from None
+        raise
     finally:
         call.cancel()
     if result is None:

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "server/base/status.h"
@@ -13,6 +14,7 @@
 namespace hubd {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 class ClientTest : public testing::Test {
@@ -146,6 +148,31 @@ TEST_F(ClientTest, PrunesPartials) {
   daemon_.pruned.set_removed(3);
   EXPECT_EQ(MakeClient().PrunePartials()->removed(), 3);
   EXPECT_TRUE(daemon_.last_prune().partials());
+}
+
+TEST_F(ClientTest, VerifyIsSentAgainOnlyWhereItHasNotBegun) {
+  const grpc::Status lost(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+  const grpc::Status draining = Failure(Reason::kDraining, "ending");
+  Client client = MakeClient();
+  for (const grpc::Status& failure : {lost, draining}) {
+    for (const bool begun : {false, true}) {
+      std::atomic<int> calls = 0;
+      daemon_.on_verify = [&](auto&, const auto&, const auto& send) {
+        v1::VerifyResponse event;
+        event.mutable_progress()->set_done_bytes(1);
+        if (calls == 0 && begun) send(event);
+        if (++calls == 1) return failure;
+        event.mutable_result()->set_complete(true);
+        send(event);
+        return grpc::Status::OK;
+      };
+      const absl::Status status = client.Verify().status();
+      EXPECT_EQ(status.code(),
+                begun ? absl::StatusCode::kAborted : absl::StatusCode::kOk);
+      EXPECT_EQ(calls, begun ? 1 : 2);
+      EXPECT_THAT(status.message(), HasSubstr(begun ? "run it again" : ""));
+    }
+  }
 }
 
 TEST_F(ClientTest, ManyThreadsShareOneClient) {

@@ -146,9 +146,15 @@ class FakeDaemon::CacheService final : public v1::Cache::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status Verify(grpc::ServerContext*, const v1::VerifyRequest* request,
+  grpc::Status Verify(grpc::ServerContext* context,
+                      const v1::VerifyRequest* request,
                       grpc::ServerWriter<v1::VerifyResponse>* writer) override {
     fake_.Count(*request, fake_.last_verify_);
+    if (fake_.on_verify) {
+      return fake_.on_verify(
+          *context, *request,
+          [&](const v1::VerifyResponse& event) { writer->Write(event); });
+    }
     v1::VerifyResponse response;
     *response.mutable_result() = fake_.verified;
     writer->Write(response);

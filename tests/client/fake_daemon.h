@@ -71,6 +71,7 @@ class FakeDaemon {
   StreamHandler<v1::ListRequest, v1::ListResponse> on_list;
   StreamHandler<v1::FetchStateDictRequest, v1::FetchStateDictResponse> on_fetch;
   Handler<v1::GetDirRequest, v1::GetDirResponse> on_get_dir;
+  StreamHandler<v1::VerifyRequest, v1::VerifyResponse> on_verify;
 
   // The last requests.
   v1::ListRequest last_list() const;

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.machine import Machine
+from tests.e2e.machine import TIMEOUT, Machine
 from tests.origin import Origin, SymlinkTo
 
 MODELS = "models.example.org"
@@ -172,6 +173,29 @@ def test_what_cannot_be_had_again_is_told_with_its_reason(
     assert "whether the origin has changed the file" in by_name[changed]["unrepaired"]
     # What stays damaged is gone, so that nothing is damaged any more.
     assert "nothing is damaged" in machine.hubctl("cache", "verify").stdout
+
+
+# Told to end, it still tells what it has done; killed, it cannot.
+@pytest.mark.parametrize(
+    "how, code, told",
+    [
+        (signal.SIGTERM, 7, "removed and not fetched again"),
+        (signal.SIGKILL, 1, "run it again"),
+    ],
+)
+def test_a_repair_whose_daemon_ends_does_not_say_that_nothing_is_damaged(
+    machine: Machine, origin: Origin, how: signal.Signals, code: int, told: str
+) -> None:
+    machine.configure('[daemon]\ndrain_timeout = "1s"\n')
+    url = origin.add_file(MODELS, "/m/weights.bin", b"weights")
+    flipped(Path(machine.hubctl("fetch", url).stdout.strip()))
+    with origin.hold(MODELS, "/m/weights.bin", after=0) as gate:
+        run = machine.start([machine.hubctl_path, "cache", "repair"])
+        gate.wait_reached()
+        machine.kill_daemon(how)
+        out, errors = run.communicate(timeout=TIMEOUT)
+    assert run.returncode == code
+    assert told in out + errors
 
 
 def test_a_quick_look_survives_the_daemon_and_sees_every_change(

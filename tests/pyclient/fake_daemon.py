@@ -76,6 +76,8 @@ class FakeDaemon(
         self.before_answer: Callable[[str], None] | None = None
         # Where FetchStateDict waits after its progress, until its caller leaves.
         self.hold: threading.Event | None = None
+        # How Verify and Repair end once they have begun, in place of a result.
+        self.breaks: Failure | None = None
         # Set when a call is over, for whatever reason.
         self.ended = threading.Event()
         self._server: Any = None
@@ -203,10 +205,15 @@ class FakeDaemon(
         yield cache_pb2.VerifyResponse(
             progress=hub_pb2.Progress(phase=hub_pb2.Progress.VERIFYING)
         )
+        self._break(context)
         yield cache_pb2.VerifyResponse(result=self.verified)
 
     def Repair(self, request: Any, context: Any) -> Any:
         self._enter("Repair", request, context)
+        yield cache_pb2.RepairResponse(
+            progress=hub_pb2.Progress(phase=hub_pb2.Progress.VERIFYING)
+        )
+        self._break(context)
         yield cache_pb2.RepairResponse(result=self.verified)
 
     def Prune(self, request: Any, context: Any) -> Any:
@@ -292,6 +299,10 @@ class FakeDaemon(
         self.ended.set()
         if self.hold is not None:
             self.hold.set()
+
+    def _break(self, context: Any) -> None:
+        if self.breaks is not None:
+            _abort(context, self.breaks)
 
     def _wait(self, context: Any) -> None:
         if self.hold is not None:

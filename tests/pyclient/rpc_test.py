@@ -42,6 +42,23 @@ def test_it_gives_up_in_the_end(daemon, monkeypatch, failure, calls):
     assert len(daemon.named("GetDir")) == calls
 
 
+@pytest.mark.parametrize("method", ["Verify", "Repair"])
+@pytest.mark.parametrize("failure", [_LOST, _DRAINING])
+def test_what_removes_is_asked_again_only_where_it_has_not_begun(
+    daemon, method, failure
+):
+    cache = hubd.Client().cache
+    ask = cache.verify if method == "Verify" else cache.repair
+    daemon.fail(method, failure)
+    assert ask().complete
+    assert len(daemon.named(method)) == 2
+    daemon.breaks = failure
+    with pytest.raises(hubd.HubdError, match="run it again") as caught:
+        ask()
+    assert caught.value.code == "ABORTED"
+    assert len(daemon.named(method)) == 3
+
+
 def test_what_is_too_large_is_said_and_not_repeated(daemon):
     with pytest.raises(hubd.HubdError, match="too large for hubd") as caught:
         hubd.Client().fetch_state_dict("https://h/" + "x" * (5 << 20))
