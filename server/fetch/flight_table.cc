@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "server/base/mutex.h"
+#include "server/base/status.h"
 #include "server/fetch/rate_meter.h"
 
 namespace hubd {
@@ -18,19 +19,25 @@ constexpr absl::Duration kProgressInterval = absl::Milliseconds(100);
 }  // namespace
 
 // Flights and interests are plain data under one mutex; nothing is called with
-// it held.
+// it held but Bandwidth, which calls nobody.
 class FlightTable::Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(Executor& runners, Executor& callbacks, const Clock& clock)
-      : runners_(runners), callbacks_(callbacks), clock_(clock) {}
+  Core(Executor& runners, Executor& callbacks, const Clock& clock,
+       Bandwidth& bandwidth)
+      : runners_(runners),
+        callbacks_(callbacks),
+        clock_(clock),
+        bandwidth_(bandwidth) {}
 
   uint64_t Join(const FlightKey& key, const FlightSubject& subject, Run run,
                 Interest interest);
   void Drop(uint64_t id);
   int size() const;
   std::vector<FlightInfo> List() const;
-  Stopped Stop(int64_t id, std::optional<uid_t> only_of,
+  Outcome Stop(int64_t id, std::optional<uid_t> only_of,
                const absl::Status& reason);
+  absl::StatusOr<Outcome> Limit(int64_t id, std::optional<uid_t> only_of,
+                                int64_t bytes_per_second);
   void StopAll(const absl::Status& reason);
   void AwaitIdle();
 
@@ -43,6 +50,8 @@ class FlightTable::Core : public std::enable_shared_from_this<Core> {
     Run run;
     std::stop_source stop;
     std::set<uint64_t> tickets;
+    // Whose limit it has, where that is for whoever waits alone.
+    std::optional<uid_t> limited_by;
     std::optional<Progress> newest;
     RateMeter rate;
     absl::Time reported_at = absl::InfinitePast();
@@ -73,12 +82,19 @@ class FlightTable::Core : public std::enable_shared_from_this<Core> {
   void DeliverResult(uint64_t id, const absl::StatusOr<Fetched>& result);
   FlightInfo Describe(const Flight& flight) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The flight of this id, for a wish of all users or of one only; null, and
+  // why not.
+  std::pair<FlightPtr, Outcome> Find(int64_t id,
+                                     std::optional<uid_t> only_of) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndLimit(Flight& flight) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes the flight out of the table, so that nobody joins it any more.
   void Retire(const FlightPtr& flight) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Executor& runners_;
   Executor& callbacks_;
   const Clock& clock_;
+  Bandwidth& bandwidth_;
 
   mutable Mutex mutex_;
   CondVar idle_;
@@ -124,6 +140,9 @@ uint64_t FlightTable::Core::Join(const FlightKey& key,
     flight->subject = subject;
     flight->since = clock_.Now();
     flight->run = std::move(run);
+  }
+  if (flight->limited_by && *flight->limited_by != interest.uid) {
+    EndLimit(*flight);
   }
   uint64_t id = next_id_++;
   flight->tickets.insert(id);
@@ -258,7 +277,15 @@ absl::Status FlightTable::Core::Judge(const FlightPtr& flight,
 
 void FlightTable::Core::Retire(const FlightPtr& flight) {
   auto found = flights_.find(flight->key);
-  if (found != flights_.end() && found->second == flight) flights_.erase(found);
+  if (found == flights_.end() || found->second != flight) return;
+  EndLimit(*flight);
+  flights_.erase(found);
+}
+
+void FlightTable::Core::EndLimit(Flight& flight) {
+  flight.limited_by.reset();
+  // No limit is always a good one.
+  bandwidth_.LimitJob(flight.id, 0).IgnoreError();
 }
 
 void FlightTable::Core::Drop(uint64_t id) {
@@ -308,28 +335,44 @@ FlightInfo FlightTable::Core::Describe(const Flight& flight) const {
   return info;
 }
 
-FlightTable::Stopped FlightTable::Core::Stop(int64_t id,
+std::pair<FlightTable::Core::FlightPtr, FlightTable::Outcome>
+FlightTable::Core::Find(int64_t id, std::optional<uid_t> only_of) const {
+  const auto found =
+      std::find_if(flights_.begin(), flights_.end(),
+                   [id](const auto& one) { return one.second->id == id; });
+  if (found == flights_.end()) return {nullptr, Outcome::kNotThere};
+  for (uint64_t ticket : found->second->tickets) {
+    if (only_of && interests_.at(ticket)->uid != *only_of) {
+      return {nullptr, Outcome::kOthersWait};
+    }
+  }
+  return {found->second, Outcome::kDone};
+}
+
+FlightTable::Outcome FlightTable::Core::Stop(int64_t id,
                                              std::optional<uid_t> only_of,
                                              const absl::Status& reason) {
   std::set<uint64_t> tickets;
   {
     MutexLock lock(mutex_);
-    const auto found =
-        std::find_if(flights_.begin(), flights_.end(),
-                     [id](const auto& one) { return one.second->id == id; });
-    if (found == flights_.end()) return Stopped::kNotThere;
-    Flight& flight = *found->second;
-    for (uint64_t ticket : flight.tickets) {
-      if (only_of && interests_.at(ticket)->uid != *only_of) {
-        return Stopped::kOthersWait;
-      }
-    }
-    flight.stop.request_stop();
-    tickets.swap(flight.tickets);
-    flights_.erase(found);
+    const auto [flight, outcome] = Find(id, only_of);
+    if (flight == nullptr) return outcome;
+    flight->stop.request_stop();
+    tickets.swap(flight->tickets);
+    Retire(flight);
   }
   PostResult(tickets, reason);
-  return Stopped::kYes;
+  return Outcome::kDone;
+}
+
+absl::StatusOr<FlightTable::Outcome> FlightTable::Core::Limit(
+    int64_t id, std::optional<uid_t> only_of, int64_t bytes_per_second) {
+  MutexLock lock(mutex_);
+  const auto [flight, outcome] = Find(id, only_of);
+  if (flight == nullptr) return outcome;
+  HUBD_RETURN_IF_ERROR(bandwidth_.LimitJob(id, bytes_per_second));
+  flight->limited_by = only_of;
+  return Outcome::kDone;
 }
 
 void FlightTable::Core::StopAll(const absl::Status& reason) {
@@ -338,6 +381,7 @@ void FlightTable::Core::StopAll(const absl::Status& reason) {
     MutexLock lock(mutex_);
     for (auto& [key, flight] : flights_) {
       flight->stop.request_stop();
+      EndLimit(*flight);
       tickets.merge(flight->tickets);
       flight->tickets.clear();
     }
@@ -367,8 +411,8 @@ void FlightTable::Ticket::Drop() {
 }
 
 FlightTable::FlightTable(Executor& runners, Executor& callbacks,
-                         const Clock& clock)
-    : core_(std::make_shared<Core>(runners, callbacks, clock)) {}
+                         const Clock& clock, Bandwidth& bandwidth)
+    : core_(std::make_shared<Core>(runners, callbacks, clock, bandwidth)) {}
 
 FlightTable::~FlightTable() {
   StopAll(absl::CancelledError("the daemon ends"));
@@ -386,9 +430,14 @@ int FlightTable::size() const { return core_->size(); }
 
 std::vector<FlightInfo> FlightTable::List() const { return core_->List(); }
 
-FlightTable::Stopped FlightTable::Stop(int64_t id, std::optional<uid_t> only_of,
+FlightTable::Outcome FlightTable::Stop(int64_t id, std::optional<uid_t> only_of,
                                        const absl::Status& reason) {
   return core_->Stop(id, only_of, reason);
+}
+
+absl::StatusOr<FlightTable::Outcome> FlightTable::Limit(
+    int64_t id, std::optional<uid_t> only_of, int64_t bytes_per_second) {
+  return core_->Limit(id, only_of, bytes_per_second);
 }
 
 void FlightTable::StopAll(const absl::Status& reason) {

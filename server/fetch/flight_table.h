@@ -37,6 +37,7 @@
 #include "server/base/clock.h"
 #include "server/base/executor.h"
 #include "server/base/progress.h"
+#include "server/net/bandwidth.h"
 #include "server/store/objects.h"
 
 namespace hubd {
@@ -130,8 +131,8 @@ class FlightTable {
     DoneFn done;
   };
 
-  // What became of a wish to stop a flight.
-  enum class Stopped { kYes, kNotThere, kOthersWait };
+  // What became of a wish to stop or to limit a flight.
+  enum class Outcome { kDone, kNotThere, kOthersWait };
 
   // One caller's interest. Dropping it gives the interest up. May outlive the
   // table. Thread-compatible.
@@ -153,7 +154,8 @@ class FlightTable {
   };
 
   // All must outlive the table.
-  FlightTable(Executor& runners, Executor& callbacks, const Clock& clock);
+  FlightTable(Executor& runners, Executor& callbacks, const Clock& clock,
+              Bandwidth& bandwidth);
   // Stops all flights and waits for their runs.
   ~FlightTable();
 
@@ -170,8 +172,14 @@ class FlightTable {
 
   // Stops a flight: those who wait get `reason`. With `only_of`: not where
   // another user waits.
-  Stopped Stop(int64_t id, std::optional<uid_t> only_of,
+  Outcome Stop(int64_t id, std::optional<uid_t> only_of,
                const absl::Status& reason);
+
+  // Limits what a flight receives (Bandwidth::LimitJob, by its id), at most
+  // until it leaves the table. With `only_of`: not where another user waits,
+  // and only until one joins. INVALID_ARGUMENT as there.
+  absl::StatusOr<Outcome> Limit(int64_t id, std::optional<uid_t> only_of,
+                                int64_t bytes_per_second);
 
   // Stops all flights: those who wait get `reason`.
   void StopAll(const absl::Status& reason);

@@ -1,7 +1,6 @@
 #include "server/rpc/job_board.h"
 
 #include <algorithm>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,6 +68,10 @@ absl::Status CancelledBy(const Caller& caller, const v1::Job& job) {
        {"subject", job.subject()}});
 }
 
+absl::Status IsOver(int64_t id) {
+  return absl::NotFoundError(absl::StrCat("job ", id, " is over"));
+}
+
 }  // namespace
 
 std::optional<v1::Job> JobSeenBy(const Caller& caller, bool administrator,
@@ -118,11 +121,11 @@ absl::StatusOr<v1::Job> JobBoard::Cancel(const Caller& caller, int64_t id) {
   std::optional<uid_t> only_of;
   if (!admission_.IsAdministrator(caller)) only_of = caller.uid;
   switch (flights_.Stop(id, only_of, CancelledBy(caller, job))) {
-    case FlightTable::Stopped::kYes:
+    case FlightTable::Outcome::kDone:
       break;
-    case FlightTable::Stopped::kNotThere:
-      return absl::NotFoundError(absl::StrCat("job ", id, " is over"));
-    case FlightTable::Stopped::kOthersWait:
+    case FlightTable::Outcome::kNotThere:
+      return IsOver(id);
+    case FlightTable::Outcome::kOthersWait:
       return ReasonError(
           Reason::kNotYours,
           absl::StrCat("other users wait for job ", id,
@@ -160,20 +163,22 @@ absl::Status JobBoard::SetLimit(const Caller& caller,
 
 absl::Status JobBoard::LimitJob(const Caller& caller, int64_t id,
                                 int64_t bytes_per_second) {
-  HUBD_ASSIGN_OR_RETURN(const v1::Job job, Find(caller, id));
-  const bool alone = job.uids_size() == 1 && job.uids(0) == caller.uid;
-  if (!alone && !admission_.IsAdministrator(caller)) {
-    return ReasonError(Reason::kNotYours,
-                       absl::StrCat("other users wait for job ", id,
-                                    ": only root can limit "
-                                    "it"),
-                       {{"job", absl::StrCat(id)}});
+  HUBD_RETURN_IF_ERROR(Find(caller, id).status());
+  std::optional<uid_t> only_of;
+  if (!admission_.IsAdministrator(caller)) only_of = caller.uid;
+  HUBD_ASSIGN_OR_RETURN(const FlightTable::Outcome outcome,
+                        flights_.Limit(id, only_of, bytes_per_second));
+  switch (outcome) {
+    case FlightTable::Outcome::kDone:
+      break;
+    case FlightTable::Outcome::kNotThere:
+      return IsOver(id);
+    case FlightTable::Outcome::kOthersWait:
+      return ReasonError(Reason::kNotYours,
+                         absl::StrCat("other users wait for job ", id,
+                                      ": only root can limit it"),
+                         {{"job", absl::StrCat(id)}});
   }
-  // Those that are over since need theirs no more.
-  std::set<int64_t> running;
-  for (const FlightInfo& flight : flights_.List()) running.insert(flight.id);
-  bandwidth_.KeepJobs(running);
-  HUBD_RETURN_IF_ERROR(bandwidth_.LimitJob(id, bytes_per_second));
   HUBD_LOG(kInfo) << "event=limit uid=" << caller.uid << " job=" << id
                   << " bytes_per_second=" << bytes_per_second;
   return absl::OkStatus();

@@ -243,10 +243,12 @@ def test_others_see_host_and_bytes_and_change_nothing(
         bob.hubctl("jobs", "limit", *one, "1MiB", code=4, **served)
         ada.hubctl("jobs", "limit", "1MiB", code=4, **served)
         ada.hubctl("jobs", "limit", *one, "1MiB", code=0, **served)
+        assert jobs(ada, **served)[0]["limit"] == str(MIB)
         # A second user waits for it: it is no longer the first one's alone.
         second = bob.start([bob.hubctl_path, "fetch", url], **served)
         wait_until(lambda: jobs(system)[0]["callers"] == 2, "both wait")
-        assert jobs(bob, **served)[0]["uids"] == [ada.uid, bob.uid]
+        seen = jobs(bob, **served)[0]
+        assert (seen["uids"], seen["limit"]) == ([ada.uid, bob.uid], "0")
         ada.hubctl("jobs", "cancel", job["id"], code=4, **served)
         system.hubctl("jobs", "cancel", job["id"])
         for waiting in (fetch, second):

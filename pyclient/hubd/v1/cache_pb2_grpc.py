@@ -146,7 +146,8 @@ class CacheServicer(object):
 
     def SetLimit(self, request, context):
         """Sets how fast the daemon may receive, as a whole, from one host or for one
-        job; each counts, from that moment on, until the daemon (or the job) ends.
+        job; each counts, from that moment on, until the daemon (or the job) ends, and
+        one of a job that not the administrator set, until another user waits for it.
         Errors: INVALID_ARGUMENT; NOT_YOURS where the caller is not the
         administrator, but of a job that the caller alone waits for; NOT_FOUND where
         no such job is shown to the caller.

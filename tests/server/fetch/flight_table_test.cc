@@ -99,7 +99,8 @@ class FlightTableTest : public testing::Test {
   ThreadPool runners_{"run", 8};
   ThreadPool callbacks_{"io", 1};
   FakeClock clock_;
-  FlightTable table_{runners_, callbacks_, clock_};
+  Bandwidth bandwidth_{clock_};
+  FlightTable table_{runners_, callbacks_, clock_, bandwidth_};
 };
 
 TEST_F(FlightTableTest, RunsOnceForAllWhoJoin) {
@@ -289,7 +290,7 @@ TEST_F(FlightTableTest, ItsEndWaitsForARunThatStillPostsItsResult) {
   Result result;
   FlightTable::Ticket ticket;
   {
-    FlightTable table(runners_, callbacks, clock_);
+    FlightTable table(runners_, callbacks, clock_, bandwidth_);
     ticket = table.Join(
         kKey, kSubject, [](auto&) { return Checkpoint("a"); },
         Ada(nullptr, [&result](const auto& got) { result.set_value(got); }));
@@ -396,7 +397,7 @@ TEST_F(FlightTableTest, StopTellsThoseWhoWaitAndWhoComesNextStartsAnew) {
   started.get_future().wait();
   const int64_t id = table_.List()[0].id;
   EXPECT_EQ(table_.Stop(id, std::nullopt, absl::CancelledError("by root")),
-            FlightTable::Stopped::kYes);
+            FlightTable::Outcome::kDone);
   EXPECT_EQ(first.get_future().get().status().message(), "by root");
   EXPECT_EQ(second.get_future().get().status().message(), "by root");
   FlightTable::Ticket c = Join(run, next);
@@ -409,19 +410,50 @@ TEST_F(FlightTableTest, StopOfOneUsersFlightLeavesOthersWhatTheyWaitFor) {
     gate.Wait();
     return Checkpoint("a");
   };
-  using Stopped = FlightTable::Stopped;
+  using Outcome = FlightTable::Outcome;
   Result first, second;
   FlightTable::Ticket a = JoinAs(kAda, run, first);
   FlightTable::Ticket b = JoinAs(kBob, run, second);
   const int64_t id = table_.List()[0].id;
   const absl::Status reason = absl::CancelledError("by Ada");
-  EXPECT_EQ(table_.Stop(id + 100, kAda, reason), Stopped::kNotThere);
-  EXPECT_EQ(table_.Stop(id, kAda, reason), Stopped::kOthersWait);
+  EXPECT_EQ(table_.Stop(id + 100, kAda, reason), Outcome::kNotThere);
+  EXPECT_EQ(table_.Stop(id, kAda, reason), Outcome::kOthersWait);
   b.Drop();
-  EXPECT_EQ(table_.Stop(id, kAda, reason), Stopped::kYes);
-  EXPECT_EQ(table_.Stop(id, kAda, reason), Stopped::kNotThere);
+  EXPECT_EQ(table_.Stop(id, kAda, reason), Outcome::kDone);
+  EXPECT_EQ(table_.Stop(id, kAda, reason), Outcome::kNotThere);
   EXPECT_EQ(first.get_future().get().status(), reason);
   gate.Open();
+}
+
+// A limit of whoever waits alone ends when another user joins, the
+// administrator's does not; both end with the flight.
+TEST_F(FlightTableTest, ALimitLastsAsLongAsWhoSetItMayLimitTheFlight) {
+  using Outcome = FlightTable::Outcome;
+  constexpr int64_t kRate = 1 << 20;
+  for (const bool administrator : {false, true}) {
+    const std::optional<uid_t> only_of =
+        administrator ? std::nullopt : std::optional(kAda);
+    Gate gate;
+    auto run = [&](FlightTable::Context&) -> absl::StatusOr<Fetched> {
+      gate.Wait();
+      return Checkpoint("a");
+    };
+    Result first, again, second;
+    FlightTable::Ticket a = JoinAs(kAda, run, first);
+    const int64_t id = table_.List()[0].id;
+    EXPECT_EQ(*table_.Limit(id + 100, only_of, kRate), Outcome::kNotThere);
+    EXPECT_TRUE(absl::IsInvalidArgument(table_.Limit(id, only_of, 1).status()));
+    EXPECT_EQ(*table_.Limit(id, only_of, kRate), Outcome::kDone);
+    FlightTable::Ticket b = JoinAs(kAda, run, again);
+    EXPECT_EQ(bandwidth_.LimitOfJob(id), kRate);
+    FlightTable::Ticket c = JoinAs(kBob, run, second);
+    EXPECT_EQ(bandwidth_.LimitOfJob(id), administrator ? kRate : 0);
+    EXPECT_EQ(*table_.Limit(id, kAda, kRate), Outcome::kOthersWait);
+    EXPECT_EQ(*table_.Limit(id, std::nullopt, kRate), Outcome::kDone);
+    gate.Open();
+    second.get_future().wait();
+    EXPECT_EQ(bandwidth_.LimitOfJob(id), 0);
+  }
 }
 
 TEST_F(FlightTableTest, ManyThreadsJoinAndDropAtOnce) {
@@ -433,7 +465,7 @@ TEST_F(FlightTableTest, ManyThreadsJoinAndDropAtOnce) {
   };
   {
     // Ends before what its runs use.
-    FlightTable table(runners_, callbacks_, clock_);
+    FlightTable table(runners_, callbacks_, clock_, bandwidth_);
     std::mutex mutex;
     std::vector<FlightTable::Ticket> tickets;
     std::vector<std::jthread> threads;
