@@ -16,6 +16,14 @@ namespace {
 
 constexpr absl::Duration kProgressInterval = absl::Milliseconds(100);
 
+// The first id of a table: the time in 1/100 s, of which people have to type
+// seven digits. A table has fewer flights than that, and for more than a day
+// none has the ids of another.
+int64_t FirstId(absl::Time now) {
+  constexpr int64_t kIds = 10'000'000;
+  return absl::ToUnixMillis(now) / 10 % kIds + 1;
+}
+
 }  // namespace
 
 // Flights and interests are plain data under one mutex; nothing is called with
@@ -27,7 +35,8 @@ class FlightTable::Core : public std::enable_shared_from_this<Core> {
       : runners_(runners),
         callbacks_(callbacks),
         clock_(clock),
-        bandwidth_(bandwidth) {}
+        bandwidth_(bandwidth),
+        next_flight_(FirstId(clock.Now())) {}
 
   uint64_t Join(const FlightKey& key, const FlightSubject& subject, Run run,
                 Interest interest);
@@ -98,8 +107,8 @@ class FlightTable::Core : public std::enable_shared_from_this<Core> {
 
   mutable Mutex mutex_;
   CondVar idle_;
-  // Of flights and tickets.
-  uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
+  int64_t next_flight_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_ticket_ ABSL_GUARDED_BY(mutex_) = 1;
   // Flights that can be joined.
   std::map<FlightKey, FlightPtr> flights_ ABSL_GUARDED_BY(mutex_);
   // Flights whose run has not returned: the first of each key runs, the others
@@ -135,7 +144,7 @@ uint64_t FlightTable::Core::Join(const FlightKey& key,
   bool fresh = flight == nullptr;
   if (fresh) {
     flight = std::make_shared<Flight>();
-    flight->id = static_cast<int64_t>(next_id_++);
+    flight->id = next_flight_++;
     flight->key = key;
     flight->subject = subject;
     flight->since = clock_.Now();
@@ -144,7 +153,7 @@ uint64_t FlightTable::Core::Join(const FlightKey& key,
   if (flight->limited_by && *flight->limited_by != interest.uid) {
     EndLimit(*flight);
   }
-  uint64_t id = next_id_++;
+  uint64_t id = next_ticket_++;
   flight->tickets.insert(id);
   interests_[id] = std::make_shared<Held>(flight, std::move(interest));
   if (flight->newest) PostProgress(flight);

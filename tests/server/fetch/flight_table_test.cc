@@ -425,6 +425,36 @@ TEST_F(FlightTableTest, StopOfOneUsersFlightLeavesOthersWhatTheyWaitFor) {
   gate.Open();
 }
 
+TEST_F(FlightTableTest, ATableThatTakesAnothersPlaceKnowsNoneOfItsIds) {
+  Gate gate;
+  auto run = [&](FlightTable::Context&) -> absl::StatusOr<Fetched> {
+    gate.Wait();
+    return Checkpoint("a");
+  };
+  Result first;
+  FlightTable::Ticket a = Join(run, first);
+  const int64_t old = table_.List()[0].id;
+  clock_.Advance(absl::Milliseconds(100));
+  Gate next_gate;
+  FlightTable next(runners_, callbacks_, clock_, bandwidth_);
+  Result second;
+  FlightTable::Ticket b = next.Join(
+      kKey, kSubject,
+      [&](FlightTable::Context&) -> absl::StatusOr<Fetched> {
+        next_gate.Wait();
+        return Checkpoint("b");
+      },
+      Ada(nullptr, [&second](const absl::StatusOr<Fetched>& got) {
+        second.set_value(got);
+      }));
+  EXPECT_EQ(next.Stop(old, std::nullopt, absl::CancelledError("stale")),
+            FlightTable::Outcome::kNotThere);
+  EXPECT_LT(next.List()[0].id, 10'001'000);
+  gate.Open();
+  next_gate.Open();
+  EXPECT_EQ(Sha256Of(second.get_future().get()), "b");
+}
+
 // A limit of whoever waits alone ends when another user joins, the
 // administrator's does not; both end with the flight.
 TEST_F(FlightTableTest, ALimitLastsAsLongAsWhoSetItMayLimitTheFlight) {
