@@ -19,6 +19,13 @@ constexpr absl::Duration kLongestPause = absl::Seconds(1);
 // The daemon's.
 constexpr size_t kMaxRequest = 4 << 20;
 
+// What is left of them.
+struct Tries {
+  int losses = kReissues;
+  int drains = kDrainReissues;
+  absl::Duration pause = kFirstPause;
+};
+
 grpc::Status RunAttempt(const Attempt& attempt, Connection::Channel& channel,
                         const CallLimit& limit, bool& begun) {
   grpc::ClientContext context;
@@ -50,9 +57,7 @@ absl::Status CheckSize(const google::protobuf::Message& request) {
 absl::Status IssueCall(const CallTarget& target, const Attempt& attempt,
                        OnceBegun once_begun) {
   const CallLimit& limit = target.limit;
-  absl::Duration pause = kFirstPause;
-  int left = kReissues;
-  int drains_left = kDrainReissues;
+  Tries tries;
   while (true) {
     HUBD_RETURN_IF_ERROR(limit.Check());
     HUBD_ASSIGN_OR_RETURN(const std::shared_ptr<Connection::Channel> channel,
@@ -71,13 +76,14 @@ absl::Status IssueCall(const CallTarget& target, const Attempt& attempt,
     if (!MayReissue(status)) return FromGrpc(status);
     target.connection.Drop(channel);
     if (begun && once_begun == OnceBegun::kFail) return EndedInTheMiddle();
-    if ((IsDraining(status) ? drains_left : left)-- == 0) {
+    if (begun && once_begun == OnceBegun::kRenew) tries = Tries();
+    if ((IsDraining(status) ? tries.drains : tries.losses)-- == 0) {
       return Annotate(FromGrpc(status), IsDraining(status)
                                             ? "hubd did not end in 40 seconds"
                                             : "hubd was lost again and again");
     }
-    HUBD_RETURN_IF_ERROR(limit.Pause(pause));
-    pause = std::min(2 * pause, kLongestPause);
+    HUBD_RETURN_IF_ERROR(limit.Pause(tries.pause));
+    tries.pause = std::min(2 * tries.pause, kLongestPause);
   }
 }
 

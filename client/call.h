@@ -36,6 +36,7 @@ using Attempt = std::function<grpc::Status(Connection::Channel&,
 // What is done where a daemon is lost that had begun.
 enum class OnceBegun {
   kRepeat,  // the same as where it had not
+  kRenew,   // the same with all tries: the call has no end of its own
   kFail,    // ABORTED: asked again, it would not tell what it has done
 };
 
@@ -111,12 +112,17 @@ absl::Status CallWatch(const CallTarget& target,
                        const Request& request,
                        const std::function<void(const Response&)>& tell) {
   return IssueCall(
-      target, [&](Connection::Channel& channel, auto& context, bool&) {
+      target,
+      [&](Connection::Channel& channel, auto& context, bool& begun) {
         auto reader = (channel.StubOf<Stub>().*method)(&context, request);
         Response response;
-        while (reader->Read(&response)) tell(response);
+        while (reader->Read(&response)) {
+          begun = true;
+          tell(response);
+        }
         return reader->Finish();
-      });
+      },
+      OnceBegun::kRenew);
 }
 
 }  // namespace hubd

@@ -141,8 +141,9 @@ grpc::ServerUnaryReactor* CacheService::ListJobs(
 grpc::ServerWriteReactor<v1::ListJobsResponse>* CacheService::WatchJobs(
     grpc::CallbackServerContext* context, const v1::WatchJobsRequest*) {
   CallInfo info = DescribeCall(*context, "WatchJobs", "");
-  // It has no end: nobody is to wait for one.
+  // It has no end: nobody is to wait for one. But somebody looks.
   info.background = true;
+  info.watched = true;
   auto call = OpenStream<v1::ListJobsResponse>(parts_, info);
   call->Run([caller = info.caller, weak = std::weak_ptr(call), &io = work_.io,
              &jobs = jobs_]() -> std::shared_ptr<void> {

@@ -34,6 +34,7 @@ uint64_t CallRegistry::Open(const std::shared_ptr<Call>& call, CallInfo info) {
     id = next_id_++;
     refused = ended_ || (draining_ && !info.background);
     if (!info.background) ++counted_;
+    if (info.watched) ++watched_;
     crowded =
         connection >= 0 && ++by_connection_[connection] > kMaxPerConnection;
     calls_[id] = Entry{call, std::move(info), absl::Now()};
@@ -53,10 +54,9 @@ void CallRegistry::Close(uint64_t id, const absl::Status& outcome) {
     if (found == calls_.end()) return;
     entry = std::move(found->second);
     calls_.erase(found);
-    if (!entry.info.background) {
-      --counted_;
-      idle_since_ = now;
-    }
+    if (!entry.info.background) --counted_;
+    if (entry.info.watched) --watched_;
+    if (!entry.info.background || entry.info.watched) idle_since_ = now;
     auto connection = by_connection_.find(entry.info.connection);
     if (connection != by_connection_.end() && --connection->second == 0) {
       by_connection_.erase(connection);
@@ -109,7 +109,7 @@ int CallRegistry::open_calls() const {
 
 absl::Time CallRegistry::idle_since() const {
   MutexLock lock(mutex_);
-  return idle_since_;
+  return watched_ > 0 ? absl::Now() : idle_since_;
 }
 
 }  // namespace hubd

@@ -33,8 +33,11 @@ struct CallInfo {
   int connection = -1;
   // "repo=..." or the like; may be empty. Holds no secret.
   std::string subject = "";
-  // A worker host's stream: no reason to stay awake, and let in while draining.
+  // A call without an end of its own: no drain waits for it, and it is let in
+  // while draining.
   bool background = false;
+  // Of these: a reason to stay awake.
+  bool watched = false;
 };
 
 // Knows every open call, writes one log line at the end of each, turns new ones
@@ -67,7 +70,8 @@ class CallRegistry {
   // How many calls are open, without background ones.
   int open_calls() const;
 
-  // When the last of these ended; at first: when the registry was made.
+  // When the last of these ended, or the last that is watched; now where one
+  // such is open; at first: when the registry was made.
   absl::Time idle_since() const;
 
  private:
@@ -82,6 +86,7 @@ class CallRegistry {
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   std::map<uint64_t, Entry> calls_ ABSL_GUARDED_BY(mutex_);
   int counted_ ABSL_GUARDED_BY(mutex_) = 0;
+  int watched_ ABSL_GUARDED_BY(mutex_) = 0;
   // Open calls of each connection.
   std::map<int, int> by_connection_ ABSL_GUARDED_BY(mutex_);
   absl::Time idle_since_ ABSL_GUARDED_BY(mutex_);

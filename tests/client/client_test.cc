@@ -175,6 +175,24 @@ TEST_F(ClientTest, VerifyIsSentAgainOnlyWhereItHasNotBegun) {
   }
 }
 
+TEST_F(ClientTest, AWatchIsLostAsOftenAsItHasBegunAndGoesOn) {
+  int calls = 0;
+  daemon_.on_watch = [&](auto&, const auto&, const auto&) {
+    // More often than one call is made up for.
+    if (++calls < 12) return Failure(Reason::kDraining, "ending");
+    if (calls < 24) {
+      return grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+    }
+    return Failure(Reason::kNotYours, "no more");
+  };
+  int told = 0;
+  Client client = MakeClient();
+  const absl::Status end =
+      client.WatchJobs([&](const v1::ListJobsResponse&) { ++told; });
+  EXPECT_EQ(ReasonOf(end), Reason::kNotYours) << end;
+  EXPECT_EQ(told, 24);
+}
+
 TEST_F(ClientTest, ManyThreadsShareOneClient) {
   Client client = MakeClient();
   {

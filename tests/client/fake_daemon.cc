@@ -187,10 +187,15 @@ class FakeDaemon::CacheService final : public v1::Cache::Service {
   }
   // Tells them once, and then fails.
   grpc::Status WatchJobs(
-      grpc::ServerContext*, const v1::WatchJobsRequest*,
+      grpc::ServerContext* context, const v1::WatchJobsRequest* request,
       grpc::ServerWriter<v1::ListJobsResponse>* writer) override {
     fake_.Count();
     writer->Write(fake_.jobs);
+    if (fake_.on_watch) {
+      return fake_.on_watch(
+          *context, *request,
+          [&](const v1::ListJobsResponse& jobs) { writer->Write(jobs); });
+    }
     return Failure(Reason::kNotYours, "no more");
   }
   grpc::Status CancelJob(grpc::ServerContext*,

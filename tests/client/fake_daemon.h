@@ -72,6 +72,8 @@ class FakeDaemon {
   StreamHandler<v1::FetchStateDictRequest, v1::FetchStateDictResponse> on_fetch;
   Handler<v1::GetDirRequest, v1::GetDirResponse> on_get_dir;
   StreamHandler<v1::VerifyRequest, v1::VerifyResponse> on_verify;
+  // Tells the sample first.
+  StreamHandler<v1::WatchJobsRequest, v1::ListJobsResponse> on_watch;
 
   // The last requests.
   v1::ListRequest last_list() const;

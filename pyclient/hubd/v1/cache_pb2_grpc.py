@@ -128,7 +128,8 @@ class CacheServicer(object):
     def WatchJobs(self, request, context):
         """The same again and again until the caller goes: at once, then whenever a
         job comes or goes, and at most once a second where one has changed. A list
-        replaces all earlier ones. Errors: DRAINING.
+        replaces all earlier ones. A user daemon does not end as idle meanwhile.
+        Errors: DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,6 +42,22 @@ TEST(CallRegistryTest, CountsOpenCallsWithoutBackgroundOnes) {
   EXPECT_EQ(calls.idle_since(), idle);
 }
 
+TEST(CallRegistryTest, WhoWatchesKeepsTheDaemonAwakeButNoDrainWaiting) {
+  CallRegistry calls;
+  auto watch = std::make_shared<FakeCall>();
+  const absl::Time made = calls.idle_since();
+  const uint64_t id = calls.Open(
+      watch, {.method = "WatchJobs", .background = true, .watched = true});
+  EXPECT_EQ(calls.open_calls(), 0);
+  EXPECT_GT(calls.idle_since(), made);
+  const absl::Time before = absl::Now();
+  EXPECT_GE(calls.idle_since(), before);
+  calls.Close(id, absl::OkStatus());
+  const absl::Time idle = calls.idle_since();
+  EXPECT_GE(idle, before);
+  EXPECT_EQ(calls.idle_since(), idle);
+}
+
 TEST(CallRegistryTest, DrainingTurnsAwayNewCallsButNotWorkerHosts) {
   CallRegistry calls;
   auto old = std::make_shared<FakeCall>();
