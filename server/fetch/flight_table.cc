@@ -57,6 +57,7 @@ class FlightTable::Core : public std::enable_shared_from_this<Core> {
     FlightSubject subject;
     absl::Time since;
     Run run;
+    // Asked to stop without the lock: that calls back.
     std::stop_source stop;
     std::set<uint64_t> tickets;
     // Whose limit it has, where that is for whoever waits alone.
@@ -299,16 +300,18 @@ void FlightTable::Core::EndLimit(Flight& flight) {
 
 void FlightTable::Core::Drop(uint64_t id) {
   std::shared_ptr<Held> interest;  // Destroyed after the lock.
-  MutexLock lock(mutex_);
-  auto found = interests_.find(id);
-  if (found == interests_.end()) return;
-  interest = std::move(found->second);
-  interests_.erase(found);
-  Flight& flight = *interest->flight;
-  // Empty already: the result is on its way to the others.
-  if (flight.tickets.erase(id) == 0 || !flight.tickets.empty()) return;
-  flight.stop.request_stop();
-  Retire(interest->flight);
+  {
+    MutexLock lock(mutex_);
+    auto found = interests_.find(id);
+    if (found == interests_.end()) return;
+    interest = std::move(found->second);
+    interests_.erase(found);
+    Flight& flight = *interest->flight;
+    // Empty already: the result is on its way to the others.
+    if (flight.tickets.erase(id) == 0 || !flight.tickets.empty()) return;
+    Retire(interest->flight);
+  }
+  interest->flight->stop.request_stop();
 }
 
 int FlightTable::Core::size() const {
@@ -361,15 +364,17 @@ FlightTable::Core::Find(int64_t id, std::optional<uid_t> only_of) const {
 FlightTable::Outcome FlightTable::Core::Stop(int64_t id,
                                              std::optional<uid_t> only_of,
                                              const absl::Status& reason) {
+  std::stop_source stop;
   std::set<uint64_t> tickets;
   {
     MutexLock lock(mutex_);
     const auto [flight, outcome] = Find(id, only_of);
     if (flight == nullptr) return outcome;
-    flight->stop.request_stop();
+    stop = flight->stop;
     tickets.swap(flight->tickets);
     Retire(flight);
   }
+  stop.request_stop();
   PostResult(tickets, reason);
   return Outcome::kDone;
 }
@@ -385,17 +390,19 @@ absl::StatusOr<FlightTable::Outcome> FlightTable::Core::Limit(
 }
 
 void FlightTable::Core::StopAll(const absl::Status& reason) {
+  std::vector<std::stop_source> stops;
   std::set<uint64_t> tickets;
   {
     MutexLock lock(mutex_);
     for (auto& [key, flight] : flights_) {
-      flight->stop.request_stop();
+      stops.push_back(flight->stop);
       EndLimit(*flight);
       tickets.merge(flight->tickets);
       flight->tickets.clear();
     }
     flights_.clear();
   }
+  for (std::stop_source& stop : stops) stop.request_stop();
   PostResult(tickets, reason);
 }
 

@@ -455,6 +455,38 @@ TEST_F(FlightTableTest, ATableThatTakesAnothersPlaceKnowsNoneOfItsIds) {
   EXPECT_EQ(Sha256Of(second.get_future().get()), "b");
 }
 
+// Else a run that asks the table when it is told to stop would wait for ever.
+TEST_F(FlightTableTest, WhoIsToldToStopMayAskTheTable) {
+  for (const char* how : {"drop", "stop", "all"}) {
+    std::promise<void> started;
+    std::promise<int> left;
+    auto run = [&](FlightTable::Context& context) -> absl::StatusOr<Fetched> {
+      const std::stop_callback callback(context.stop(),
+                                        [&] { left.set_value(table_.size()); });
+      std::future<int> told = left.get_future();
+      started.set_value();
+      told.wait();
+      return absl::CancelledError("stopped");
+    };
+    Result result;
+    FlightTable::Ticket ticket = Join(run, result);
+    started.get_future().wait();
+    const absl::Status reason = absl::CancelledError(how);
+    if (how[0] == 'd') {
+      ticket.Drop();
+    } else if (how[0] == 's') {
+      table_.Stop(table_.List()[0].id, std::nullopt, reason);
+    } else {
+      table_.StopAll(reason);
+    }
+    EXPECT_EQ(table_.size(), 0) << how;
+    if (how[0] != 'd') {
+      EXPECT_EQ(result.get_future().get().status(), reason);
+    }
+    DrainCallbacks();
+  }
+}
+
 // A limit of whoever waits alone ends when another user joins, the
 // administrator's does not; both end with the flight.
 TEST_F(FlightTableTest, ALimitLastsAsLongAsWhoSetItMayLimitTheFlight) {
