@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "client/cli/human.h"
@@ -82,6 +83,7 @@ std::string RepairLine(const v1::Damage& damage) {
     return absl::StrCat("repaired: ", WhatIsDamaged(damage), "\n");
   }
   return absl::StrCat("damaged: ", WhatIsDamaged(damage),
+                      damage.removed() ? "; removed" : "",
                       "; not repaired: ", CleanLine(damage.unrepaired()), "\n");
 }
 
@@ -112,12 +114,18 @@ int RepairedOf(const v1::VerifyResult& result) {
 
 std::string RepairSummaryLine(const v1::VerifyResult& result) {
   const int repaired = RepairedOf(result);
-  const std::string found =
-      result.damages().empty()
-          ? "nothing is damaged"
-          : absl::StrCat(repaired, " repaired, ",
-                         result.damages_size() - repaired, " still damaged");
-  return absl::StrCat(ReadLine(result), found,
+  const auto gone = std::count_if(
+      result.damages().begin(), result.damages().end(),
+      [](const v1::Damage& one) { return one.removed() && !one.repaired(); });
+  const auto left = result.damages_size() - repaired - gone;
+  std::vector<std::string> found;
+  if (repaired > 0) found.push_back(absl::StrCat(repaired, " repaired"));
+  if (gone > 0) {
+    found.push_back(absl::StrCat(gone, " removed and not fetched again"));
+  }
+  if (left > 0) found.push_back(absl::StrCat(left, " left damaged"));
+  if (found.empty()) found.emplace_back("nothing is damaged");
+  return absl::StrCat(ReadLine(result), absl::StrJoin(found, ", "),
                       result.complete() ? "" : "; run it again for the rest",
                       "\n");
 }

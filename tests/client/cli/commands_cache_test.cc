@@ -99,7 +99,7 @@ TEST_F(HubctlTest, CacheRepairNamesEachAndExitsWithSevenWhereOneStaysDamaged) {
   EXPECT_EQ(ended.code, 0) << ended.err;
   EXPECT_EQ(ended.out,
             "repaired: blob https://h/w: it is gone (/cache/b)\n"
-            "0 trees, 2 blobs, 0 B read: 1 repaired, 0 still damaged\n");
+            "0 trees, 2 blobs, 0 B read: 1 repaired\n");
   EXPECT_EQ(daemon_.last_repair().verify().repo(), "o/r");
   EXPECT_TRUE(daemon_.last_repair().verify().quick());
   EXPECT_FALSE(daemon_.last_repair().offline());
@@ -110,10 +110,24 @@ TEST_F(HubctlTest, CacheRepairNamesEachAndExitsWithSevenWhereOneStaysDamaged) {
   EXPECT_EQ(ended.out,
             "damaged: blob https://h/w: it is gone (/cache/b); not repaired: "
             "server answered 404\n"
-            "0 trees, 2 blobs, 0 B read: 0 repaired, 1 still damaged\n");
+            "0 trees, 2 blobs, 0 B read: 1 left damaged\n");
   EXPECT_TRUE(daemon_.last_repair().offline());
   EXPECT_THAT(Hubctl({"cache", "repair", "--json"}).out,
               HasSubstr("\"unrepaired\":\"server answered 404\"}\n{"));
+}
+
+TEST_F(HubctlTest, CacheRepairTellsWhatIsGoneFromWhatStays) {
+  daemon_.verified.set_complete(true);
+  daemon_.verified.add_damages()->set_repaired(true);
+  daemon_.verified.add_damages()->set_removed(true);
+  daemon_.verified.add_damages();
+  // Removed before it was fetched.
+  daemon_.verified.mutable_damages(0)->set_removed(true);
+  const Ended ended = Hubctl({"cache", "repair"});
+  EXPECT_EQ(ended.code, 7);
+  EXPECT_THAT(ended.out, HasSubstr("; removed; not repaired: "));
+  EXPECT_THAT(ended.out, HasSubstr("0 B read: 1 repaired, 1 removed and not "
+                                   "fetched again, 1 left damaged\n"));
 }
 
 TEST_F(HubctlTest, CacheRepairThatCouldNotReadAllIsNotDone) {
