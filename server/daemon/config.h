@@ -54,7 +54,8 @@ struct Config {
     // Of one download, and of all downloads from one host.
     int64_t connections_per_object = 16;
     int64_t connections_per_host = 32;
-    // Bytes a second that the daemon may receive as a whole; 0: no limit.
+    // Bytes a second that the daemon may receive over HTTP as a whole, but for
+    // lists of refs; 0: no limit.
     int64_t bandwidth = 0;
   };
 

@@ -163,7 +163,15 @@ absl::Status JobBoard::SetLimit(const Caller& caller,
 
 absl::Status JobBoard::LimitJob(const Caller& caller, int64_t id,
                                 int64_t bytes_per_second) {
-  HUBD_RETURN_IF_ERROR(Find(caller, id).status());
+  HUBD_ASSIGN_OR_RETURN(const v1::Job job, Find(caller, id));
+  // Of others' jobs no kind is told; they are refused below.
+  if (!job.kind().empty() && job.kind() != "tree" &&
+      job.kind() != "checkpoint") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "job ", id, ", ", job.kind(), " ", job.subject(),
+        ", has nothing to limit: only jobs that fetch a checkpoint or a tree "
+        "can be limited"));
+  }
   std::optional<uid_t> only_of;
   if (!admission_.IsAdministrator(caller)) only_of = caller.uid;
   HUBD_ASSIGN_OR_RETURN(const FlightTable::Outcome outcome,

@@ -149,6 +149,10 @@ class CacheServicer(object):
         """Sets how fast the daemon may receive, as a whole, from one host or for one
         job; each counts, from that moment on, until the daemon (or the job) ends, and
         one of a job that not the administrator set, until another user waits for it.
+        Limited are the bodies of checkpoints, trees, and git's objects over HTTPS;
+        of these a job's limit holds for checkpoints and archives of trees only.
+        What comes by SSH, and the lists of refs, are under no limit. A job that is
+        neither "tree" nor "checkpoint" is refused with INVALID_ARGUMENT.
         Errors: INVALID_ARGUMENT; NOT_YOURS where the caller is not the
         administrator, but of a job that the caller alone waits for; NOT_FOUND where
         no such job is shown to the caller.

@@ -82,11 +82,11 @@ TEST(JobSeenByTest, WhatIsNotSharedIsNotThereForOthers) {
 class JobBoardTest : public FetchFixture {
  protected:
   // One more caller of the flight `name`, which runs until it is stopped.
-  std::future<absl::Status> Join(const std::string& name,
-                                 const Caller& caller) {
+  std::future<absl::Status> Join(const std::string& name, const Caller& caller,
+                                 const std::string& kind = "checkpoint") {
     auto ended = std::make_shared<std::promise<absl::Status>>();
     tickets_.push_back(flights_.Join(
-        {kSharedDomain, name}, {"checkpoint", name, "h.org"},
+        {kSharedDomain, name}, {kind, name, "h.org"},
         [](FlightTable::Context& flight) -> absl::StatusOr<Fetched> {
           std::promise<void> stopped;
           std::stop_callback callback(flight.stop(),
@@ -168,6 +168,22 @@ TEST_F(JobBoardTest, OnlyRootLimitsTheDaemonAndHosts) {
   EXPECT_EQ(jobs.host_limits().at("h.org"), 1 << 20);
 }
 
+TEST_F(JobBoardTest, OnlyWhatFetchesIsLimited) {
+  v1::SetLimitRequest limit;
+  limit.set_bytes_per_second(1 << 20);
+  for (const char* kind : {"refs", "commit", "unpack", "verify", "import"}) {
+    auto ada = Join(kind, kAda, kind);
+    limit.set_job(IdOf(kind));
+    const absl::Status refused = Limit(kAda, limit);
+    EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+    EXPECT_THAT(refused.message(), HasSubstr(kind));
+    EXPECT_EQ(ReasonOf(Limit(kBob, limit)), Reason::kNotYours);
+  }
+  auto tree = Join("t", kAda, "tree");
+  limit.set_job(IdOf("t"));
+  EXPECT_TRUE(Limit(kAda, limit).ok());
+}
+
 TEST_F(JobBoardTest, AJobIsLimitedByWhoWaitsAloneOrRoot) {
   auto ada = Join("a", kAda);
   auto both = Join("b", kAda);
@@ -179,6 +195,10 @@ TEST_F(JobBoardTest, AJobIsLimitedByWhoWaitsAloneOrRoot) {
   EXPECT_EQ(ReasonOf(Limit(kBob, limit)), Reason::kNotYours);
   EXPECT_EQ(board_.List(kAda).jobs(0).limit(), 1 << 20);
   EXPECT_EQ(board_.List(kBob).jobs(0).limit(), 0);
+  // It is no longer hers alone.
+  auto joined = Join("a", kBob);
+  EXPECT_EQ(board_.List(kAda).jobs(0).limit(), 0);
+  EXPECT_EQ(ReasonOf(Limit(kAda, limit)), Reason::kNotYours);
   limit.set_job(IdOf("b"));
   EXPECT_EQ(ReasonOf(Limit(kAda, limit)), Reason::kNotYours);
   EXPECT_TRUE(Limit(kRoot, limit).ok());
@@ -186,7 +206,7 @@ TEST_F(JobBoardTest, AJobIsLimitedByWhoWaitsAloneOrRoot) {
   EXPECT_TRUE(absl::IsNotFound(Limit(kRoot, limit)));
   limit.set_bytes_per_second(-1);
   limit.set_job(IdOf("a"));
-  EXPECT_TRUE(absl::IsInvalidArgument(Limit(kAda, limit)));
+  EXPECT_TRUE(absl::IsInvalidArgument(Limit(kRoot, limit)));
 }
 
 }  // namespace
