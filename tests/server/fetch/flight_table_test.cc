@@ -148,6 +148,7 @@ TEST_F(FlightTableTest, LateJoinerGetsTheNewestProgressAtOnce) {
 }
 
 TEST_F(FlightTableTest, ProgressIsCoalesced) {
+  Gate told;
   std::atomic<int> calls = 0;
   auto run = [&](FlightTable::Context& context) -> absl::StatusOr<Fetched> {
     Progress progress;
@@ -156,11 +157,15 @@ TEST_F(FlightTableTest, ProgressIsCoalesced) {
       progress.done_bytes = i;
       context.Report(progress);
     }
+    // Nobody is told of a run that is over.
+    told.Wait();
     return Checkpoint("a");
   };
   Result result;
-  FlightTable::Ticket ticket =
-      Join(run, result, nullptr, [&](const Progress&) { ++calls; });
+  FlightTable::Ticket ticket = Join(run, result, nullptr, [&](const Progress&) {
+    ++calls;
+    told.Open();
+  });
   result.get_future().wait();
   EXPECT_GE(calls, 1);
   EXPECT_LT(calls, 1000);
