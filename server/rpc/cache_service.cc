@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "server/base/status.h"
@@ -10,6 +11,18 @@
 #include "server/rpc/job_watch.h"
 
 namespace hubd {
+namespace {
+
+// Watches of one user: each costs a look at all jobs several times a second.
+constexpr int kMaxWatches = 16;
+
+absl::Status TooManyWatches() {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("you watch the jobs ", kMaxWatches,
+                   " times already: end one of them (hubctl jobs watch)"));
+}
+
+}  // namespace
 
 grpc::ServerUnaryReactor* CacheService::ListTrees(
     grpc::CallbackServerContext* context, const v1::ListTreesRequest* request,
@@ -146,9 +159,16 @@ grpc::ServerWriteReactor<v1::ListJobsResponse>* CacheService::WatchJobs(
   info.watched = true;
   auto call = OpenStream<v1::ListJobsResponse>(parts_, info);
   call->Run([caller = info.caller, weak = std::weak_ptr(call), &io = work_.io,
-             &jobs = jobs_]() -> std::shared_ptr<void> {
+             &jobs = jobs_, &watchers = watchers_]() -> std::shared_ptr<void> {
+    std::shared_ptr<const uid_t>& watcher = watchers[caller.uid];
+    if (watcher == nullptr) watcher = std::make_shared<uid_t>(caller.uid);
+    if (watcher.use_count() > kMaxWatches) {
+      if (auto call = weak.lock()) call->Fail(TooManyWatches());
+      return nullptr;
+    }
     return std::make_shared<JobWatch>(
-        JobWatch::Options(), io, [&jobs, caller] { return jobs.List(caller); },
+        JobWatch::Options(), io,
+        [&jobs, caller, watcher] { return jobs.List(caller); },
         [weak](const v1::ListJobsResponse& list) {
           if (auto call = weak.lock()) call->SendProgress(list);
         });

@@ -3,6 +3,11 @@
 #ifndef HUBD_SERVER_RPC_CACHE_SERVICE_H_
 #define HUBD_SERVER_RPC_CACHE_SERVICE_H_
 
+#include <sys/types.h>
+
+#include <map>
+#include <memory>
+
 #include "hubd/v1/cache.grpc.pb.h"
 #include "server/base/io_thread.h"
 #include "server/fetch/fetcher.h"
@@ -67,6 +72,8 @@ class CacheService final : public v1::Cache::CallbackService {
   const ServiceParts parts_;
   const Work work_;
   JobBoard jobs_;
+  // Each open watch has its user's. Confined to the io thread.
+  std::map<uid_t, std::shared_ptr<const uid_t>> watchers_;
 };
 
 }  // namespace hubd

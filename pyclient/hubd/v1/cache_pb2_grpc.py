@@ -129,7 +129,7 @@ class CacheServicer(object):
         """The same again and again until the caller goes: at once, then whenever a
         job comes or goes, and at most once a second where one has changed. A list
         replaces all earlier ones. A user daemon does not end as idle meanwhile.
-        Errors: DRAINING.
+        Errors: DRAINING; RESOURCE_EXHAUSTED where the caller's user has 16 already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

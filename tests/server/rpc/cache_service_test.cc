@@ -1,10 +1,12 @@
 #include "server/rpc/cache_service.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <future>
+#include <list>
 #include <set>
 #include <string>
 
@@ -197,6 +199,31 @@ TEST_F(JobsTest, AreWatchedAsTheyComeAndGo) {
   while (jobs.jobs_size() > 0) ASSERT_TRUE(reader->Read(&jobs));
   context.TryCancel();
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(JobsTest, AUserWatchesThemSixteenTimesAtMost) {
+  struct Watch {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReader<v1::ListJobsResponse>> reader;
+  };
+  std::list<Watch> watches;
+  v1::ListJobsResponse jobs;
+  const auto begins = [&] {
+    Watch& watch = watches.emplace_back();
+    watch.reader = cache_->WatchJobs(&watch.context, {});
+    return watch.reader->Read(&jobs);
+  };
+  for (int i = 0; i < 16; ++i) ASSERT_TRUE(begins()) << i;
+  ASSERT_FALSE(begins());
+  const grpc::Status refused = watches.back().reader->Finish();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(refused.error_message(), ::testing::HasSubstr("16 times"));
+  watches.pop_back();
+  for (Watch& watch : watches) {
+    watch.context.TryCancel();
+    watch.reader->Finish();
+  }
+  watches.clear();
 }
 
 TEST_F(JobsTest, LimitsAreSetAndShown) {
