@@ -107,18 +107,6 @@ bool Bandwidth::IsLimited(absl::string_view host, int64_t job) const {
          hosts_.contains(std::string(host));
 }
 
-void Bandwidth::KeepJobs(const std::set<int64_t>& jobs) {
-  MutexLock lock(mutex_);
-  for (auto at = jobs_.begin(); at != jobs_.end();) {
-    if (jobs.contains(at->first)) {
-      ++at;
-    } else {
-      SetRate(*at->second, 0);
-      at = jobs_.erase(at);
-    }
-  }
-}
-
 void Bandwidth::Refill(Bucket& bucket) const {
   const absl::Time now = clock_.Now();
   // A clock that was set back grants nothing.

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -44,9 +43,6 @@ class Bandwidth {
 
   // Whether what comes from `host` for `job` may have to wait.
   bool IsLimited(absl::string_view host, int64_t job) const;
-
-  // Forgets the limits of all other jobs.
-  void KeepJobs(const std::set<int64_t>& jobs);
 
   // Blocks until so many bytes that have come from `host` for `job` are within
   // all limits. Soon after the stop: CANCELLED.

@@ -101,13 +101,13 @@ TEST_F(BandwidthTest, AStopEndsTheWait) {
   EXPECT_TRUE(absl::IsCancelled(taken.get()));
 }
 
-TEST_F(BandwidthTest, SaysWhichLimitsThereAreAndForgetsThoseOfOtherJobs) {
+TEST_F(BandwidthTest, SaysWhichLimitsThereAre) {
   ASSERT_TRUE(bandwidth_.LimitAll(3 * kMiB).ok());
   ASSERT_TRUE(bandwidth_.LimitHost("a.org", 2 * kMiB).ok());
   ASSERT_TRUE(bandwidth_.LimitJob(1, kMiB).ok());
   ASSERT_TRUE(bandwidth_.LimitJob(2, kMiB).ok());
   std::future<absl::Status> waits = Take(1, 1000 * kMiB);
-  bandwidth_.KeepJobs({2});
+  ASSERT_TRUE(bandwidth_.LimitJob(1, 0).ok());
   EXPECT_EQ(bandwidth_.LimitOfAll(), 3 * kMiB);
   EXPECT_EQ(bandwidth_.LimitsOfHosts(),
             (std::map<std::string, int64_t>{{"a.org", 2 * kMiB}}));
