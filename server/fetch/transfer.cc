@@ -232,11 +232,9 @@ std::optional<absl::Duration> Transfer::NoteSettled(
     const LaneAsk& ask, const Exchange& exchange, const absl::Status& status) {
   using Verdict = Exchange::Verdict;
   const Verdict verdict = exchange.verdict();
-  // Which of two requests reaches the host first, nobody knows.
-  const bool was_alone = !ask.had_company && asks_ == ask.number + 1;
   const bool refused = verdict == Verdict::kRefused;
   if ((refused || verdict == Verdict::kNoRange) && !ask.ask.opens &&
-      !was_alone) {
+      !WasAlone(ask)) {
     // A host that stands fewer connections may say so in many ways.
     wanted_.Back(parts_.clock.Now());
     return std::nullopt;
@@ -257,6 +255,11 @@ std::optional<absl::Duration> Transfer::NoteSettled(
   const bool ends = stage_ == Stage::kOneStream && !contents_.object();
   if (result_.unchanged || ends) End(status);
   return std::nullopt;
+}
+
+// Which of two requests reaches the host first, nobody knows.
+bool Transfer::WasAlone(const LaneAsk& ask) const {
+  return !ask.had_company && asks_ == ask.number + 1;
 }
 
 void Transfer::AskForAll(const LaneAsk& ask) {
@@ -283,7 +286,7 @@ std::optional<absl::Duration> Transfer::NoteFailure(const LaneAsk& ask,
   const bool refuses = refused || IsServerError(failure) ||
                        ReasonOf(failure) == Reason::kRateLimited;
   // It may be one connection too many: the others go on without it.
-  if (refuses && !ask.ask.opens && asking_ > 0) {
+  if (refuses && !ask.ask.opens && !WasAlone(ask)) {
     wanted_.Back(now, now + asked);
     return std::nullopt;
   }

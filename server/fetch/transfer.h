@@ -83,6 +83,8 @@ class Transfer final : private Exchange::Listener {
                                             const Exchange& exchange,
                                             const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether no other request was under way at any time of this one.
+  bool WasAlone(const LaneAsk& ask) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AskForAll(const LaneAsk& ask) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // All lanes are to end, for another beginning.
   void Leave() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
