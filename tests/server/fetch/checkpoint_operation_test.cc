@@ -65,6 +65,14 @@ class CheckpointOperationTest : public FetchFixture {
     http_.Set(url, answer);
   }
 
+  // Blocks until so many callers wait for the first flight.
+  void AwaitWaiting(size_t count) {
+    while (flights_.List().empty() ||
+           flights_.List().front().uids.size() < count) {
+      std::this_thread::yield();
+    }
+  }
+
   // All of these callers wait for one flight, the first one's, when it begins.
   std::vector<absl::Status> FetchTogether(
       const std::vector<std::string>& urls) {
@@ -77,10 +85,7 @@ class CheckpointOperationTest : public FetchFixture {
       CheckpointRequest request;
       request.url = url;
       results.push_back(StartCheckpoint(request));
-      while (flights_.List().empty() ||
-             flights_.List().front().uids.size() < results.size()) {
-        std::this_thread::yield();
-      }
+      AwaitWaiting(results.size());
     }
     go->Notify();
     std::vector<absl::Status> statuses;
@@ -128,6 +133,7 @@ TEST_F(CheckpointOperationTest, NobodyFailsByAnothersNetwork) {
   http_.AwaitRequests(1);
   auto same = StartCheckpoint(By("bad"));
   auto good = StartCheckpoint(By("good"));
+  AwaitWaiting(3);
   http_.Serve(kUrl, "weights");
   http_.Release();
   EXPECT_FALSE(bad.get().ok());
@@ -144,6 +150,7 @@ TEST_F(CheckpointOperationTest, WhatCameByAnotherNetworkIsTaken) {
   http_.AwaitRequests(1);
   auto second = StartCheckpoint(By("other"));
   auto third = StartCheckpoint(Request());
+  AwaitWaiting(3);
   http_.Release();
   EXPECT_TRUE(first.get().ok());
   EXPECT_TRUE(second.get().ok());
