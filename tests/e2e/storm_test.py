@@ -104,8 +104,8 @@ def test_a_storm_leaves_nothing(
             files.append(open_files(pid))
             pools.append(threads(pid))
     assert machine.daemon_pid() == pid
-    # What threads of the pools keep open is open after the second storm.
-    assert files[2] <= files[1] + 16
+    # What pools keep, such as 32 connections, is far less than one of each call.
+    assert files[2] <= files[1] + CALLS // 4
     assert pools[2] <= pools[1] + 16
     machine.hubctl("list", "o/slow7")
     machine.hubctl("fetch", "https://models.example.org/held/7")
