@@ -227,10 +227,10 @@ absl::StatusOr<Fetched> FetchUrl(const FetchContext& context,
       FetchFromAny(context, url, refresh, sources, known, flight));
   Fetched fetched = std::move(accepted.fetched);
   if (fetched.cached) return fetched;
-  HUBD_ASSIGN_OR_RETURN(CheckpointObject published,
-                        store.PublishPartial(*std::move(accepted.partial),
-                                             std::get<CheckpointObject>(
-                                                 std::move(fetched.object))));
+  HUBD_ASSIGN_OR_RETURN(
+      CheckpointObject published,
+      store.PublishPartial(*std::move(accepted.partial),
+                           std::get<CheckpointObject>(fetched.object)));
   HUBD_LOG(kInfo) << "event=publish url=" << LogQuote(RedactUrl(url))
                   << " sha256=" << published.sha256
                   << " bytes=" << published.size_bytes;

@@ -240,7 +240,7 @@ absl::StatusOr<CheckpointObject> Store::PublishCheckpoint(
 }
 
 absl::StatusOr<CheckpointObject> Store::PublishPartial(
-    Partial partial, CheckpointObject checkpoint) {
+    Partial partial, const CheckpointObject& checkpoint) {
   HUBD_RETURN_IF_ERROR(partial.CheckThere());
   Staging staging(partial.data_path());
   staging.stays_ = true;

@@ -119,8 +119,8 @@ class Store {
       Staging staging, CheckpointObject checkpoint);
   // The same for the bytes of a partial, all of which are there; nothing stays
   // of it. Where that fails, or ends suddenly, the partial stays.
-  absl::StatusOr<CheckpointObject> PublishPartial(Partial partial,
-                                                  CheckpointObject checkpoint);
+  absl::StatusOr<CheckpointObject> PublishPartial(
+      Partial partial, const CheckpointObject& checkpoint);
   // The same for bytes that are stored already: a new validator, or the same
   // bytes behind another URL.
   absl::StatusOr<CheckpointObject> RecordCheckpoint(

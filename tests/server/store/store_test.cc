@@ -126,8 +126,7 @@ TEST_F(StoreTest, APartialIsTakenUpAndPublished) {
   checkpoint.sha256 = Sha256Hex("bytes");
   checkpoint.size_bytes = 5;
   checkpoint.url = url;
-  checkpoint =
-      *store_->PublishPartial(std::move(partial), std::move(checkpoint));
+  checkpoint = *store_->PublishPartial(std::move(partial), checkpoint);
   EXPECT_FALSE(IsThere(path));
   EXPECT_EQ(*ReadFile(checkpoint.path), "bytes");
   EXPECT_EQ(ModeOf(checkpoint.path), 0444u);
