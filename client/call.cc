@@ -76,7 +76,12 @@ absl::Status IssueCall(const CallTarget& target, const Attempt& attempt,
     if (!MayReissue(status)) return FromGrpc(status);
     target.connection.Drop(channel);
     if (begun && once_begun == OnceBegun::kFail) return EndedInTheMiddle();
-    if (begun && once_begun == OnceBegun::kRenew) tries = Tries();
+    if (begun && once_begun == OnceBegun::kRenew) {
+      // Not the pause: a daemon may end each time, soon after it has begun.
+      const absl::Duration pause = tries.pause;
+      tries = Tries();
+      tries.pause = pause;
+    }
     if ((IsDraining(status) ? tries.drains : tries.losses)-- == 0) {
       return Annotate(FromGrpc(status), IsDraining(status)
                                             ? "hubd did not end in 40 seconds"

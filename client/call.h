@@ -95,7 +95,10 @@ absl::StatusOr<Result> CallStream(
             progress(response.progress());
           }
         }
-        return reader->Finish();
+        const grpc::Status status = reader->Finish();
+        // What was lost is no more than the end of it.
+        return result && once_begun == OnceBegun::kFail ? grpc::Status::OK
+                                                        : status;
       },
       once_begun));
   if (!result) {

@@ -183,9 +183,11 @@ def _result(
             elif progress is not None:
                 progress(_convert.progress(event.progress))
     except grpc.RpcError as error:
-        if once and begun and _can_repeat(decode(error)):
+        if not (once and begun and _can_repeat(decode(error))):
+            raise
+        # With a result, what was lost is no more than the end of it.
+        if result is None:
             raise HubdError(_ENDED_IN_THE_MIDDLE, code="ABORTED") from None
-        raise
     finally:
         call.cancel()
     if result is None:

@@ -16,7 +16,8 @@ namespace hubd {
 namespace {
 
 // TLS brings 16 KiB at a time. So many are written at once, up to a page's end,
-// since a file has one writer at a time; but none waits for longer for others.
+// since a file has one writer at a time. A piece that comes after so long a
+// time since the last write is written with what waits.
 constexpr size_t kMaxGathered = 256 << 10;
 constexpr auto kMaxGatherTime = std::chrono::milliseconds(50);
 constexpr size_t kPageBytes = 4096;
@@ -178,18 +179,20 @@ absl::Status Exchange::OnBody(absl::string_view bytes) {
 
 absl::Status Exchange::WriteGathered(size_t count) {
   if (count == 0) return absl::OkStatus();
-  HUBD_RETURN_IF_ERROR(Annotate(
-      contents_.Write(*span_, absl::string_view(gathered_).substr(0, count)),
-      absl::StrCat("cannot store ", RedactUrl(options_.url))));
-  gathered_.erase(0, count);
+  const absl::Status written =
+      contents_.Write(*span_, absl::string_view(gathered_).substr(0, count));
+  // What was written of it before a failure is not written again.
+  gathered_.erase(0, written.ok() ? count : gathered_.size());
+  if (!written.ok()) {
+    return Annotate(written,
+                    absl::StrCat("cannot store ", RedactUrl(options_.url)));
+  }
   written_at_ = std::chrono::steady_clock::now();
   return absl::OkStatus();
 }
 
 absl::Status Exchange::Finish(absl::Status status) {
-  if (absl::Status written = WriteGathered(gathered_.size()); !written.ok()) {
-    status = std::move(written);
-  }
+  status.Update(WriteGathered(gathered_.size()));
   // Without a length, the end of the body is the end.
   const bool knows_end = span_ && end_ >= 0;
   const bool whole = knows_end && span_->rest.begin == end_;

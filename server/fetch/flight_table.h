@@ -88,8 +88,9 @@ struct FlightSubject {
 
 // A flight as it is at one moment. A value.
 struct FlightInfo {
-  // No two flights of a table have the same, nor do those of the daemons of one
-  // root, one after the other: who asks for an old one finds nothing.
+  // No two flights of a table have the same, nor, for more than a day, do those
+  // of the daemons of one root, one after the other: who asks for an old one
+  // finds nothing.
   int64_t id = 0;
   std::string domain;
   FlightSubject subject;

@@ -288,6 +288,9 @@ std::optional<absl::Duration> Transfer::NoteFailure(const LaneAsk& ask,
   // It may be one connection too many: the others go on without it.
   if (refuses && !ask.ask.opens && !WasAlone(ask)) {
     wanted_.Back(now, now + asked);
+    // Who asks next, alone, does so when the host says, if that is soon.
+    const bool waits = asking_ == 0 && asked <= options_.retry.max_asked;
+    if (waits) resume_at_ = std::max(resume_at_, now + asked);
     return std::nullopt;
   }
   if (stage_ == Stage::kOneStream) stage_ = Stage::kOpening;
@@ -299,7 +302,12 @@ std::optional<absl::Duration> Transfer::NoteFailure(const LaneAsk& ask,
   if (refuses || !progressed) wanted_.Back(now, now + asked);
   const absl::StatusOr<absl::Duration> wait = retry_.After(failure);
   if (!wait.ok()) {
-    refused ? AskForAll(ask) : End(failure);
+    // Who is told to come later does not risk what is there.
+    if (refused && asked <= options_.retry.max_asked) {
+      AskForAll(ask);
+    } else {
+      End(failure);
+    }
     return std::nullopt;
   }
   // Some fail at ranges only. What is there is not risked for that.

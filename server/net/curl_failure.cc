@@ -136,8 +136,8 @@ std::optional<Explanation> ExplainProxy(CURL* easy, CURLcode code,
   if (WantsCredentials(status, socks)) return ProxyRefusal(proxy);
   if (status >= 300 || code == CURLE_PROXY) {
     // By its rules it does not, or it cannot at this time.
-    const bool refuses =
-        (status >= 400 && status < 500) || socks == CURLPX_REPLY_NOT_ALLOWED;
+    const bool refuses = status == 403 || status == 405 || status == 451 ||
+                         socks == CURLPX_REPLY_NOT_ALLOWED;
     return Explanation{refuses ? "proxy" : "connect",
                        absl::StrCat(name, " does not connect to the host"),
                        absl::StrCat("check the URL and ", proxy.name)};

@@ -131,7 +131,11 @@ void Connections::Commit(std::vector<Job*> jobs) {
   }
   const bool full =
       status.ok() ? !jobs.empty() : ReasonOf(status) == Reason::kDiskFull;
-  if (full && reserve_.GiveUp()) status = RunInTransaction(jobs);
+  if (full) {
+    // Who writes a record may have given it up just now.
+    (void)reserve_.GiveUp();
+    status = RunInTransaction(jobs);
+  }
   if (status.ok()) return reserve_.Fill();
   for (Job* job : jobs) job->result = status;
 }

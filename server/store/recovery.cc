@@ -179,31 +179,38 @@ void RemoveObject(const Layout& layout, const std::string& path) {
 using TakeFn = std::function<bool(const std::string& path)>;
 
 // Removes what lies `depth` levels below `directory`, is not in `named` and is
-// not taken, and the levels between that are empty then.
-void Sweep(const Layout& layout, const std::string& directory, int depth,
+// not taken, and the levels between that are empty then. Whether it could look
+// at all.
+bool Sweep(const Layout& layout, const std::string& directory, int depth,
            const std::set<std::string>& named, const TakeFn& take) {
-  if (!MayBe(S_IFDIR, directory)) return RemoveOrLog(directory);
+  if (!MayBe(S_IFDIR, directory)) {
+    RemoveOrLog(directory);
+    return true;
+  }
   absl::StatusOr<std::vector<std::string>> names = ListDirectory(directory);
   if (!names.ok()) {
     // Objects that are named may lie below: nothing is removed unseen.
-    return LogError(names.status());
+    LogError(names.status());
+    return false;
   }
+  bool all = true;
   for (const std::string& name : *names) {
     std::string path = absl::StrCat(directory, "/", name);
     if (depth > 1) {
-      Sweep(layout, path, depth - 1, named, take);
+      all = Sweep(layout, path, depth - 1, named, take) && all;
       ::rmdir(path.c_str());
     } else if (!named.contains(path) && !take(path)) {
       RemoveObject(layout, path);
     }
   }
+  return all;
 }
 
 // Brings the rows of a kind in line with its records, then removes the objects,
 // `depth` levels below `objects`, that no record names. With a record that
-// cannot be read at this time none is removed.
+// cannot be read at this time none is removed. Whether all were looked at.
 template <class Object>
-absl::Status RecoverKind(
+absl::StatusOr<bool> RecoverKind(
     const Layout& layout, Catalog& catalog, const std::string& objects,
     int depth, const TakeFn& take = [](const std::string&) { return false; }) {
   using Kind = ObjectKind<Object>;
@@ -226,9 +233,7 @@ absl::Status RecoverKind(
   for (const auto& [path, object] : records.whole) {
     HUBD_RETURN_IF_ERROR(Kind::Put(catalog, object));
   }
-  if (records.may_name_others) return absl::OkStatus();
-  Sweep(layout, objects, depth, named, take);
-  return absl::OkStatus();
+  return !records.may_name_others && Sweep(layout, objects, depth, named, take);
 }
 
 // Answers about refs can be large, so only those without a row are read.
@@ -268,13 +273,20 @@ absl::Status Recover(const Layout& layout, Catalog& catalog) {
   }
   HUBD_ASSIGN_OR_RETURN(std::vector<std::string> orphans, TidyPartials(layout));
   HUBD_RETURN_IF_ERROR(
-      RecoverKind<TreeObject>(layout, catalog, layout.trees(), 4));
-  HUBD_RETURN_IF_ERROR(RecoverKind<CheckpointObject>(
-      layout, catalog, layout.blobs(), 2,
-      [&orphans](const std::string& path) { return TakeBack(path, orphans); }));
-  for (const std::string& path : orphans) RemoveOrLog(path);
+      RecoverKind<TreeObject>(layout, catalog, layout.trees(), 4).status());
+  HUBD_ASSIGN_OR_RETURN(
+      const bool all_seen,
+      RecoverKind<CheckpointObject>(layout, catalog, layout.blobs(), 2,
+                                    [&orphans](const std::string& path) {
+                                      return TakeBack(path, orphans);
+                                    }));
+  // Else their blobs may yet be found, at the next start.
+  for (const std::string& path : orphans) {
+    if (all_seen) RemoveOrLog(path);
+  }
   HUBD_RETURN_IF_ERROR(
-      RecoverKind<UnpackedObject>(layout, catalog, layout.unpacked(), 1));
+      RecoverKind<UnpackedObject>(layout, catalog, layout.unpacked(), 1)
+          .status());
   return RecoverRefs(layout, catalog);
 }
 

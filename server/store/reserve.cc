@@ -1,6 +1,7 @@
 #include "server/store/reserve.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/base/log.h"
@@ -17,8 +18,11 @@ constexpr off_t kBytes = 1 << 20;
 
 void Reserve::Fill() {
   const UniqueFd fd(
-      ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!fd.valid()) return;
+      ::open(path_.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  struct stat info;
+  if (!fd.valid() || ::fstat(fd.get(), &info) != 0) return;
+  // A sudden end may have left less.
+  if (info.st_size >= kBytes) return;
   if (::fallocate(fd.get(), 0, 0, kBytes) != 0) ::unlink(path_.c_str());
 }
 
@@ -30,8 +34,10 @@ bool Reserve::GiveUp() {
 
 absl::Status Reserve::Write(const std::function<absl::Status()>& write) {
   absl::Status status = write();
-  if (ReasonOf(status) == Reason::kDiskFull && GiveUp()) status = write();
-  return status;
+  if (ReasonOf(status) != Reason::kDiskFull) return status;
+  // Another one may have given it up just now.
+  (void)GiveUp();
+  return write();
 }
 
 }  // namespace hubd

@@ -25,8 +25,8 @@ class Reserve {
   // Whether there was one to give up.
   bool GiveUp();
 
-  // What `write` says; where that is that the disk is full, once more with what
-  // the reserve gives.
+  // What `write` says; where that is that the disk is full, what it says once
+  // more, after the reserve was given up.
   absl::Status Write(const std::function<absl::Status()>& write);
 
  private:

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <mutex>
 #include <type_traits>
 #include <vector>
 
@@ -217,9 +218,8 @@ template <class Object>
 absl::StatusOr<Object> Store::Commit(Object object) {
   using Kind = ObjectKind<Object>;
   const std::string path = Kind::Record(layout_, object);
-  const std::string record = EncodeRecord(object);
   const absl::Status written = Reserve(layout_.reserve()).Write([&] {
-    return WriteFileDurably(path, record, 0600);
+    return WriteFileDurably(path, EncodeRecord(object), 0600);
   });
   HUBD_RETURN_IF_ERROR(WithWayOut(written, layout_));
   HUBD_RETURN_IF_ERROR(Kind::Put(*catalog_, object));
@@ -228,6 +228,7 @@ absl::StatusOr<Object> Store::Commit(Object object) {
 
 absl::StatusOr<CheckpointObject> Store::PublishCheckpoint(
     Staging staging, CheckpointObject checkpoint) {
+  const std::shared_lock naming(naming_mutex_);
   checkpoint.path = layout_.Blob(checkpoint.sha256);
   absl::Status status = SealFile(staging.path());
   if (status.ok()) status = MoveIn(std::move(staging), checkpoint);
@@ -236,7 +237,7 @@ absl::StatusOr<CheckpointObject> Store::PublishCheckpoint(
   if (auto info = LookAt(checkpoint.path)) {
     verified_.Note(checkpoint.path, *info);
   }
-  return RecordCheckpoint(std::move(checkpoint));
+  return NameBlob(std::move(checkpoint));
 }
 
 absl::StatusOr<CheckpointObject> Store::PublishPartial(
@@ -257,30 +258,29 @@ absl::StatusOr<CheckpointObject> Store::PublishPartial(
   return published;
 }
 
+// Where something names it, may do so soon, or cannot be looked at, it stays.
 void Store::PutBack(const Partial& partial,
                     const CheckpointObject& checkpoint) {
+  const std::unique_lock alone(naming_mutex_, std::try_to_lock);
+  const absl::StatusOr<bool> has_row = catalog_->HasBlob(checkpoint.sha256);
+  const auto record = ReadRecord<CheckpointObject>(
+      layout_, ObjectKind<CheckpointObject>::Record(layout_, checkpoint));
+  const bool has_record = record.ok() ? record->sha256 == checkpoint.sha256
+                                      : !absl::IsNotFound(record.status());
+  if (!alone || !has_row.ok() || *has_row || has_record) return;
   const std::string blob = layout_.Blob(checkpoint.sha256);
   MutexLock lock(move_mutex_);
-  if (!LeadsTo(blob, partial.fd()) || IsNamed(checkpoint)) return;
-  if (std::rename(blob.c_str(), partial.data_path().c_str()) != 0) {
-    // The next start does it.
-    HUBD_LOG(kWarning) << "event=blob_not_put_back path=" << LogQuote(blob)
-                       << " error="
-                       << LogQuote(ErrnoError(errno, "rename").message());
-  }
-}
-
-bool Store::IsNamed(const CheckpointObject& checkpoint) {
-  const absl::StatusOr<bool> has_row = catalog_->HasBlob(checkpoint.sha256);
-  if (!has_row.ok() || *has_row) return true;
-  const absl::StatusOr<CheckpointObject> record = ReadRecord<CheckpointObject>(
-      layout_, ObjectKind<CheckpointObject>::Record(layout_, checkpoint));
-  if (record.ok()) return record->sha256 == checkpoint.sha256;
-  return !absl::IsNotFound(record.status());
+  if (!LeadsTo(blob, partial.fd())) return;
+  (void)std::rename(blob.c_str(), partial.data_path().c_str());
 }
 
 absl::StatusOr<CheckpointObject> Store::RecordCheckpoint(
     CheckpointObject checkpoint) {
+  const std::shared_lock naming(naming_mutex_);
+  return NameBlob(std::move(checkpoint));
+}
+
+absl::StatusOr<CheckpointObject> Store::NameBlob(CheckpointObject checkpoint) {
   HUBD_CHECK(checkpoint.domain == kSharedDomain);
   if (!HasBlob(checkpoint.sha256)) {
     return absl::NotFoundError(
@@ -467,7 +467,7 @@ absl::Status Store::VerifyTree(const TreeObject& tree, const Reading& how) {
     with_digest.digest = *actual;
     HUBD_RETURN_IF_ERROR(Commit(with_digest).status());
   }
-  if (has_no_digest || *actual == tree.digest) {
+  if (has_no_digest || (!actual->empty() && *actual == tree.digest)) {
     if (stamp.ok()) NoteStamp(StampName(tree), *stamp);
     return absl::OkStatus();
   }

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <shared_mutex>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -197,9 +198,8 @@ class Store {
   // Gives the partial its bytes back where no record names the blob that they
   // are.
   void PutBack(const Partial& partial, const CheckpointObject& checkpoint);
-  // Whether a row names the blob, or this URL's record; true where that cannot
-  // be told.
-  bool IsNamed(const CheckpointObject& checkpoint);
+  // Records that a URL gives the blob, which is there.
+  absl::StatusOr<CheckpointObject> NameBlob(CheckpointObject checkpoint);
   // The commit point, then the row.
   template <class Object>
   absl::StatusOr<Object> Commit(Object object);
@@ -223,6 +223,8 @@ class Store {
   const std::string staging_prefix_;
   std::atomic<int64_t> staged_count_{0};
 
+  // Shared, from when a blob is found or put there until something names it.
+  std::shared_mutex naming_mutex_;
   // Between the look whether an object is there and the rename that puts it or
   // takes it away.
   Mutex move_mutex_;

@@ -2,13 +2,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/fs.h"
 #include "server/base/status.h"
 #include "server/store/space.h"
 #include "tests/server/base/temp_dir.h"
@@ -17,6 +20,7 @@ namespace hubd {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Verdict = Exchange::Verdict;
 
@@ -266,6 +270,25 @@ TEST_F(ExchangeTest, NothingChanged) {
   EXPECT_TRUE(exchange.Finish(absl::OkStatus()).ok());
   EXPECT_EQ(exchange.verdict(), Verdict::kUnchanged);
   EXPECT_EQ(log_.received, 0);
+}
+
+TEST_F(ExchangeTest, WhatFailedHalfWayIsNotWrittenAgain) {
+  const Ask ask = Further(/*opens=*/false);
+  Exchange exchange(options_, ask, contents_, log_);
+  ASSERT_TRUE(
+      exchange.OnResponse(RangeOf(kPart, 3 * kPart, kSize, "\"e\"")).ok());
+  // Two parts come at once, and the file may not grow into the second.
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small = {2 * kPart, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const absl::Status failure = exchange.OnBody(std::string(2 * kPart, 'b'));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_THAT(std::string(failure.message()), HasSubstr("cannot write"));
+  EXPECT_EQ(exchange.Finish(failure), failure);
+  EXPECT_EQ(contents_.done_bytes(), 2 * kPart);
+  EXPECT_EQ(ReadFile(partial_.data_path())->size(), size_t{2 * kPart});
 }
 
 }  // namespace

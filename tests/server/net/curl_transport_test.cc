@@ -489,8 +489,9 @@ TEST_F(CurlTransportTest, NamesTheProxyThatFailsWithoutItsPassword) {
 
 TEST_F(CurlTransportTest, TellsAProxyThatRefusesFromOneThatFails) {
   const std::pair<int, const char*> kCases[] = {
-      {403, "proxy"},   {405, "proxy"},   {407, "proxy"},
-      {500, "connect"}, {502, "connect"}, {504, "connect"}};
+      {403, "proxy"},   {405, "proxy"},   {407, "proxy"},   {451, "proxy"},
+      {404, "connect"}, {408, "connect"}, {429, "connect"}, {500, "connect"},
+      {502, "connect"}, {504, "connect"}};
   for (const auto& [answer, cause] : kCases) {
     HttpRequest request;
     request.url = absl::StrCat("https://", answer, ".example/");

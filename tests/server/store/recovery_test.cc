@@ -474,6 +474,25 @@ TEST_F(RecoveryTest, EachPartialGetsItsOwnBlobBack) {
   }
 }
 
+// Its blob was not looked for.
+TEST_F(RecoveryTest, WithARecordThatCannotBeReadAPartialWaitsForItsBlob) {
+  const std::string url = "https://h/whole";
+  const std::string partial = layout_.Partial("shared", url, url);
+  ASSERT_TRUE(MakeDirectories(partial, 0700).ok());
+  const Ledger ledger = {url, "v", 5, 64, {{0, ExtendCrc32c(0, "whole")}}};
+  ASSERT_TRUE(
+      WriteFileDurably(partial + "/ledger", EncodeLedger(ledger), 0600).ok());
+  const std::string other = layout_.CheckpointRecord("shared", "https://h/o");
+  ASSERT_TRUE(WriteFileDurably(other, "", 0600).ok());
+  // Longer than a record may be: that fails for root too.
+  ASSERT_EQ(::truncate(other.c_str(), 300 << 20), 0);
+  (void)Open();
+  EXPECT_TRUE(Exists(partial + "/ledger"));
+  ASSERT_TRUE(RemoveAll(other).ok());
+  (void)Open();
+  EXPECT_FALSE(Exists(partial));
+}
+
 TEST_F(RecoveryTest, ARootOfBeforePartialsGetsTheirFolder) {
   ASSERT_TRUE(RemoveAll(layout_.partials()).ok());
   ExpectAllThere(*Open());

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -14,6 +16,7 @@
 #include "server/base/clock.h"
 #include "server/base/crc32c.h"
 #include "server/base/fs.h"
+#include "server/base/local_disk.h"
 #include "server/base/status.h"
 #include "server/store/holder.h"
 #include "server/store/record.h"
@@ -21,6 +24,15 @@
 #include "tests/server/base/memory_answers.h"
 #include "tests/server/base/temp_dir.h"
 #include "tests/server/store/sample_objects.h"
+
+static bool reads_fail = false;
+
+// In place of libc's.
+extern "C" ssize_t pread(int fd, void* buffer, size_t count, off_t offset) {
+  if (!reads_fail) return ::syscall(SYS_pread64, fd, buffer, count, offset);
+  errno = EIO;
+  return -1;
+}
 
 namespace hubd {
 namespace {
@@ -337,6 +349,27 @@ TEST_F(StoreTest, AChangedTreeIsFoundByVerifyGoesAndIsPutAnew) {
   EXPECT_TRUE(absl::IsNotFound(store_->VerifyTree(tree, {})));
   tree = *store_->PublishTree(StageTree("bytes"), tree);
   EXPECT_TRUE(store_->VerifyTree(tree, {}).ok());
+}
+
+TEST_F(StoreTest, WhatALocalDiskCannotReadIsDamagedAndGoes) {
+  if (!IsOnLocalDisk(layout_.store())) GTEST_SKIP() << "it is a server's";
+  const CheckpointObject blob = Publish("bytes", "https://h/x");
+  const TreeObject tree =
+      *store_->PublishTree(StageTree("bytes"), SampleTree(layout_, 1));
+  TreeObject older =
+      *store_->PublishTree(StageTree("others"), SampleTree(layout_, 2));
+  older.digest.clear();
+  reads_fail = true;
+  const std::vector<absl::Status> found = {store_->Verify(blob),
+                                           store_->VerifyTree(tree),
+                                           store_->VerifyTree(older)};
+  reads_fail = false;
+  for (const absl::Status& status : found) {
+    EXPECT_EQ(ReasonOf(status), Reason::kDigestMismatch) << status;
+  }
+  EXPECT_FALSE(store_->HasBlob(blob.sha256));
+  EXPECT_EQ(*store_->FindTree(tree.key), std::nullopt);
+  EXPECT_EQ(*store_->FindTree(older.key), std::nullopt);
 }
 
 TEST_F(StoreTest, VerifyGivesATreeOfAnOlderHubdItsDigest) {
