@@ -209,7 +209,7 @@ Daemon::Daemon(Options options, Opened opened)
           objects_http_, MirrorFetcherOptionsOf(options_.config))),
       mirrors_(options_.config.mirrors, MirrorTimeout(options_.config)),
       connections_(ConnectionOptionsOf(options_.config.net)),
-      flights_(fetch_, io_, *clock_, bandwidth_),
+      flights_({checkpoints_, fetch_}, io_, *clock_, bandwidth_),
       fetcher_(FetcherOptionsOf(options_.config),
                {.store = *store_,
                 .space = space_,

@@ -87,6 +87,7 @@ class Daemon {
   IoThread io_;
   ThreadPool disk_{"disk", 2};
   ThreadPool fetch_{"fetch", 32};
+  ThreadPool checkpoints_{"checkpoints", 32};
   const UrlPolicy policy_;
   const std::unique_ptr<HttpTransport> http_;
   Bandwidth bandwidth_;

@@ -30,7 +30,7 @@ int64_t FirstId(absl::Time now) {
 // it held but Bandwidth, which calls nobody.
 class FlightTable::Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(Executor& runners, Executor& callbacks, const Clock& clock,
+  Core(Runners runners, Executor& callbacks, const Clock& clock,
        Bandwidth& bandwidth)
       : runners_(runners),
         callbacks_(callbacks),
@@ -101,7 +101,7 @@ class FlightTable::Core : public std::enable_shared_from_this<Core> {
   // Takes the flight out of the table, so that nobody joins it any more.
   void Retire(const FlightPtr& flight) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  Executor& runners_;
+  const Runners runners_;
   Executor& callbacks_;
   const Clock& clock_;
   Bandwidth& bandwidth_;
@@ -167,7 +167,9 @@ uint64_t FlightTable::Core::Join(const FlightKey& key,
 }
 
 void FlightTable::Core::Start(const FlightPtr& flight) {
-  runners_.Post([core = shared_from_this(), flight] { core->Execute(flight); });
+  const bool is_checkpoint = flight->subject.kind == "checkpoint";
+  Executor& runner = is_checkpoint ? runners_.checkpoints : runners_.others;
+  runner.Post([core = shared_from_this(), flight] { core->Execute(flight); });
 }
 
 void FlightTable::Core::Execute(const FlightPtr& flight) {
@@ -426,7 +428,7 @@ void FlightTable::Ticket::Drop() {
   if (std::shared_ptr<Core> core = core_.lock()) core->Drop(id);
 }
 
-FlightTable::FlightTable(Executor& runners, Executor& callbacks,
+FlightTable::FlightTable(Runners runners, Executor& callbacks,
                          const Clock& clock, Bandwidth& bandwidth)
     : core_(std::make_shared<Core>(runners, callbacks, clock, bandwidth)) {}
 

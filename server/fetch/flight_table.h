@@ -155,8 +155,15 @@ class FlightTable {
     uint64_t id_ = 0;
   };
 
+  // Where flights run. Those of checkpoints have threads of their own: they may
+  // last for long, and wait as long as a host says, while others are short.
+  struct Runners {
+    Executor& checkpoints;
+    Executor& others;
+  };
+
   // All must outlive the table.
-  FlightTable(Executor& runners, Executor& callbacks, const Clock& clock,
+  FlightTable(Runners runners, Executor& callbacks, const Clock& clock,
               Bandwidth& bandwidth);
   // Stops all flights and waits for their runs.
   ~FlightTable();

@@ -28,11 +28,6 @@ bool ReadNumber(absl::string_view text, int64_t& number) {
 
 }  // namespace
 
-std::string HeaderOf(const HttpResponse& response, const char* name) {
-  const auto found = response.headers.find(name);
-  return found == response.headers.end() ? "" : found->second;
-}
-
 std::string ContentTypeOf(const HttpResponse& response) {
   return HeaderOf(response, "content-type").substr(0, kMaxContentType);
 }

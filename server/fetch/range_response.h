@@ -14,9 +14,6 @@
 
 namespace hubd {
 
-// Empty where the response has none.
-std::string HeaderOf(const HttpResponse& response, const char* name);
-
 // Cut where it is longer than any that means something.
 std::string ContentTypeOf(const HttpResponse& response);
 

@@ -266,27 +266,26 @@ bool CurlHop::OnHeadersEnd() {
   response_.redirect_headers = redirect_headers_;
   response_.from_public = from_public_ || IsPublic();
   response_.netrc_used = netrc_used_;
-  auto header = [&](const char* name) {
-    auto it = response_.headers.find(name);
-    return it == response_.headers.end() ? "" : it->second;
-  };
-  if (IsRedirect(response_.status) && !header("location").empty()) {
+  if (IsRedirect(response_.status) &&
+      !HeaderOf(response_, "location").empty()) {
     redirecting_ = true;
     return true;
   }
   const bool chunked = absl::StrContains(
-      absl::AsciiStrToLower(header("transfer-encoding")), "chunked");
+      absl::AsciiStrToLower(HeaderOf(response_, "transfer-encoding")),
+      "chunked");
   const bool encoded = IsEncoded(response_);
   int64_t length;
   const bool has_length =
-      !chunked && absl::SimpleAtoi(header("content-length"), &length);
+      !chunked &&
+      absl::SimpleAtoi(HeaderOf(response_, "content-length"), &length);
   if (has_length && !encoded) response_.content_length = length;
   const bool bodyless = request_.method == "HEAD" || response_.status == 204 ||
                         response_.status == 304;
   response_.framed = !http1_ || chunked || has_length || bodyless;
   failure_ = handler_.OnResponse(response_);
   if (failure_.ok() && encoded && !bodyless) {
-    const std::string encoding = header("content-encoding");
+    const std::string encoding = HeaderOf(response_, "content-encoding");
     decoder_ = BodyDecoder::Create(encoding);
     if (!decoder_) {
       failure_ = BodyError(absl::StrCat("its encoding is ", LogQuote(encoding),

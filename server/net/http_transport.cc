@@ -77,9 +77,12 @@ absl::Status RateLimitError(const HttpResponse& response,
 
 }  // namespace
 
+std::string HeaderOf(const HttpResponse& response, const std::string& name) {
+  return Header(response, name).value_or("");
+}
+
 bool IsEncoded(const HttpResponse& response) {
-  const std::string encoding =
-      Header(response, "content-encoding").value_or("");
+  const std::string encoding = HeaderOf(response, "content-encoding");
   return !encoding.empty() && !absl::EqualsIgnoreCase(encoding, "identity");
 }
 

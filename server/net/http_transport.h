@@ -105,6 +105,9 @@ class HttpTransport {
                              std::stop_token stop) = 0;
 };
 
+// The header of that name, which is in lower case; empty where there is none.
+std::string HeaderOf(const HttpResponse& response, const std::string& name);
+
 // Whether the body came in another form than the object's own.
 bool IsEncoded(const HttpResponse& response);
 

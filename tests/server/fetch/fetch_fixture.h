@@ -137,7 +137,7 @@ class FetchFixture : public testing::Test {
   ThreadPool runners_{"fetch", kRunners};
   // One request after the other: which comes when is known.
   ConnectionBudget connections_{{.per_object = 1}};
-  FlightTable flights_{runners_, io_, clock_, bandwidth_};
+  FlightTable flights_{{runners_, runners_}, io_, clock_, bandwidth_};
   Fetcher fetcher_;
   std::vector<std::unique_ptr<FetchOperation>> operations_;
 };

@@ -100,7 +100,7 @@ class FlightTableTest : public testing::Test {
   ThreadPool callbacks_{"io", 1};
   FakeClock clock_;
   Bandwidth bandwidth_{clock_};
-  FlightTable table_{runners_, callbacks_, clock_, bandwidth_};
+  FlightTable table_{{runners_, runners_}, callbacks_, clock_, bandwidth_};
 };
 
 TEST_F(FlightTableTest, RunsOnceForAllWhoJoin) {
@@ -295,7 +295,7 @@ TEST_F(FlightTableTest, ItsEndWaitsForARunThatStillPostsItsResult) {
   Result result;
   FlightTable::Ticket ticket;
   {
-    FlightTable table(runners_, callbacks, clock_, bandwidth_);
+    FlightTable table({runners_, runners_}, callbacks, clock_, bandwidth_);
     ticket = table.Join(
         kKey, kSubject, [](auto&) { return Checkpoint("a"); },
         Ada(nullptr, [&result](const auto& got) { result.set_value(got); }));
@@ -441,7 +441,7 @@ TEST_F(FlightTableTest, ATableThatTakesAnothersPlaceKnowsNoneOfItsIds) {
   const int64_t old = table_.List()[0].id;
   clock_.Advance(absl::Milliseconds(100));
   Gate next_gate;
-  FlightTable next(runners_, callbacks_, clock_, bandwidth_);
+  FlightTable next({runners_, runners_}, callbacks_, clock_, bandwidth_);
   Result second;
   FlightTable::Ticket b = next.Join(
       kKey, kSubject,
@@ -532,7 +532,7 @@ TEST_F(FlightTableTest, ManyThreadsJoinAndDropAtOnce) {
   };
   {
     // Ends before what its runs use.
-    FlightTable table(runners_, callbacks_, clock_, bandwidth_);
+    FlightTable table({runners_, runners_}, callbacks_, clock_, bandwidth_);
     std::mutex mutex;
     std::vector<FlightTable::Ticket> tickets;
     std::vector<std::jthread> threads;
@@ -559,6 +559,40 @@ TEST_F(FlightTableTest, ManyThreadsJoinAndDropAtOnce) {
   DrainCallbacks();
   EXPECT_EQ(done, kept);
   EXPECT_EQ(most, 1);
+}
+
+TEST_F(FlightTableTest, CheckpointsThatWaitHoldUpNothingElse) {
+  ThreadPool checkpoints("checkpoints", 1);
+  FlightTable table({checkpoints, runners_}, callbacks_, clock_, bandwidth_);
+  Gate gate;
+  Result slow;
+  Result quick;
+  const auto join = [&](const std::string& kind, FlightTable::Run run,
+                        Result& result) {
+    return table.Join({"shared", kind}, {kind, "x", "h"}, std::move(run),
+                      {.uid = kAda,
+                       .accept = nullptr,
+                       .progress = nullptr,
+                       .done = [&result](const absl::StatusOr<Fetched>& got) {
+                         result.set_value(got);
+                       }});
+  };
+  const FlightTable::Ticket first = join(
+      "checkpoint",
+      [&](FlightTable::Context&) -> absl::StatusOr<Fetched> {
+        gate.Wait();
+        return absl::NotFoundError("slow");
+      },
+      slow);
+  const FlightTable::Ticket second = join(
+      "refs",
+      [](FlightTable::Context&) -> absl::StatusOr<Fetched> {
+        return absl::NotFoundError("quick");
+      },
+      quick);
+  EXPECT_EQ(quick.get_future().get().status().message(), "quick");
+  gate.Open();
+  EXPECT_EQ(slow.get_future().get().status().message(), "slow");
 }
 
 }  // namespace

@@ -103,7 +103,7 @@ class World {
   ThreadPool runners_{"fetch", 2};
   ThreadPool disk_{"disk", 1};
   IoThread io_;
-  FlightTable flights_{runners_, io_, clock_, bandwidth_};
+  FlightTable flights_{{runners_, runners_}, io_, clock_, bandwidth_};
   Fetcher fetcher_;
   std::vector<std::unique_ptr<FetchOperation>> operations_;
 };
