@@ -1,7 +1,8 @@
 """Draws a call's progress on stderr.
 
-Nothing is drawn for calls that are over within half a second. Without tqdm a
-plain line appears now and then. HUBD_PROGRESS=0 silences all of it.
+Nothing is drawn for calls that are over within half a second, nor for a wait of
+up to a second. Without tqdm a plain line appears now and then. HUBD_PROGRESS=0
+silences all of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _QUIET_SECONDS = 0.5
 _LINE_SECONDS = 5.0
+_SHORT_WAIT_SECONDS = 1.0
 _SHOWN = ("downloading", "unpacking", "waiting")
 
 
@@ -44,6 +46,9 @@ class Bar:
         if not self._enabled or progress.phase not in _SHOWN:
             return
         if self._clock() - self._started < _QUIET_SECONDS:
+            return
+        ends_soon = progress.resume_at <= time.time() + _SHORT_WAIT_SECONDS
+        if progress.phase == "waiting" and ends_soon:
             return
         tqdm = tqdm_class()
         if tqdm is None:

@@ -58,13 +58,12 @@ def test_without_tqdm_a_plain_line_appears_now_and_then(capsys, monkeypatch):
     assert capsys.readouterr().err == "downloading https://h/f: 1.0 MiB\n"
 
 
-def _wait(done):
-    return Progress(
-        "waiting", "https://h/f", done, 4096, 0, 1, "it broke", 1_800_000_000
-    )
+_RESUME_AT = int(time.time()) + 3600
+_UNTIL = time.strftime("%H:%M:%S", time.localtime(_RESUME_AT))
 
 
-_UNTIL = time.strftime("%H:%M:%S", time.localtime(1_800_000_000))
+def _wait(done, resume_at=_RESUME_AT):
+    return Progress("waiting", "https://h/f", done, 4096, 0, 1, "it broke", resume_at)
 
 
 def test_a_wait_says_until_when_and_why(capsys):
@@ -75,6 +74,14 @@ def test_a_wait_says_until_when_and_why(capsys):
         assert f"waiting until {_UNTIL}: it broke" in capsys.readouterr().err
         bar(_download(2048))
         assert bar._bar.postfix == ""
+
+
+def test_a_wait_that_is_soon_over_is_not_drawn(capsys):
+    clock = _Clock()
+    with _progress.Bar(True, clock) as bar:
+        clock.now = 0.6
+        bar(_wait(1024, int(time.time())))
+    assert capsys.readouterr().err == ""
 
 
 def test_a_wait_is_told_without_tqdm(capsys, monkeypatch):
