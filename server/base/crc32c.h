@@ -13,11 +13,6 @@ namespace hubd {
 // ones; 0 is that of none.
 uint32_t ExtendCrc32c(uint32_t crc, absl::string_view bytes);
 
-namespace internal {
-// The same without the CPU's instruction, for machines that have none.
-uint32_t ExtendCrc32cByTable(uint32_t crc, absl::string_view bytes);
-}  // namespace internal
-
 }  // namespace hubd
 
 #endif  // HUBD_SERVER_BASE_CRC32C_H_
