@@ -19,7 +19,7 @@ namespace {
 
 // What a sudden end costs at most, besides the parts that are on their way: the
 // ledger is written when so many parts are there that it does not name.
-constexpr int64_t kUnsavedParts = 8;
+constexpr int64_t kUnsavedParts = 16;
 constexpr int64_t kPieceBytes = 1 << 20;
 // Between two looks at all else.
 constexpr int kFollowedPieces = 32;
@@ -332,18 +332,13 @@ absl::Status Contents::Save() {
   return absl::OkStatus();
 }
 
-absl::Status Contents::SaveIfDue() {
-  {
-    MutexLock disk_lock(disk_mutex_);
-    MutexLock lock(mutex_);
-    // The end saves it all.
-    if (!plan_ || plan_->complete() ||
-        plan_->done_bytes() - saved_bytes_ <
-            kUnsavedParts * plan_->part_size()) {
-      return absl::OkStatus();
-    }
-  }
-  return Save();
+bool Contents::IsSaveDue() {
+  MutexLock disk_lock(disk_mutex_);
+  MutexLock lock(mutex_);
+  // The end saves it all.
+  return plan_ && !plan_->complete() &&
+         plan_->done_bytes() - saved_bytes_ >=
+             kUnsavedParts * plan_->part_size();
 }
 
 void Contents::Keep() {

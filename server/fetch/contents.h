@@ -22,7 +22,7 @@ namespace hubd {
 
 // The bytes of one object on their way into its partial. Several streams write,
 // each into the span that it has taken; one thread follows behind, which hashes
-// what is there without a gap and writes the ledger.
+// what is there without a gap; another has the ledger written now and then.
 //
 // With a ledger, each part's checksum is noted as its bytes come, and compared
 // when they are read back for the digest: a part that the disk does not give
@@ -78,11 +78,11 @@ class Contents {
   absl::StatusOr<bool> Follow(const std::stop_token& stop);
   // The follower's: whether the digest covers all that is there.
   bool followed() const;
-  // The follower's: has the ledger name all parts that are there, now or if
-  // there are many that it does not name. An error where the bytes are lost, or
-  // the partial is; a ledger that cannot be written is logged.
+  // Has the ledger name all parts that are there. An error where the bytes are
+  // lost, or the partial is; a ledger that cannot be written is logged.
   absl::Status Save();
-  absl::Status SaveIfDue();
+  // Whether much is there that the ledger does not name.
+  bool IsSaveDue();
   // The follower's: the digest of all that was followed. Ends it.
   std::string FinishDigest() { return hasher_.Finish(); }
   // The follower's, after the last stream: keeps what the ledger can name and

@@ -13,6 +13,9 @@
 namespace hubd {
 namespace {
 
+// So few are fetched again rather than named by a ledger at the end.
+constexpr int64_t kFewParts = 4;
+
 // Whether the partial is of other bytes than those that the conditions are
 // about: then these are what is wanted.
 bool IsNewer(const Partial& partial, const std::vector<std::string>& known) {
@@ -48,7 +51,7 @@ absl::StatusOr<Downloaded> Download(const DownloadOptions& options,
   if (result.unchanged) return result;
   result.size_bytes = contents.done_bytes();
   // What follows may fail, or nobody may want it any more.
-  if (result.size_bytes > options.part_bytes) {
+  if (result.size_bytes > kFewParts * options.part_bytes) {
     status = contents.Save();
     if (!status.ok()) {
       contents.Keep();

@@ -24,7 +24,7 @@ namespace hubd {
 struct DownloadOptions {
   RetryOptions retry;
   // What is checked, kept and fetched again as one.
-  int64_t part_bytes = 8 << 20;
+  int64_t part_bytes = 2 << 20;
 };
 
 // All must outlive the download.

@@ -22,8 +22,8 @@ constexpr size_t kMaxGathered = 256 << 10;
 constexpr auto kMaxGatherTime = std::chrono::milliseconds(50);
 constexpr size_t kPageBytes = 4096;
 
-// Of an object: the ledger names each.
-constexpr int64_t kMaxPartCount = 1 << 19;
+// Of an object: the ledger names each, and is written again and again.
+constexpr int64_t kMaxPartCount = 1 << 15;
 
 constexpr int kHttpOk = 200;
 constexpr int kHttpPartialContent = 206;

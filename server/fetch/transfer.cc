@@ -15,8 +15,9 @@
 namespace hubd {
 namespace {
 
-// Of one request.
-constexpr int64_t kMaxParts = 4;
+// Of one request, towards the end fewer; of a huge object one part may be more.
+constexpr int64_t kMinParts = 4;
+constexpr int64_t kMaxParts = 16;
 // Less than this between two failures is no progress: a server that sends a few
 // bytes now and then would be asked for ever.
 constexpr int64_t kProgressBytes = 256 << 10;
@@ -71,6 +72,7 @@ absl::Status Transfer::Run() {
   absl::Status status = Attend();
   Halt();
   threads_.clear();
+  saver_ = std::jthread();
   return status;
 }
 
@@ -170,17 +172,18 @@ std::optional<Ask> Transfer::MakeAsk() {
     ask.range = ByteRange{0, kMaxParts * options_.part_bytes};
     return ask;
   }
-  ask.span = contents_.Take(SpanBytes(*ask.object));
+  ask.span = contents_.Take(SpanBytes());
   if (!ask.span) return std::nullopt;
   ask.range = ask.span->rest;
   return ask;
 }
 
 // Shorter towards the end, so that all lanes come to it together.
-int64_t Transfer::SpanBytes(const Ledger& object) const {
+int64_t Transfer::SpanBytes() const {
   const int lanes = wanted_.count();
   const int64_t share = contents_.free_bytes() / (lanes > 1 ? 2 * lanes : 1);
-  return std::clamp(share, object.part_size, kMaxParts * object.part_size);
+  return std::clamp(share, kMinParts * options_.part_bytes,
+                    kMaxParts * options_.part_bytes);
 }
 
 void Transfer::TellNews() {
@@ -333,12 +336,39 @@ absl::Status Transfer::Attend() {
   while (true) {
     if (caught_up) AwaitNews();
     HUBD_ASSIGN_OR_RETURN(caught_up, contents_.Follow(stop_));
-    HUBD_RETURN_IF_ERROR(contents_.SaveIfDue());
+    SaveIfDue();
     Report();
     HUBD_ASSIGN_OR_RETURN(const bool done, Continue());
     if (done) return absl::OkStatus();
     AddLanes();
   }
+}
+
+// A disk may take long to sync, in which the digest would fall behind.
+void Transfer::SaveIfDue() {
+  {
+    MutexLock lock(mutex_);
+    if (saving_) return;
+  }
+  if (!contents_.IsSaveDue()) return;
+  {
+    MutexLock lock(mutex_);
+    saving_ = true;
+  }
+  absl::StatusOr<std::jthread> thread = StartThread([this] { Save(); });
+  if (thread.ok()) {
+    saver_ = *std::move(thread);
+  } else {
+    Save();
+  }
+}
+
+void Transfer::Save() {
+  const absl::Status saved = contents_.Save();
+  MutexLock lock(mutex_);
+  saving_ = false;
+  if (!saved.ok()) End(saved);
+  TellNews();
 }
 
 absl::StatusOr<bool> Transfer::Continue() {
@@ -352,7 +382,7 @@ absl::StatusOr<bool> Transfer::Continue() {
     idle = lanes_ == 0;
     const bool whole = ended_ || contents_.complete();
     // Some lane may yet wait for its next request.
-    if (whole && asking_ == 0 && contents_.followed()) return true;
+    if (whole && asking_ == 0 && !saving_ && contents_.followed()) return true;
     if (whole) idle = false;
     if (idle && (leaving_ || stage_ != Stage::kParts)) {
       if (std::exchange(leaving_, false)) halt_ = std::stop_source();

@@ -24,8 +24,9 @@
 
 namespace hubd {
 
-// The thread that calls Run follows the bytes (Contents::Follow) and adds
-// lanes; each lane is a thread that makes one request after the other:
+// The thread that calls Run follows the bytes (Contents::Follow), adds lanes,
+// and has the ledger written by another thread now and then; each lane is a
+// thread that makes one request after the other:
 //   1. Opening: one lane asks for the first bytes that are missing, as a range.
 //   2. Parts, where the answer is that range: more lanes, each fetches what
 //      nobody has.
@@ -67,8 +68,7 @@ class Transfer final : private Exchange::Listener {
   // The next request of a lane; nullopt: the lane ends.
   std::optional<LaneAsk> NextAsk();
   std::optional<Ask> MakeAsk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  int64_t SpanBytes(const Ledger& object) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int64_t SpanBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnOpened(const HttpResponse& response, bool has_ranges) override;
   void OnReceived(int64_t bytes, bool costs_all) override;
   void Settle(const LaneAsk& ask, const Exchange& exchange,
@@ -94,6 +94,9 @@ class Transfer final : private Exchange::Listener {
   absl::Status Attend();
   void AwaitNews();
   void Halt();
+  // On a thread of its own.
+  void SaveIfDue();
+  void Save();
   // Whether all is done; starts lanes where there is more to do.
   absl::StatusOr<bool> Continue();
   void AddLanes();
@@ -147,10 +150,12 @@ class Transfer final : private Exchange::Listener {
   absl::Duration opened_in_ ABSL_GUARDED_BY(mutex_);
   // Lanes whose thread is at its end.
   std::vector<int> left_ ABSL_GUARDED_BY(mutex_);
+  bool saving_ ABSL_GUARDED_BY(mutex_) = false;
 
   // Of the thread that runs Run.
   int next_thread_ = 0;
   std::map<int, std::jthread> threads_;
+  std::jthread saver_;
 };
 
 }  // namespace hubd

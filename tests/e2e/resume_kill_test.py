@@ -23,11 +23,11 @@ from tests.e2e.processes import kill_all
 from tests.origin import Origin
 
 HOST = "models.example.org"
-PART = 8 << 20
-# Three parts and a short one.
-SIZE = 3 * PART + 5
+PART = 2 << 20
+# Five parts and a short one.
+SIZE = 5 * PART + 5
 # The ledger is written in the middle, too.
-LONG = 9 * PART + 5
+LONG = 18 * PART + 5
 ETAG = '"of all ranges none"'
 # The steps that make something lasting or visible: each one, in each case.
 DECIDING = {
@@ -107,7 +107,7 @@ BEFORE = {
     "good": Before({0, 1}, {0, 1}),
     "corrupt": Before({0, 1}, {0}, lambda partial: partial.spoil(1)),
     "longer": Before({0, 1}, {0, 1}, Partial.lengthen),
-    "unpublished": Before({0, 1, 2, 3}, {0, 1, 2, 3}),
+    "unpublished": Before(set(range(6)), set(range(6))),
     "below-a-part": Before({0}, set(), Partial.cut_below_a_part),
     "lost-ranges": Before({0, 1}, set(), lost_ranges=True),
     "changed": Before({0, 1}, set(), changed=True),
@@ -306,7 +306,7 @@ def test_before_each_step_of_a_ledger_in_the_middle(
 ) -> None:
     case = Case(machine, origin, os.urandom(LONG), BEFORE["none"])
     # So that it is still the middle when the ledger is written.
-    origin.limit_rate(12 * PART, HOST, "/w")
+    origin.limit_rate(48 * PART, HOST, "/w")
     for step in [
         Step("fdatasync", "/store/partial", 1),
         Step("fsync", "/store/partial", 2),

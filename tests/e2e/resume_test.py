@@ -15,7 +15,7 @@ from tests.origin import Origin
 MODELS = "models.example.org"
 MIB = 1 << 20
 # The ledger is written when so much has come.
-SAVED = 64 * MIB
+SAVED = 32 * MIB
 SIZE = 72 * MIB + 5
 FIRST = f"bytes=0-{32 * MIB - 1}"
 
@@ -108,7 +108,7 @@ def test_the_last_caller_s_leaving_keeps_what_has_come(
     assert fetched(machine, url) == weights
     # Whole parts; some of what was sent had not arrived.
     assert ranges(origin)[0] == FIRST
-    assert begins(ranges(origin))[1] in (8, 16, 24)
+    assert begins(ranges(origin))[1] in range(8, 26, 2)
 
 
 def test_other_bytes_under_the_url_come_anew_and_are_told(

@@ -257,20 +257,22 @@ TEST_F(ContentsTest, WithoutALedgerThereIsOneStream) {
   EXPECT_FALSE(IsThere(directory_));
 }
 
-TEST_F(ContentsTest, SavesWhenMuchIsUnsaved) {
+TEST_F(ContentsTest, ALedgerIsDueWhenMuchIsUnsaved) {
   Contents contents(*partial_, space_);
+  EXPECT_FALSE(contents.IsSaveDue());
   Ledger object = Object();
-  object.size = 20 * kPart;
+  object.size = 40 * kPart;
   ASSERT_TRUE(Restart(contents, object).ok());
   const std::string part(kPart, 'p');
-  for (int i = 0; i < 8; ++i) {
-    ASSERT_TRUE(contents.SaveIfDue().ok());
-    EXPECT_FALSE(partial_->ledger().has_value());
+  for (int i = 0; i < 16; ++i) {
+    EXPECT_FALSE(contents.IsSaveDue());
     std::optional<Contents::Span> span = contents.Take(kPart);
     ASSERT_TRUE(contents.Write(*span, part).ok());
   }
-  ASSERT_TRUE(contents.SaveIfDue().ok());
-  EXPECT_EQ(partial_->ledger()->parts.size(), 8u);
+  EXPECT_TRUE(contents.IsSaveDue());
+  ASSERT_TRUE(contents.Save().ok());
+  EXPECT_EQ(partial_->ledger()->parts.size(), 16u);
+  EXPECT_FALSE(contents.IsSaveDue());
 }
 
 TEST_F(ContentsTest, WhatWasSetAsideIsGivenBack) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -17,6 +18,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/base/crc32c.h"
@@ -27,12 +29,14 @@
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_http_transport.h"
 
-// The disk loses what was written to it.
-static bool sync_fails = false;
+// Whether the disk takes the bytes; none: as it does.
+static std::function<bool()> disk_takes;
 
 // In place of libc's.
 extern "C" int fdatasync(int fd) {
-  if (!sync_fails) return static_cast<int>(syscall(SYS_fdatasync, fd));
+  if (!disk_takes || disk_takes()) {
+    return static_cast<int>(syscall(SYS_fdatasync, fd));
+  }
   errno = EIO;
   return -1;
 }
@@ -44,13 +48,13 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 
 constexpr char kUrl[] = "https://h.org/w";
-constexpr size_t kPart = 8 << 20;
+constexpr size_t kPart = 2 << 20;
 // What is asked for of an object of which nothing is known.
 constexpr char kFirst[] = "0-33554431";
 
-// Of three parts and a bit; no two places look alike.
+// Of five parts and a bit; no two places look alike.
 std::string Body(char first = 'a') {
-  std::string body(3 * kPart + 5, first);
+  std::string body(5 * kPart + 5, first);
   for (size_t i = 0; i + 8 <= body.size(); i += 4096) {
     body.replace(i, 8, absl::StrCat(1'0000'000 + i / 4096));
   }
@@ -60,6 +64,7 @@ std::string Body(char first = 'a') {
 class DownloadTest : public testing::Test {
  protected:
   DownloadTest() { Serve(body_, "\"e\""); }
+  ~DownloadTest() override { disk_takes = nullptr; }
 
   void Serve(const std::string& body, const std::string& etag,
              std::vector<size_t> cuts = {}) {
@@ -70,6 +75,17 @@ class DownloadTest : public testing::Test {
     answer.body = body;
     answer.ranges = true;
     answer.cuts = std::move(cuts);
+    http_.Set(kUrl, answer);
+  }
+
+  // Its other half comes at http_.Release().
+  void HoldHalfOf(const std::string& body) {
+    FakeHttpTransport::Answer answer;
+    answer.response.status = 200;
+    answer.response.headers["etag"] = "\"e\"";
+    answer.response.content_length = static_cast<int64_t>(body.size());
+    answer.body = body;
+    answer.held = true;
     http_.Set(kUrl, answer);
   }
 
@@ -166,7 +182,7 @@ TEST_F(DownloadTest, OfAWholeObjectTheLastPartIsAskedForAgain) {
     ASSERT_TRUE(WriteAll(partial.fd(), body_).ok());
     Ledger ledger = {
         kUrl, "\"e\"", static_cast<int64_t>(body_.size()), kPart, {}};
-    for (int64_t part = 0; part < 4; ++part) {
+    for (int64_t part = 0; part < 6; ++part) {
       ledger.parts[part] =
           ExtendCrc32c(0, absl::string_view(body_).substr(part * kPart, kPart));
     }
@@ -175,7 +191,7 @@ TEST_F(DownloadTest, OfAWholeObjectTheLastPartIsAskedForAgain) {
   const absl::StatusOr<Downloaded> got = Run();
   ExpectAll(got, body_);
   EXPECT_TRUE(got->resumed);
-  EXPECT_THAT(Ranges(), ElementsAre(From(3 * kPart)));
+  EXPECT_THAT(Ranges(), ElementsAre(From(5 * kPart)));
 }
 
 TEST_F(DownloadTest, ABreakBehindTheLastByteIsNone) {
@@ -185,14 +201,7 @@ TEST_F(DownloadTest, ABreakBehindTheLastByteIsNone) {
 }
 
 TEST_F(DownloadTest, TheLedgerIsWrittenWhileBytesCome) {
-  const std::string body = body_ + body_ + body_;
-  FakeHttpTransport::Answer held;
-  held.response.status = 200;
-  held.response.headers["etag"] = "\"e\"";
-  held.response.content_length = static_cast<int64_t>(2 * body.size());
-  held.body = body + body;
-  held.held = true;
-  http_.Set(kUrl, held);
+  HoldHalfOf(std::string(34 * kPart, 'x'));
   std::stop_source stop;
   std::jthread run([&] { (void)Run(1, stop.get_token()); });
   // Half of it comes, which is more than goes without a ledger.
@@ -203,7 +212,7 @@ TEST_F(DownloadTest, TheLedgerIsWrittenWhileBytesCome) {
   absl::StatusOr<Ledger> ledger =
       DecodeLedger(*ReadFile(directory_ + "/ledger"));
   ASSERT_TRUE(ledger.ok()) << ledger.status();
-  EXPECT_GE(ledger->parts.size(), 8u);
+  EXPECT_GE(ledger->parts.size(), 16u);
   stop.request_stop();
 }
 
@@ -482,13 +491,7 @@ TEST_F(DownloadTest, WithoutALengthTheRoomEndsOnTheWay) {
 }
 
 TEST_F(DownloadTest, AStopKeepsWhatHasCome) {
-  FakeHttpTransport::Answer held;
-  held.response.status = 200;
-  held.response.headers["etag"] = "\"e\"";
-  held.response.content_length = static_cast<int64_t>(body_.size());
-  held.body = body_;
-  held.held = true;
-  http_.Set(kUrl, held);
+  HoldHalfOf(body_);
   std::stop_source stop;
   std::optional<absl::StatusOr<Downloaded>> got;
   {
@@ -498,15 +501,43 @@ TEST_F(DownloadTest, AStopKeepsWhatHasCome) {
   }
   EXPECT_TRUE(absl::IsCancelled(got->status())) << got->status();
   // Half of it had come.
-  EXPECT_EQ(Partial::Open(directory_, kUrl, {})->ledger()->parts.size(), 1u);
+  EXPECT_EQ(Partial::Open(directory_, kUrl, {})->ledger()->parts.size(), 2u);
 }
 
 TEST_F(DownloadTest, WhatTheDiskLosesAtTheEndIsNotKept) {
-  sync_fails = true;
+  disk_takes = [] { return false; };
   const absl::Status status = Run().status();
-  sync_fails = false;
   EXPECT_TRUE(absl::StrContains(status.message(), "cannot sync")) << status;
   EXPECT_FALSE(IsThere(directory_));
+}
+
+TEST_F(DownloadTest, WhatTheDiskLosesOnTheWayEndsIt) {
+  HoldHalfOf(std::string(34 * kPart, 'x'));
+  disk_takes = [] { return false; };
+  const absl::Status status = Run(5).status();
+  EXPECT_TRUE(absl::StrContains(status.message(), "cannot sync")) << status;
+  EXPECT_FALSE(IsThere(directory_));
+}
+
+TEST_F(DownloadTest, BytesComeWhileTheLedgerIsWritten) {
+  HoldHalfOf(std::string(34 * kPart, 'x'));
+  absl::Notification all;
+  std::optional<bool> came;
+  disk_takes = [&] {
+    http_.Release();
+    if (!came) came = all.WaitForNotificationWithTimeout(absl::Seconds(30));
+    return true;
+  };
+  Partial partial = *Partial::Open(directory_, kUrl, {});
+  const auto got =
+      Download({}, {http_, connections_, space_, clock_}, request_, partial,
+               [&](const Progress& progress) {
+                 const bool ends = progress.done_bytes == progress.total_bytes;
+                 if (ends && !all.HasBeenNotified()) all.Notify();
+               },
+               {});
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(came, true);
 }
 
 TEST_F(DownloadTest, AnEmptyObjectIsOne) {

@@ -36,7 +36,7 @@ int Seeds() { return std::getenv("HUBD_TEST_LONG") == nullptr ? 200 : 10'000; }
 FetchOptions Options() {
   FetchOptions options;
   options.download.retry.tries = 8;
-  options.download.part_bytes = 16 << 10;
+  options.download.part_bytes = 4 << 10;
   return options;
 }
 

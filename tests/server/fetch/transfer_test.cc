@@ -27,10 +27,10 @@ namespace hubd {
 namespace {
 
 constexpr char kUrl[] = "https://h.org/w";
-constexpr int64_t kPart = 64 << 10;
+constexpr int64_t kPart = 16 << 10;
 
 std::string Body(char fill) {
-  std::string body(40 * kPart + 9, fill);
+  std::string body(160 * kPart + 9, fill);
   for (size_t i = 0; i + 8 < body.size(); i += 4096) {
     body.replace(i, 8, absl::StrCat(10'000'000 + i));
   }
