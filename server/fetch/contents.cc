@@ -17,9 +17,11 @@
 namespace hubd {
 namespace {
 
-// What a sudden end costs at most, besides the parts that are on their way: the
-// ledger is written when so many parts are there that it does not name.
+// The ledger is written when so many parts are there that it does not name.
+// While it is, more come, but on a slow disk not more than so many: a sudden
+// end would cost them.
 constexpr int64_t kUnsavedParts = 16;
+constexpr int64_t kMaxUnsavedParts = 64;
 constexpr int64_t kPieceBytes = 1 << 20;
 // Between two looks at all else.
 constexpr int kFollowedPieces = 32;
@@ -70,6 +72,7 @@ absl::Status Contents::TakeUp() {
   // What a sudden end left set aside.
   HUBD_RETURN_IF_ERROR(partial_.Trim(*partial_.ledger()));
   int64_t size;
+  int64_t missing;
   {
     MutexLock lock(mutex_);
     Begin(partial_.ledger());
@@ -82,9 +85,10 @@ absl::Status Contents::TakeUp() {
       crcs_.erase(plan_->count() - 1);
     }
     size = plan_->size();
+    missing = size - plan_->done_bytes();
     saved_bytes_ = plan_->done_bytes();
   }
-  return SetAside(size - saved_bytes_, size);
+  return SetAside(missing, size);
 }
 
 // Asks for room for what is missing, and takes it from others where the file
@@ -111,6 +115,7 @@ void Contents::Begin(std::optional<Ledger> ledger) {
   object_ = std::move(ledger);
   if (object_) object_->parts.clear();
   crcs_.clear();
+  saved_bytes_ = 0;
   streamed_bytes_ = 0;
   streaming_ = false;
 }
@@ -122,7 +127,6 @@ absl::Status Contents::Restart(std::optional<Ledger> ledger, int64_t expected) {
     MutexLock lock(mutex_);
     Begin(std::move(ledger));
   }
-  saved_bytes_ = 0;
   HUBD_RETURN_IF_ERROR(partial_.Restart());
   return SetAside(expected, expected);
 }
@@ -145,6 +149,7 @@ std::optional<Contents::Span> Contents::Take(int64_t max_bytes) {
 }
 
 absl::Status Contents::Write(Span& span, absl::string_view bytes) {
+  bool behind = false;
   while (!bytes.empty()) {
     const int64_t begin = span.rest.begin;
     if (begin == span.rest.end) {
@@ -175,7 +180,10 @@ absl::Status Contents::Write(Span& span, absl::string_view bytes) {
     plan_->Advance(begin, static_cast<int64_t>(now.size()));
     crcs_[plan_->PartOf(begin)] = span.crc;
     if (span.rest.begin == end) span.crc = 0;
+    behind = UnsavedBytes() > kMaxUnsavedParts * plan_->part_size();
   }
+  // Until the ledger that is being written is there.
+  if (behind) MutexLock disk_lock(disk_mutex_);
   return absl::OkStatus();
 }
 
@@ -321,8 +329,11 @@ absl::Status Contents::Save() {
     bytes = plan_->done_bytes();
   }
   if (ledger.parts.empty()) return absl::OkStatus();
-  saved_bytes_ = bytes;
   absl::Status saved = partial_.Save(std::move(ledger));
+  {
+    MutexLock lock(mutex_);
+    saved_bytes_ = bytes;
+  }
   if (saved.ok() || partial_.lost_bytes() || absl::IsUnavailable(saved)) {
     return saved;
   }
@@ -332,13 +343,15 @@ absl::Status Contents::Save() {
   return absl::OkStatus();
 }
 
-bool Contents::IsSaveDue() {
-  MutexLock disk_lock(disk_mutex_);
+// The end saves it all.
+int64_t Contents::UnsavedBytes() const {
+  if (!plan_ || plan_->complete()) return 0;
+  return plan_->done_bytes() - saved_bytes_;
+}
+
+bool Contents::IsSaveDue() const {
   MutexLock lock(mutex_);
-  // The end saves it all.
-  return plan_ && !plan_->complete() &&
-         plan_->done_bytes() - saved_bytes_ >=
-             kUnsavedParts * plan_->part_size();
+  return plan_ && UnsavedBytes() >= kUnsavedParts * plan_->part_size();
 }
 
 void Contents::Keep() {

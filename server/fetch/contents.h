@@ -58,8 +58,9 @@ class Contents {
   // The next bytes that nobody fetches, see PartPlan::Take. nullopt where there
   // are none. Without a ledger: all, whose end is not known.
   std::optional<Span> Take(int64_t max_bytes);
-  // DATA_LOSS for bytes beyond the span's end; DISK_FULL; ABORTED where all has
-  // begun anew since the span was taken.
+  // Waits where the disk is too slow for what comes. DATA_LOSS for bytes beyond
+  // the span's end; DISK_FULL; ABORTED where all has begun anew since the span
+  // was taken.
   absl::Status Write(Span& span, absl::string_view bytes);
   void GiveBack(const Span& span);
 
@@ -82,7 +83,7 @@ class Contents {
   // lost, or the partial is; a ledger that cannot be written is logged.
   absl::Status Save();
   // Whether much is there that the ledger does not name.
-  bool IsSaveDue();
+  bool IsSaveDue() const;
   // The follower's: the digest of all that was followed. Ends it.
   std::string FinishDigest() { return hasher_.Finish(); }
   // The follower's, after the last stream: keeps what the ledger can name and
@@ -102,6 +103,7 @@ class Contents {
   // Gives back the room of all but whole parts.
   absl::Status DropUnfinished();
   absl::Status Forget(int part) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int64_t UnsavedBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Ledger Snapshot() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Held for as long as the ledger is written, or all begins anew. Before
@@ -121,6 +123,8 @@ class Contents {
   std::optional<PartPlan> plan_ ABSL_GUARDED_BY(mutex_);
   // Of each part of which something is there.
   std::map<int64_t, uint32_t> crcs_ ABSL_GUARDED_BY(mutex_);
+  // What the ledger names, or need not name.
+  int64_t saved_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // Without a plan: what has come, and whether somebody fetches.
   int64_t streamed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool streaming_ ABSL_GUARDED_BY(mutex_) = false;
@@ -134,7 +138,6 @@ class Contents {
   Hasher hasher_;
   // As it was where the part that is followed begins.
   Hasher before_part_;
-  int64_t saved_bytes_ ABSL_GUARDED_BY(disk_mutex_) = 0;
 };
 
 }  // namespace hubd

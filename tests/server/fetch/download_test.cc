@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <functional>
 #include <map>
@@ -538,6 +539,36 @@ TEST_F(DownloadTest, BytesComeWhileTheLedgerIsWritten) {
                {});
   ASSERT_TRUE(got.ok()) << got.status();
   EXPECT_EQ(came, true);
+}
+
+TEST_F(DownloadTest, ASlowDiskIsWaitedFor) {
+  constexpr int64_t kSmallPart = 4096;
+  const std::string body(10'000 * kSmallPart, 'x');
+  Serve(body, "\"e\"");
+  // Where it stands still, and for how many looks.
+  std::atomic<int64_t> done = 0;
+  std::atomic<int> looks = 0;
+  std::optional<int64_t> most;
+  disk_takes = [&] {
+    const absl::Time end = absl::Now() + absl::Seconds(30);
+    while (!most && looks < 3 && absl::Now() < end) std::this_thread::yield();
+    if (!most) most = done;
+    return true;
+  };
+  Partial partial = *Partial::Open(directory_, kUrl, {});
+  const auto got = Download(
+      {.retry = {}, .part_bytes = kSmallPart},
+      {http_, connections_, space_, clock_}, request_, partial,
+      [&](const Progress& progress) {
+        looks = done.exchange(progress.done_bytes) == progress.done_bytes
+                    ? looks + 1
+                    : 0;
+      },
+      {});
+  ASSERT_TRUE(got.ok()) << got.status();
+  ASSERT_TRUE(most.has_value());
+  EXPECT_GT(*most, 64 * kSmallPart);
+  EXPECT_LT(*most, got->size_bytes);
 }
 
 TEST_F(DownloadTest, AnEmptyObjectIsOne) {
