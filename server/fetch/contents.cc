@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -17,11 +19,15 @@
 namespace hubd {
 namespace {
 
-// The ledger is written when so many parts are there that it does not name.
-// While it is, more come, but on a slow disk not more than so many: a sudden
-// end would cost them.
+// The ledger is written when so many parts are there that it does not name; of
+// a large object more, since a ledger becomes long: so often at most.
 constexpr int64_t kUnsavedParts = 16;
-constexpr int64_t kMaxUnsavedParts = 64;
+constexpr int64_t kMaxSaves = 256;
+// While it is written more come, but at most so many times as many: a sudden
+// end would cost them. Who brings more waits so long at most, since no server
+// waits for ever for who reads nothing.
+constexpr int64_t kMaxUnsaved = 4;
+constexpr auto kMaxSaveWait = std::chrono::seconds(10);
 constexpr int64_t kPieceBytes = 1 << 20;
 // Between two looks at all else.
 constexpr int kFollowedPieces = 32;
@@ -149,7 +155,6 @@ std::optional<Contents::Span> Contents::Take(int64_t max_bytes) {
 }
 
 absl::Status Contents::Write(Span& span, absl::string_view bytes) {
-  bool behind = false;
   while (!bytes.empty()) {
     const int64_t begin = span.rest.begin;
     if (begin == span.rest.end) {
@@ -180,11 +185,17 @@ absl::Status Contents::Write(Span& span, absl::string_view bytes) {
     plan_->Advance(begin, static_cast<int64_t>(now.size()));
     crcs_[plan_->PartOf(begin)] = span.crc;
     if (span.rest.begin == end) span.crc = 0;
-    behind = UnsavedBytes() > kMaxUnsavedParts * plan_->part_size();
+    AwaitSave();
   }
-  // Until the ledger that is being written is there.
-  if (behind) MutexLock disk_lock(disk_mutex_);
   return absl::OkStatus();
+}
+
+// Where nobody writes a ledger yet, somebody soon will.
+void Contents::AwaitSave() {
+  const auto end = std::chrono::steady_clock::now() + kMaxSaveWait;
+  while (saving_ && plan_ && UnsavedBytes() > kMaxUnsaved * DueBytes() &&
+         saved_.WaitUntil(mutex_, end) != std::cv_status::timeout) {
+  }
 }
 
 void Contents::GiveBack(const Span& span) {
@@ -327,12 +338,18 @@ absl::Status Contents::Save() {
     if (!object_) return absl::OkStatus();
     ledger = Snapshot();
     bytes = plan_->done_bytes();
+    if (ledger.parts.empty()) {
+      saved_bytes_ = bytes;
+      return absl::OkStatus();
+    }
+    saving_ = true;
   }
-  if (ledger.parts.empty()) return absl::OkStatus();
   absl::Status saved = partial_.Save(std::move(ledger));
   {
     MutexLock lock(mutex_);
+    saving_ = false;
     saved_bytes_ = bytes;
+    saved_.NotifyAll();
   }
   if (saved.ok() || partial_.lost_bytes() || absl::IsUnavailable(saved)) {
     return saved;
@@ -343,15 +360,20 @@ absl::Status Contents::Save() {
   return absl::OkStatus();
 }
 
-// The end saves it all.
+// Once all is there, the end saves it.
 int64_t Contents::UnsavedBytes() const {
   if (!plan_ || plan_->complete()) return 0;
   return plan_->done_bytes() - saved_bytes_;
 }
 
+int64_t Contents::DueBytes() const {
+  return std::max(kUnsavedParts, plan_->count() / kMaxSaves) *
+         plan_->part_size();
+}
+
 bool Contents::IsSaveDue() const {
   MutexLock lock(mutex_);
-  return plan_ && UnsavedBytes() >= kUnsavedParts * plan_->part_size();
+  return plan_ && UnsavedBytes() >= DueBytes();
 }
 
 void Contents::Keep() {

@@ -58,9 +58,9 @@ class Contents {
   // The next bytes that nobody fetches, see PartPlan::Take. nullopt where there
   // are none. Without a ledger: all, whose end is not known.
   std::optional<Span> Take(int64_t max_bytes);
-  // Waits where the disk is too slow for what comes. DATA_LOSS for bytes beyond
-  // the span's end; DISK_FULL; ABORTED where all has begun anew since the span
-  // was taken.
+  // Waits a while where the disk is too slow for what comes. DATA_LOSS for
+  // bytes beyond the span's end; DISK_FULL; ABORTED where all has begun anew
+  // since the span was taken.
   absl::Status Write(Span& span, absl::string_view bytes);
   void GiveBack(const Span& span);
 
@@ -103,7 +103,10 @@ class Contents {
   // Gives back the room of all but whole parts.
   absl::Status DropUnfinished();
   absl::Status Forget(int part) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What the ledger does not name; how much of it is much.
   int64_t UnsavedBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int64_t DueBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AwaitSave() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Ledger Snapshot() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Held for as long as the ledger is written, or all begins anew. Before
@@ -123,8 +126,11 @@ class Contents {
   std::optional<PartPlan> plan_ ABSL_GUARDED_BY(mutex_);
   // Of each part of which something is there.
   std::map<int64_t, uint32_t> crcs_ ABSL_GUARDED_BY(mutex_);
-  // What the ledger names, or need not name.
+  // What was there when the ledger was last written; whether it is being
+  // written.
   int64_t saved_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool saving_ ABSL_GUARDED_BY(mutex_) = false;
+  CondVar saved_;
   // Without a plan: what has come, and whether somebody fetches.
   int64_t streamed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool streaming_ ABSL_GUARDED_BY(mutex_) = false;

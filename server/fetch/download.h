@@ -58,10 +58,10 @@ struct Downloaded {
 
 // Brings all bytes of the URL into the partial. Blocks.
 //
-// Asks for ranges: for four parts at first, which many objects are no longer
+// Asks for ranges: for 16 parts at first, which many objects are no longer
 // than, then, where the server gives ranges, a length and a strong validator,
-// for the rest over several connections (lane_count.h), each request for one to
-// four parts, with If-Range. Each part's checksum goes into the ledger soon
+// for the rest over several connections (lane_count.h), each request for 4 to
+// 16 parts, with If-Range. Each part's checksum goes into the ledger soon
 // after the part is on the disk, so that a later call goes on from there. Other
 // servers send all in one stream; a failure then costs all that came, unless a
 // range of the rest can be had. A failure that may pass is tried again soon

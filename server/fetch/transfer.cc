@@ -411,10 +411,11 @@ void Transfer::AddLanes() {
     }
     const auto object = contents_.object();
     if (!object) return;
-    const int64_t parts =
-        (contents_.free_bytes() + object->part_size - 1) / object->part_size;
+    const int64_t least =
+        std::max(object->part_size, kMinParts * options_.part_bytes);
+    const int64_t requests = (contents_.free_bytes() + least - 1) / least;
     missing =
-        static_cast<int>(std::min<int64_t>(wanted_.count() - lanes_, parts));
+        static_cast<int>(std::min<int64_t>(wanted_.count() - lanes_, requests));
   }
   for (int i = 0; i < missing; ++i) StartLane(/*first=*/false);
 }

@@ -94,7 +94,7 @@ class Transfer final : private Exchange::Listener {
   absl::Status Attend();
   void AwaitNews();
   void Halt();
-  // On a thread of its own.
+  // Save: on a thread of its own, where there is one.
   void SaveIfDue();
   void Save();
   // Whether all is done; starts lanes where there is more to do.

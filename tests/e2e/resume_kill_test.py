@@ -306,7 +306,7 @@ def test_before_each_step_of_a_ledger_in_the_middle(
 ) -> None:
     case = Case(machine, origin, os.urandom(LONG), BEFORE["none"])
     # So that it is still the middle when the ledger is written.
-    origin.limit_rate(48 * PART, HOST, "/w")
+    origin.limit_rate(12 * PART, HOST, "/w")
     for step in [
         Step("fdatasync", "/store/partial", 1),
         Step("fsync", "/store/partial", 2),
