@@ -114,7 +114,7 @@ def at_most(
     )
 
 
-def mostly(
+def median_at_most(
     row: str, what: str, values: Iterable[float], unit: str, bound: float
 ) -> Figure:
     """The same for the median: what a kill costs is a matter of its moment."""

@@ -9,8 +9,8 @@ from tests.bench.figures import (
     at_least,
     at_most,
     interleave,
+    median_at_most,
     medians,
-    mostly,
     percentile,
     rates,
     ratio,
@@ -48,10 +48,10 @@ def test_of_a_limit_the_worst_round_counts() -> None:
 
 
 def test_of_a_limit_to_the_median_the_worst_is_shown() -> None:
-    figure = mostly("A4", "bytes", [1.0, 1.09, 1.02], "x", bound=1.05)
+    figure = median_at_most("A4", "bytes", [1.0, 1.09, 1.02], "x", bound=1.05)
     assert figure.value == 1.02 and figure.passed
     assert figure.spread == (1.0, 1.09)
-    assert not mostly("A4", "bytes", [1.0, 1.09, 1.06], "x", bound=1.05).passed
+    assert not median_at_most("A4", "bytes", [1.0, 1.09, 1.06], "x", bound=1.05).passed
 
 
 def test_of_a_limit_from_below_the_least_round_counts() -> None:

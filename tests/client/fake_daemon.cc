@@ -66,25 +66,25 @@ class FakeDaemon::HubService final : public v1::Hub::Service {
   grpc::Status List(grpc::ServerContext* context,
                     const v1::ListRequest* request,
                     grpc::ServerWriter<v1::ListResponse>* writer) override {
-    fake_.Count(*request, fake_.last_list_);
+    fake_.Count(*request, &FakeDaemon::last_list_);
     return Answer(*context, *request, *writer, fake_.on_list, fake_.list);
   }
   grpc::Status Help(grpc::ServerContext* context,
                     const v1::HelpRequest* request,
                     grpc::ServerWriter<v1::HelpResponse>* writer) override {
-    fake_.Count(*request, fake_.last_help_);
+    fake_.Count(*request, &FakeDaemon::last_help_);
     return Answer(*context, *request, *writer, {}, fake_.help);
   }
   grpc::Status Load(grpc::ServerContext* context,
                     const v1::LoadRequest* request,
                     grpc::ServerWriter<v1::LoadResponse>* writer) override {
-    fake_.Count(*request, fake_.last_load_);
+    fake_.Count(*request, &FakeDaemon::last_load_);
     return Answer(*context, *request, *writer, {}, fake_.load);
   }
   grpc::Status FetchStateDict(
       grpc::ServerContext* context, const v1::FetchStateDictRequest* request,
       grpc::ServerWriter<v1::FetchStateDictResponse>* writer) override {
-    fake_.Count(*request, fake_.last_fetch_);
+    fake_.Count(*request, &FakeDaemon::last_fetch_);
     return Answer(*context, *request, *writer, fake_.on_fetch,
                   fake_.checkpoint);
   }
@@ -149,7 +149,7 @@ class FakeDaemon::CacheService final : public v1::Cache::Service {
   grpc::Status Verify(grpc::ServerContext* context,
                       const v1::VerifyRequest* request,
                       grpc::ServerWriter<v1::VerifyResponse>* writer) override {
-    fake_.Count(*request, fake_.last_verify_);
+    fake_.Count(*request, &FakeDaemon::last_verify_);
     if (fake_.on_verify) {
       return fake_.on_verify(
           *context, *request,
@@ -163,7 +163,7 @@ class FakeDaemon::CacheService final : public v1::Cache::Service {
 
   grpc::Status Repair(grpc::ServerContext*, const v1::RepairRequest* request,
                       grpc::ServerWriter<v1::RepairResponse>* writer) override {
-    fake_.Count(*request, fake_.last_repair_);
+    fake_.Count(*request, &FakeDaemon::last_repair_);
     v1::RepairResponse response;
     *response.mutable_result() = fake_.verified;
     writer->Write(response);
@@ -172,7 +172,7 @@ class FakeDaemon::CacheService final : public v1::Cache::Service {
 
   grpc::Status Import(grpc::ServerContext*, const v1::ImportRequest* request,
                       grpc::ServerWriter<v1::ImportResponse>* writer) override {
-    fake_.Count(*request, fake_.last_import_);
+    fake_.Count(*request, &FakeDaemon::last_import_);
     v1::ImportResponse response;
     *response.mutable_result() = fake_.imported;
     writer->Write(response);
@@ -212,12 +212,12 @@ class FakeDaemon::CacheService final : public v1::Cache::Service {
   grpc::Status SetLimit(grpc::ServerContext*,
                         const v1::SetLimitRequest* request,
                         v1::SetLimitResponse*) override {
-    fake_.Count(*request, fake_.last_limit_);
+    fake_.Count(*request, &FakeDaemon::last_limit_);
     return grpc::Status::OK;
   }
   grpc::Status Prune(grpc::ServerContext*, const v1::PruneRequest* request,
                      v1::PruneResponse* response) override {
-    fake_.Count(*request, fake_.last_prune_);
+    fake_.Count(*request, &FakeDaemon::last_prune_);
     *response = fake_.pruned;
     return grpc::Status::OK;
   }
@@ -251,7 +251,7 @@ class FakeDaemon::TrustService final : public v1::Trust::Service {
   grpc::Status RemoveTrust(grpc::ServerContext*,
                            const v1::RemoveTrustRequest* request,
                            v1::RemoveTrustResponse* response) override {
-    fake_.Count(*request, fake_.last_remove_);
+    fake_.Count(*request, &FakeDaemon::last_remove_);
     response->set_removed(2);
     return grpc::Status::OK;
   }

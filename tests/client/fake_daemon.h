@@ -93,10 +93,10 @@ class FakeDaemon {
   class TrustService;
 
   template <class Request>
-  void Count(const Request& request, Request& last) {
+  void Count(const Request& request, Request FakeDaemon::* last) {
     MutexLock lock(mutex_);
     ++requests_;
-    last = request;
+    this->*last = request;
   }
   void Count();
 
