@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import http.client
+import os
+import re
 import ssl
 import time
 from collections.abc import Iterator
@@ -69,3 +71,17 @@ def test_a_capped_connection_is_capped_from_its_first_byte(
 def test_a_brief_connection_has_one_answer(origin: Origin, nginx: Nginx) -> None:
     with closing(connect(origin, nginx.brief_port)) as connection:
         assert get(connection) == (SIZE, False)
+
+
+def test_no_worker_stands_in_accept(nginx: Nginx, tmp_path: Path) -> None:
+    """It would serve nobody meanwhile."""
+    process = Path("/proc", (tmp_path / "nginx/pid").read_text().strip())
+    sockets = [
+        (process / "fdinfo" / fd.name).read_text()
+        for fd in (process / "fd").iterdir()
+        if os.readlink(fd).startswith("socket:")
+    ]
+    flags = [int(re.findall(r"^flags:\s+(\d+)$", text, re.M)[0], 8) for text in sockets]
+    # The three listeners, and its own to the workers.
+    assert len(flags) > 3
+    assert all(flag & os.O_NONBLOCK for flag in flags)

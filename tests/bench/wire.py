@@ -14,7 +14,6 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import TracebackType
 
@@ -41,9 +40,10 @@ class Wire:
         )
         self.url = f"https://localhost:{self._answer()[0]}"
 
-    def sent(self) -> int:
-        """The bytes that went to clients, those of TLS too."""
-        return self._counts()[0]
+    def sent(self, least: int = 0) -> int:
+        """The bytes that went to clients, those of TLS too; waits a second at most
+        for so many."""
+        return self._counts(least)[0]
 
     def resets(self) -> int:
         """How many connections were reset."""
@@ -51,12 +51,12 @@ class Wire:
 
     def await_sent(self, size: int, process: subprocess.Popen[str]) -> None:
         """Waits for so many bytes, or for the end of who asks for them."""
-        while self.sent() < size and process.poll() is None:
-            time.sleep(0.001)
+        while self.sent(size) < size and process.poll() is None:
+            pass
 
-    def _counts(self) -> list[int]:
+    def _counts(self, least: int = 0) -> list[int]:
         assert self._process.stdin
-        self._process.stdin.write("\n")
+        self._process.stdin.write(f"{least}\n")
         self._process.stdin.flush()
         return self._answer()
 
@@ -100,6 +100,17 @@ class _Relay:
         self._cuts = cuts
         self.sent = 0
         self.resets = 0
+        # Who waits, and for how many bytes.
+        self._least = 0
+        self._reached = asyncio.Event()
+
+    async def await_sent(self, least: int) -> None:
+        """Returns after so many bytes, or a second."""
+        self._least = least
+        self._reached.clear()
+        if self.sent < least:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._reached.wait(), 1)
 
     async def accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -137,6 +148,8 @@ class _Relay:
             while size := await loop.sock_recv_into(source, buffer[:left]):
                 await loop.sock_sendall(sink, buffer[:size])
                 self.sent += size if counted else 0
+                if self.sent >= self._least:
+                    self._reached.set()
                 if left is not None:
                     left -= size
                     if left == 0:
@@ -159,7 +172,8 @@ async def _run(target: int, cuts: Cuts) -> None:
         listener.listen(512)
         accepting = asyncio.create_task(relay.accept(listener))
         print(listener.getsockname()[1], flush=True)
-        while await loop.run_in_executor(None, sys.stdin.readline):
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            await relay.await_sent(int(line))
             print(relay.sent, relay.resets, flush=True)
         accepting.cancel()
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,3 +94,16 @@ def test_cuts_are_the_first_and_so_many_by_chance() -> None:
 def test_without_a_share_nothing_is_cut() -> None:
     cuts = Cuts(0, seed=3, most=1 << 20)
     assert not any(cuts.next() for _ in range(1000))
+
+
+def test_so_many_bytes_are_waited_for_while_somebody_asks() -> None:
+    with origin() as port, Wire(port) as wire:
+        asker = threading.Thread(target=ask, args=[wire])
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE, text=True) as process:
+            asker.start()
+            wire.await_sent(SIZE, process)
+            assert wire.sent() == SIZE
+            process.communicate()
+            # Nobody asks for more.
+            wire.await_sent(SIZE + 1, process)
+        asker.join()
