@@ -219,9 +219,9 @@ def test_what_fails_is_explained(
     [
         pytest.param(THREADS_OF_C, id="threads-of-c"),
         pytest.param(
-            "import time\nwhile True:\n  try: time.sleep(99)\n"
+            "import signal\nwhile True:\n  try: signal.pause()\n"
             "  except BaseException: pass\n",
-            id="sleeps",
+            id="waits",
         ),
         pytest.param(
             "import os\nwhile True: os.waitpid(os.fork() or os._exit(0), 0)\n",
@@ -252,8 +252,8 @@ def test_what_never_ends_is_ended(short_place: Place, hubconf: str) -> None:
             id="no-builtins",
         ),
         pytest.param(
-            "import threading, time\n"
-            "def f():\n    while True: time.sleep(1)\n"
+            "import threading\n"
+            "def f(): threading.Event().wait()\n"
             "threading.Thread(target=f).start()\n",
             ["f"],
             id="endless-thread",
@@ -264,8 +264,8 @@ def test_what_never_ends_is_ended(short_place: Place, hubconf: str) -> None:
             id="endless-atexit",
         ),
         pytest.param(
-            "import os, time\ndef f(): pass\n"
-            "if os.fork() == 0:\n    while True: time.sleep(1)\n",
+            "import os, signal\ndef f(): pass\n"
+            "if os.fork() == 0:\n    while True: signal.pause()\n",
             ["f"],
             id="child-stays",
         ),

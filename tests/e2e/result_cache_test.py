@@ -144,7 +144,7 @@ def test_results_outlive_the_daemon(machine: Machine, origin: Origin) -> None:
 def test_a_daemon_killed_in_mid_run_keeps_nothing(
     machine: Machine, origin: Origin
 ) -> None:
-    add(origin, ONE + "import time\ntime.sleep(600)\n")
+    add(origin, ONE + "import signal\nsignal.pause()\n")
     machine.daemon_pid()
     waiting = machine.start(
         [machine.hubctl_path, "list", "o/r", "--python", sys.executable],

@@ -159,12 +159,12 @@ TEST(SandboxTest, TimeLimitKills) {
 
 TEST(SandboxTest, MemoryLimitCountsAllProcesses) {
   SandboxPolicy policy = Python(
-      "import os, time\n"
+      "import os, signal\n"
       "for _ in range(6):\n"
       "    if os.fork() == 0:\n"
       "        hold = bytearray(60 << 20)\n"
-      "        time.sleep(99)\n"
-      "time.sleep(99)\n");
+      "        signal.pause()\n"
+      "signal.pause()\n");
   policy.limits.memory_bytes = 128 << 20;
   const SandboxResult run = Sandboxed(policy);
   EXPECT_EQ(run.limit, Limit::kMemory);
