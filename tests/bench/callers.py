@@ -6,14 +6,7 @@ import re
 from datetime import datetime, timezone
 
 from tests.bench.daemon import Daemon, failures
-from tests.bench.figures import (
-    Figure,
-    at_most,
-    interleave,
-    median_at_most,
-    percentile,
-    ratio,
-)
+from tests.bench.figures import Figure, at_most, interleave, percentile, ratio
 from tests.bench.nginx import CAP
 from tests.bench.place import Command, Place
 from tests.bench.rows import row
@@ -196,9 +189,7 @@ def _survived(place: Place, victim: str) -> list[Figure]:
             failed.append(failures(others, digest))
             sent.append(wire.sent() / size)
     what = f"{victim} killed"
-    # Who only asks brings nothing.
-    bytes_figure = median_at_most if victim == "daemon" else at_most
     return [
-        bytes_figure("D4", f"{what}: bytes on the wire", sent, "x", bound=1.05),
+        at_most("D4", f"{what}: bytes on the wire", sent, "x", bound=1.05),
         at_most("D4", f"{what}: errors of others", failed, "", bound=0),
     ]

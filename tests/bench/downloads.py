@@ -14,7 +14,6 @@ from tests.bench.figures import (
     at_least,
     at_most,
     interleave,
-    median_at_most,
     rates,
     ratio,
 )
@@ -205,7 +204,7 @@ def resumed(place: Place) -> list[Figure]:
             sent.append(wire.sent() / size)
             left.append(len(daemon.unfinished()))
     return [
-        median_at_most("A4", "bytes on the wire, in all", sent, "x", bound=1.05),
+        at_most("A4", "bytes on the wire, in all", sent, "x", bound=1.05),
         at_most("A4", "errors and wrong digests", failed, "", bound=0),
         at_most("A4", "partials and staging that stay", left, "", bound=0),
     ]

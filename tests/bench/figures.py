@@ -114,15 +114,6 @@ def at_most(
     )
 
 
-def median_at_most(
-    row: str, what: str, values: Iterable[float], unit: str, bound: float
-) -> Figure:
-    """The same for the median: what a kill costs is a matter of its moment."""
-    found = tuple(values)
-    worst = at_most(row, what, found, unit, bound)
-    return replace(worst, value=statistics.median(found))
-
-
 def at_least(
     row: str, what: str, values: Iterable[float], unit: str, bound: float
 ) -> Figure:

@@ -9,7 +9,6 @@ from tests.bench.figures import (
     at_least,
     at_most,
     interleave,
-    median_at_most,
     medians,
     percentile,
     rates,
@@ -45,13 +44,6 @@ def test_of_a_limit_the_worst_round_counts() -> None:
     figure = at_most("fetch", "memory", [3.0, 70.0, 5.0], "MiB", bound=64)
     assert figure.value == 70 and not figure.passed
     assert figure.spread == (3.0, 70.0)
-
-
-def test_of_a_limit_to_the_median_the_worst_is_shown() -> None:
-    figure = median_at_most("A4", "bytes", [1.0, 1.09, 1.02], "x", bound=1.05)
-    assert figure.value == 1.02 and figure.passed
-    assert figure.spread == (1.0, 1.09)
-    assert not median_at_most("A4", "bytes", [1.0, 1.09, 1.06], "x", bound=1.05).passed
 
 
 def test_of_a_limit_from_below_the_least_round_counts() -> None:
