@@ -26,7 +26,7 @@ constexpr int64_t kMaxSaves = 256;
 // While it is written more come, but at most so many times as many: a sudden
 // end would cost them. Who brings more waits so long at most, since no server
 // waits for ever for who reads nothing.
-constexpr int64_t kMaxUnsaved = 4;
+constexpr int64_t kMaxUnsavedFactor = 4;
 constexpr auto kMaxSaveWait = std::chrono::seconds(10);
 constexpr int64_t kPieceBytes = 1 << 20;
 // Between two looks at all else.
@@ -193,7 +193,7 @@ absl::Status Contents::Write(Span& span, absl::string_view bytes) {
 // Where nobody writes a ledger yet, somebody soon will.
 void Contents::AwaitSave() {
   const auto end = std::chrono::steady_clock::now() + kMaxSaveWait;
-  while (saving_ && plan_ && UnsavedBytes() > kMaxUnsaved * DueBytes() &&
+  while (saving_ && plan_ && UnsavedBytes() > kMaxUnsavedFactor * DueBytes() &&
          saved_.WaitUntil(mutex_, end) != std::cv_status::timeout) {
   }
 }
