@@ -105,9 +105,9 @@ Fetched FetchedOf(const std::string& url, const Source& source,
 }
 
 // The next source is tried instead of the same again.
-DownloadOptions OptionsFor(const FetchContext& context, bool is_last) {
+DownloadOptions OptionsFor(const FetchContext& context, bool is_final) {
   DownloadOptions options = context.options.download;
-  if (!is_last) options.retry.tries = 1;
+  if (!is_final) options.retry.tries = 1;
   return options;
 }
 
@@ -139,12 +139,12 @@ absl::StatusOr<Accepted> FetchFrom(const FetchContext& context,
     progress.subject = RedactUrl(url);
     flight.Report(progress);
   };
-  const DownloadOptions options = OptionsFor(context, is_last);
   PacedTransport http = context.HttpOf(flight);
   const DownloadParts parts = {http, context.parts.connections,
                                context.parts.space, context.parts.clock};
   // An origin that is asked first and has an answer is asked alone.
   const bool is_final = is_last || !source.is_mirror;
+  const DownloadOptions options = OptionsFor(context, is_final);
   bool asked_again = false;
   while (true) {
     HUBD_ASSIGN_OR_RETURN(const Downloaded got,

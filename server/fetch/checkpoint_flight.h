@@ -1,5 +1,5 @@
-// What the flights that make a checkpoint present do. Blocking, on the fetch
-// pool.
+// What the flights that make a checkpoint present do. Blocking, on the
+// checkpoints pool.
 
 #ifndef HUBD_SERVER_FETCH_CHECKPOINT_FLIGHT_H_
 #define HUBD_SERVER_FETCH_CHECKPOINT_FLIGHT_H_

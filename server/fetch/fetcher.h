@@ -2,8 +2,8 @@
 // by a flight that all who ask for the same thing share; verifies the store.
 //
 // Confined to the io thread where not said otherwise: called there, calls back
-// there, never within the call. Look-ups run on the disk pool, flights on the
-// fetch pool.
+// there, never within the call. Look-ups run on the disk pool, flights on pools
+// of their own (FlightTable::Runners).
 
 #ifndef HUBD_SERVER_FETCH_FETCHER_H_
 #define HUBD_SERVER_FETCH_FETCHER_H_

@@ -86,6 +86,7 @@ class FlightTable::Core : public std::enable_shared_from_this<Core> {
   void PostProgress(const FlightPtr& flight)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DeliverProgress(const FlightPtr& flight);
+  void DeliverProgress(const FlightPtr& flight, uint64_t id);
   void Finish(const FlightPtr& flight, absl::StatusOr<Fetched> result);
   void PostResult(const std::set<uint64_t>& tickets,
                   absl::StatusOr<Fetched> result);
@@ -157,7 +158,11 @@ uint64_t FlightTable::Core::Join(const FlightKey& key,
   uint64_t id = next_ticket_++;
   flight->tickets.insert(id);
   interests_[id] = std::make_shared<Held>(flight, std::move(interest));
-  if (flight->newest) PostProgress(flight);
+  if (flight->newest) {
+    callbacks_.Post([core = shared_from_this(), flight, id] {
+      core->DeliverProgress(flight, id);
+    });
+  }
   if (fresh) {
     std::deque<FlightPtr>& queue = runs_[key];
     queue.push_back(flight);
@@ -202,23 +207,26 @@ void FlightTable::Core::PostProgress(const FlightPtr& flight) {
 
 void FlightTable::Core::DeliverProgress(const FlightPtr& flight) {
   std::set<uint64_t> tickets;
-  Progress progress;
   {
     MutexLock lock(mutex_);
     flight->delivery_posted = false;
     tickets = flight->tickets;
+  }
+  for (const uint64_t id : tickets) DeliverProgress(flight, id);
+}
+
+void FlightTable::Core::DeliverProgress(const FlightPtr& flight, uint64_t id) {
+  std::shared_ptr<Held> interest;
+  Progress progress;
+  {
+    // The ticket may have been dropped meanwhile.
+    MutexLock lock(mutex_);
+    const auto found = interests_.find(id);
+    if (found == interests_.end()) return;
+    interest = found->second;
     progress = *flight->newest;
   }
-  for (uint64_t id : tickets) {
-    std::shared_ptr<Held> interest;
-    {
-      // A ticket may have been dropped by the one before it.
-      MutexLock lock(mutex_);
-      auto found = interests_.find(id);
-      if (found != interests_.end()) interest = found->second;
-    }
-    if (interest && interest->progress) interest->progress(progress);
-  }
+  if (interest->progress) interest->progress(progress);
 }
 
 void FlightTable::Core::Finish(const FlightPtr& flight,

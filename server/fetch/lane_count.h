@@ -9,8 +9,8 @@ namespace hubd {
 
 // Begins with four. More while more bring more: the count doubles, and goes
 // back where that has brought less than a quarter more bytes a second; then it
-// is left alone for a while. A host that limits or breaks off gets half as
-// many. A value.
+// is left alone for a while. A host that limits, or breaks off before much has
+// come, gets half as many. A value.
 class LaneCount {
  public:
   // REQUIRES: max >= 1.

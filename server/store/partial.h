@@ -28,10 +28,10 @@ namespace hubd {
 class Partial {
  public:
   // Takes up or makes the partial in `directory`, which is made if it is not
-  // there. UNAVAILABLE where somebody has it: it is locked until it goes. Data
+  // there. ABORTED where somebody has it: it is locked until it goes. Data
   // beyond the object's end is cut, and parts that it is too short for are
-  // dropped. A ledger that cannot be read, or is about
-  // another URL, counts as none. CANCELLED soon after the stop.
+  // dropped. A ledger that cannot be read, or is about another URL, counts as
+  // none. CANCELLED soon after the stop.
   static absl::StatusOr<Partial> Open(std::string directory,
                                       const std::string& url,
                                       const std::stop_token& stop);

@@ -227,7 +227,7 @@ def resets(place: Place) -> list[Figure]:
     digest = place.digest(_NAME)
     sent, failed, broken = [], [], []
     for number in range(place.sizes.rounds):
-        # Below the size of a part, so that it breaks.
+        # Below the size of a request, so that it breaks.
         wire = Wire(
             place.nginx.brief_port, resets=0.01, seed=number, most=min(size, 8 * MIB)
         )

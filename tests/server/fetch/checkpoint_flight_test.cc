@@ -385,6 +385,21 @@ TEST_F(MirroredCheckpointTest, ARefreshAsksTheOriginForSpoiltBytesOnceMore) {
   EXPECT_THAT(Asked(), ElementsAre(kUrl, kUrl));
 }
 
+TEST_F(MirroredCheckpointTest, ARefreshTriesTheOriginAgain) {
+  FetchOptions several = options_;
+  several.download.retry = {.tries = 2, .base = absl::ZeroDuration()};
+  http_.Serve(mirror_, "older");
+  FakeHttpTransport::Answer broken;
+  broken.response.status = 200;
+  broken.response.content_length = 7;
+  broken.body = "weights";
+  broken.cuts = {0};
+  http_.Set(kUrl, broken);
+  ASSERT_TRUE(
+      FetchUrl({several, parts()}, kUrl, /*refresh=*/true, flight_).ok());
+  EXPECT_THAT(Asked(), ElementsAre(kUrl, kUrl));
+}
+
 TEST_F(CheckpointFlightTest, AHostileZipIsNotPublished) {
   http_.Serve(kUrl, Zip({{"../evil", "x"}}));
   FreeFlight flight;

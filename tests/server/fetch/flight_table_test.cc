@@ -136,7 +136,9 @@ TEST_F(FlightTableTest, LateJoinerGetsTheNewestProgressAtOnce) {
     return Checkpoint("a");
   };
   Result first, late;
-  FlightTable::Ticket ticket = Join(run, first);
+  std::atomic<int> told = 0;
+  FlightTable::Ticket ticket =
+      Join(run, first, nullptr, [&](const Progress&) { ++told; });
   reported.get_future().wait();
   std::promise<int64_t> seen;
   FlightTable::Ticket late_ticket = Join(
@@ -145,6 +147,8 @@ TEST_F(FlightTableTest, LateJoinerGetsTheNewestProgressAtOnce) {
   EXPECT_EQ(seen.get_future().get(), 7);
   gate.Open();
   EXPECT_TRUE(late.get_future().get().ok());
+  // Who was there hears nothing again.
+  EXPECT_EQ(told, 1);
 }
 
 TEST_F(FlightTableTest, ProgressIsCoalesced) {
