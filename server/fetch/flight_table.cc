@@ -158,7 +158,8 @@ uint64_t FlightTable::Core::Join(const FlightKey& key,
   uint64_t id = next_ticket_++;
   flight->tickets.insert(id);
   interests_[id] = std::make_shared<Held>(flight, std::move(interest));
-  if (flight->newest) {
+  // One that is under way to all reaches this one, too.
+  if (flight->newest && !flight->delivery_posted) {
     callbacks_.Post([core = shared_from_this(), flight, id] {
       core->DeliverProgress(flight, id);
     });
