@@ -54,6 +54,7 @@ HttpRequest Exchange::Request() const {
   HttpRequest request;
   request.url = options_.url;
   request.connect_timeout = options_.connect_timeout;
+  request.avoided_address = ask_.avoided_address;
   if (ask_.opens) request.headers = options_.conditions;
   if (ask_.range) {
     request.http1 = true;

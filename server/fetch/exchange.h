@@ -29,6 +29,8 @@ struct Ask {
   // Where the range is of an object of which something is known or there.
   std::optional<Ledger> object = {};
   std::optional<Contents::Span> span = {};
+  // As in HttpRequest.
+  std::string avoided_address = {};
 };
 
 // Decides whether the answer brings what was asked for, and writes it.

@@ -162,6 +162,7 @@ std::optional<Ask> Transfer::MakeAsk() {
   if (stage_ == Stage::kOneStream) return std::nullopt;
   Ask ask;
   ask.opens = stage_ == Stage::kOpening;
+  ask.avoided_address = failed_address_;
   if (ask.opens) {
     opening_at_ = parts_.clock.Now();
     const bool once = std::exchange(ask_for_all_once_, false);
@@ -280,6 +281,7 @@ std::optional<absl::Duration> Transfer::NoteFailure(const LaneAsk& ask,
                                                     bool refused) {
   ++failures_;
   last_error_ = std::string(failure.message());
+  failed_address_ = MetadataOf(failure)["address"];
   if (!refused && !IsTransient(failure)) {
     End(failure);
     return std::nullopt;

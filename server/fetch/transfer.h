@@ -138,6 +138,8 @@ class Transfer final : private Exchange::Listener {
   absl::Time resume_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   int failures_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string last_error_ ABSL_GUARDED_BY(mutex_);
+  // The IP address that failed last.
+  std::string failed_address_ ABSL_GUARDED_BY(mutex_);
   // Since the last failure, of what need not come again.
   int64_t progressed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // Since news, and since the rate was measured, or parts began.

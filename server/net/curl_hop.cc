@@ -1,8 +1,5 @@
 #include "server/net/curl_hop.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -18,6 +15,7 @@
 #include "server/base/version.h"
 #include "server/net/curl_failure.h"
 #include "server/net/curl_netrc.h"
+#include "server/net/ip_address.h"
 
 namespace hubd {
 namespace {
@@ -44,42 +42,6 @@ bool IsRedirect(int status) {
          status == 308;
 }
 
-struct FreeAddresses {
-  void operator()(addrinfo* list) const { freeaddrinfo(list); }
-};
-using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
-
-// The address that a host stands for without DNS: a number in any of the forms
-// that inet_aton takes, or localhost. Null for any other name.
-Addresses NumericAddress(std::string host, int port) {
-  if (absl::EndsWith(host, ".")) host.pop_back();
-  if (host == "localhost" || absl::EndsWith(host, ".localhost")) {
-    host = "127.0.0.1";
-  }
-  addrinfo hints = {};
-  hints.ai_flags = AI_NUMERICHOST;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list) !=
-      0) {
-    return nullptr;
-  }
-  return Addresses(list);
-}
-
-// What cannot be read counts as public: the rule for what follows is stricter.
-bool IsPublicText(const char* ip) {
-  sockaddr_in v4 = {};
-  v4.sin_family = AF_INET;
-  if (inet_pton(AF_INET, ip, &v4.sin_addr) == 1) {
-    return UrlPolicy::IsPublic(reinterpret_cast<const sockaddr&>(v4));
-  }
-  sockaddr_in6 v6 = {};
-  v6.sin6_family = AF_INET6;
-  return inet_pton(AF_INET6, ip, &v6.sin6_addr) != 1 ||
-         UrlPolicy::IsPublic(reinterpret_cast<const sockaddr&>(v6));
-}
-
 }  // namespace
 
 void Append(CurlList& list, const std::string& text) {
@@ -88,11 +50,12 @@ void Append(CurlList& list, const std::string& text) {
 }
 
 absl::Status FetchError(absl::string_view url, absl::string_view cause,
-                        absl::string_view why) {
+                        absl::string_view why, absl::string_view address) {
   const std::string shown = RedactUrl(url);
+  Metadata metadata = {{"url", shown}, {"cause", std::string(cause)}};
+  if (!address.empty()) metadata["address"] = std::string(address);
   return ReasonError(Reason::kUpstreamUnavailable,
-                     absl::StrCat("cannot fetch ", shown, ": ", why),
-                     {{"url", shown}, {"cause", std::string(cause)}});
+                     absl::StrCat("cannot fetch ", shown, ": ", why), metadata);
 }
 
 absl::Status RefusedUrl(const absl::Status& refusal, absl::string_view url) {
@@ -212,6 +175,10 @@ absl::Status CurlHop::CheckProxied() const {
 
 int CurlHop::OpenSocket(const curl_sockaddr& address) {
   if (!IsProxied()) {
+    if (avoids_ && IpText(address.addr) == request_.avoided_address) {
+      avoided_ = true;
+      return CURL_SOCKET_BAD;
+    }
     absl::Status status =
         settings_.policy.CheckAddress(address.addr, from_public_);
     if (!status.ok()) {
@@ -344,11 +311,10 @@ bool CurlHop::OnTick(int64_t moved) {
     return false;
   }
   if (!headers_done_ && SteadyNow() >= deadlines_.answer) {
-    failure_ =
-        FetchError(url_, "timeout",
-                   absl::StrCat("no answer came within ",
-                                absl::FormatDuration(request_.answer_timeout),
-                                "; ", kTryLater));
+    failure_ = Error("timeout",
+                     absl::StrCat("no answer came within ",
+                                  absl::FormatDuration(request_.answer_timeout),
+                                  "; ", kTryLater));
     return false;
   }
   if (IsStalled(moved)) {
@@ -370,9 +336,20 @@ absl::string_view CurlHop::Detail() const {
                                                                       : detail;
 }
 
+std::string CurlHop::ServerAddress() const {
+  char* ip = nullptr;
+  if (!IsProxied()) curl_easy_getinfo(easy_, CURLINFO_PRIMARY_IP, &ip);
+  return ip == nullptr ? "" : ip;
+}
+
+absl::Status CurlHop::Error(absl::string_view cause,
+                            absl::string_view why) const {
+  return FetchError(url_, cause, why, ServerAddress());
+}
+
 absl::Status CurlHop::ExplainedError(const Explanation& explanation,
                                      absl::string_view detail) const {
-  return FetchError(url_, explanation.cause, Say(explanation, detail));
+  return Error(explanation.cause, Say(explanation, detail));
 }
 
 absl::Status CurlHop::HeadersError(absl::string_view detail) const {
@@ -382,17 +359,15 @@ absl::Status CurlHop::HeadersError(absl::string_view detail) const {
 }
 
 absl::Status CurlHop::BodyError(absl::string_view why) const {
-  return FetchError(
-      url_, "protocol",
-      absl::StrCat("the body cannot be taken: ", why, "; ", kCheckUrl));
+  return Error("protocol", absl::StrCat("the body cannot be taken: ", why, "; ",
+                                        kCheckUrl));
 }
 
 absl::Status CurlHop::TimeoutError() const {
   if (SteadyNow() >= deadlines_.whole) {
-    return FetchError(
-        url_, "timeout",
-        absl::StrCat("it took longer than ",
-                     absl::FormatDuration(request_.timeout), "; ", kTryLater));
+    return Error("timeout", absl::StrCat("it took longer than ",
+                                         absl::FormatDuration(request_.timeout),
+                                         "; ", kTryLater));
   }
   if (absl::StartsWith(Detail(), "Resolving timed out")) {
     return ExplainedError({"dns", "the host's name cannot be resolved in time",
@@ -411,8 +386,8 @@ absl::Status CurlHop::TimeoutError() const {
 
 absl::Status CurlHop::StallError() const {
   const NetOptions& net = settings_.net;
-  return FetchError(
-      url_, "stall",
+  return Error(
+      "stall",
       absl::StrCat("less than ", net.stall_rate, " bytes a second came for ",
                    absl::FormatDuration(net.stall_timeout),
                    "; try again later, or raise [net] stall_timeout of the "
@@ -451,7 +426,12 @@ absl::StatusOr<std::optional<std::string>> CurlHop::Run() {
   SetRequest();
   SetTimes();
   SetCallbacks();
-  const CURLcode code = curl_easy_perform(easy_);
+  CURLcode code = curl_easy_perform(easy_);
+  if (code == CURLE_COULDNT_CONNECT && avoided_) {
+    // The name has no other address, or none that can be reached.
+    avoids_ = false;
+    code = curl_easy_perform(easy_);
+  }
   HUBD_RETURN_IF_ERROR(failure_);
   // How the body of a redirect ends does not matter.
   if (redirecting_) return response_.headers["location"];
@@ -469,11 +449,7 @@ absl::StatusOr<std::optional<std::string>> CurlHop::Run() {
 }
 
 bool CurlHop::IsPublic() const {
-  if (!IsProxied()) {
-    char* ip = nullptr;
-    curl_easy_getinfo(easy_, CURLINFO_PRIMARY_IP, &ip);
-    return ip == nullptr || IsPublicText(ip);
-  }
+  if (!IsProxied()) return IsPublicIp(ServerAddress());
   absl::StatusOr<Url> url = ParseUrl(url_);
   Addresses address = url.ok() ? NumericAddress(url->host, url->port) : nullptr;
   return !address || UrlPolicy::IsPublic(*address->ai_addr);

@@ -51,7 +51,7 @@ struct CurlSettings {
 
 // UPSTREAM_UNAVAILABLE with its metadata; `why` in words.
 absl::Status FetchError(absl::string_view url, absl::string_view cause,
-                        absl::string_view why);
+                        absl::string_view why, absl::string_view address = "");
 
 // URL_NOT_ALLOWED for `url`, with the words of `refusal`.
 absl::Status RefusedUrl(const absl::Status& refusal, absl::string_view url);
@@ -121,6 +121,9 @@ class CurlHop {
 
   absl::Duration ConnectTimeout() const;
 
+  // Of the server; empty: not connected, or through a proxy.
+  std::string ServerAddress() const;
+  absl::Status Error(absl::string_view cause, absl::string_view why) const;
   absl::Status ErrorOf(CURLcode code) const;
   absl::Status TimeoutError() const;
   absl::Status StallError() const;
@@ -159,6 +162,9 @@ class CurlHop {
   int64_t judged_bytes_ = 0;
   absl::Status failure_;
   absl::Status refused_address_;
+  // Whether request_.avoided_address is, and has been.
+  bool avoids_ = true;
+  bool avoided_ = false;
 };
 
 }  // namespace hubd

@@ -41,6 +41,9 @@ struct HttpRequest {
   bool post_again = false;
   // By HTTP/1.1: requests at the same time have a connection each.
   bool http1 = false;
+  // An IP address that no connection is opened to where the name has another
+  // one that can be reached; empty: none.
+  std::string avoided_address = {};
   // Whether a public host named the URL: then it is judged like one to which
   // that host redirects.
   bool from_public = false;
@@ -99,8 +102,9 @@ class HttpTransport {
   // second). The message names the URL without its query. UPSTREAM_UNAVAILABLE
   // has the metadata `url` and `cause`: dns, connect, tls, timeout, stall, cut,
   // redirect, headers, proxy (it refuses, or cannot be used) or protocol (what
-  // came is no HTTP, or its encoding cannot be undone). No message holds a
-  // proxy's password.
+  // came is no HTTP, or its encoding cannot be undone); and, unless a proxy
+  // was asked, `address`: the IP address that failed, where one was reached. No
+  // message holds a proxy's password.
   virtual absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
                              std::stop_token stop) = 0;
 };

@@ -306,6 +306,48 @@ TEST_F(CurlTransportTest, GivesUpOnAStall) {
   EXPECT_EQ(CauseOf("/hang"), "stall");
   EXPECT_EQ(CauseOf("/silent"), "stall");
   EXPECT_EQ(CauseOf("/drip"), "stall");
+  const absl::Status status = Get(server_->Url("/hang"));
+  EXPECT_EQ(MetadataValue(status, "address"), "127.0.0.1") << status;
+}
+
+// Listens at [::1]:port and never says anything; invalid without IPv6.
+UniqueFd SilentListener(int port) {
+  UniqueFd fd(socket(AF_INET6, SOCK_STREAM, 0));
+  sockaddr_in6 address = {};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  address.sin6_port = htons(port);
+  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) !=
+          0 ||
+      listen(fd.get(), 8) != 0) {
+    fd.reset();
+  }
+  return fd;
+}
+
+TEST_F(CurlTransportTest, TakesAnotherAddressOfANameWhereThereIsOne) {
+  const UniqueFd silent = SilentListener(server_->port());
+  NetOptions options;
+  options.stall_timeout = absl::Seconds(1);
+  transport_ = MakeTransport(options);
+  HttpRequest request;
+  request.url = absl::StrCat("http://localhost:", server_->port(), "/ok");
+  if (silent.valid()) {
+    request.avoided_address = "127.0.0.1";
+    const absl::Status status = transport_->Fetch(request, handler_, {});
+    EXPECT_EQ(MetadataValue(status, "cause"), "stall") << status;
+    EXPECT_EQ(MetadataValue(status, "address"), "::1") << status;
+    request.avoided_address = "::1";
+    EXPECT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
+    EXPECT_EQ(handler_.body, "hello");
+  }
+  // There is no other.
+  request.url = server_->Url("/ok");
+  request.avoided_address = "127.0.0.1";
+  handler_.body.clear();
+  EXPECT_EQ(MakeTransport(options)->Fetch(request, handler_, {}),
+            absl::OkStatus());
+  EXPECT_EQ(handler_.body, "hello");
 }
 
 TEST_F(CurlTransportTest, WhatALimitHoldsBackDoesNotStall) {
