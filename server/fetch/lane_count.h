@@ -9,8 +9,8 @@ namespace hubd {
 
 // Begins with four. More while more bring more: the count doubles, and goes
 // back where that has brought less than a quarter more bytes a second; then it
-// is left alone for a while. A host that limits, or breaks off before much has
-// come, gets half as many. A value.
+// is left alone for a while. After a break there is one fewer; a host that
+// limits, or breaks off before much has come, gets half as many. A value.
 class LaneCount {
  public:
   // REQUIRES: max >= 1.
@@ -22,6 +22,9 @@ class LaneCount {
   // count() says; `now` goes forward. Calls should be as far apart as it takes
   // to tell one rate from another.
   void Measure(int64_t bytes, absl::Duration elapsed, absl::Time now);
+
+  // One fewer, and no more for a while: a connection broke.
+  void Less(absl::Time now);
 
   // The host does not stand so many; no more before `until`, nor for a while.
   void Back(absl::Time now, absl::Time until = absl::InfinitePast());

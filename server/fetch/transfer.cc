@@ -304,7 +304,11 @@ std::optional<absl::Duration> Transfer::NoteFailure(const LaneAsk& ask,
   const bool progressed = progressed_bytes_ >= kProgressBytes;
   if (progressed) retry_.NoteProgress();
   progressed_bytes_ = 0;
-  if (refuses || !progressed) wanted_.Back(now, now + asked);
+  if (refuses || !progressed) {
+    wanted_.Back(now, now + asked);
+  } else {
+    wanted_.Less(now);
+  }
   const absl::StatusOr<absl::Duration> wait = retry_.After(failure);
   if (!wait.ok()) {
     // Who is told to come later does not risk what is there.

@@ -63,6 +63,19 @@ TEST_F(LaneCountTest, BacksOffToOne) {
   EXPECT_EQ(lanes.count(), 1);
 }
 
+TEST_F(LaneCountTest, OneFewerAfterABreak) {
+  LaneCount lanes(16);
+  Second(lanes, 40, 10'000);
+  lanes.Less(now_);
+  EXPECT_EQ(lanes.count(), 7);
+  for (int i = 0; i < 14; ++i) Second(lanes, 40, 10'000);
+  EXPECT_EQ(lanes.count(), 7);
+  Second(lanes, 40, 10'000);
+  EXPECT_EQ(lanes.count(), 14);
+  for (int i = 0; i < 20; ++i) lanes.Less(now_);
+  EXPECT_EQ(lanes.count(), 1);
+}
+
 TEST_F(LaneCountTest, SilenceIsNoReasonForMore) {
   LaneCount lanes(16);
   for (int i = 0; i < 5; ++i) Second(lanes, 0, 0);
