@@ -54,6 +54,8 @@ const char* PhaseName(v1::Progress::Phase phase) {
       return "importing";
     case v1::Progress::WAITING:
       return "waiting";
+    case v1::Progress::CONNECTING:
+      return "connecting";
     default:
       return "working";
   }

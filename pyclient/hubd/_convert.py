@@ -28,6 +28,7 @@ _PHASES = (
     "verifying",
     "importing",
     "waiting",
+    "connecting",
 )
 
 

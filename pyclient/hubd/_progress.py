@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _QUIET_SECONDS = 0.5
 _LINE_SECONDS = 5.0
 _SHORT_WAIT_SECONDS = 1.0
-_SHOWN = ("downloading", "unpacking", "waiting")
+_SHOWN = ("connecting", "downloading", "unpacking", "waiting")
 
 
 class Bar:
@@ -33,7 +33,7 @@ class Bar:
         self._started = clock()
         self._bar: Any = None
         self._last_line: Optional[float] = None
-        self._shown_wait = ""
+        self._shown_state = ""
 
     def __enter__(self) -> Bar:
         return self
@@ -68,10 +68,10 @@ class Bar:
         self._bar.total = progress.total_bytes or None
         # A call that is issued again begins with fewer bytes.
         self._bar.update(progress.done_bytes - self._bar.n)
-        waits = _wait(progress)
-        if waits != self._shown_wait:
-            self._shown_wait = waits
-            self._bar.set_postfix_str(f"waiting {waits}" if waits else "")
+        state = _state(progress)
+        if state != self._shown_state:
+            self._shown_state = state
+            self._bar.set_postfix_str(state)
 
     def _line(self, progress: Progress) -> None:
         now = self._clock()
@@ -82,14 +82,21 @@ class Bar:
         total = (
             f" of {progress.total_bytes / 2**20:.1f}" if progress.total_bytes else ""
         )
-        waits = _wait(progress)
-        rest = f", {waits}" if waits else ""
+        until = _until(progress)
+        rest = f", {until}" if until else ""
         sys.stderr.write(
             f"{progress.phase} {progress.subject}: {done}{total} MiB{rest}\n"
         )
 
 
-def _wait(progress: Progress) -> str:
+def _state(progress: Progress) -> str:
+    """What a download waits for; empty where bytes come."""
+    if progress.phase not in ("connecting", "waiting"):
+        return ""
+    return f"{progress.phase} {_until(progress)}".rstrip()
+
+
+def _until(progress: Progress) -> str:
     """Until when a download waits, and why; empty where it does not."""
     if progress.phase != "waiting":
         return ""

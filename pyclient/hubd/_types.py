@@ -13,7 +13,7 @@ class Progress:
     """How far a call has come; a later one replaces all earlier ones."""
 
     # "queued", "resolving", "downloading", "unpacking", "running", "verifying",
-    # "importing", "waiting" (for the next try).
+    # "importing", "connecting", "waiting" (for the next try).
     phase: str
     subject: str
     done_bytes: int

@@ -21,6 +21,8 @@ struct Progress {
     kRunning,
     kVerifying,
     kImporting,
+    // The origin has been asked, and has not yet answered.
+    kConnecting,
     // Between a failure that may pass and the next try.
     kWaiting,
   };

@@ -67,8 +67,8 @@ struct Downloaded {
 // range of the rest can be had. A failure that may pass is tried again soon
 // (retry.h). Room for all of it is asked of the space before the first byte is
 // taken, or much at a time where the server gives no length. `progress` is
-// called on the caller's thread, some ten times a second: phases kDownloading
-// and kWaiting, without a subject.
+// called on the caller's thread, some ten times a second: phases kConnecting,
+// kDownloading and kWaiting, without a subject.
 //
 // Errors: those of HttpTransport::Fetch, ErrorOfResponse with
 // CHECKPOINT_NOT_FOUND, DISK_FULL; CANCELLED soon after the stop. After one the

@@ -62,7 +62,7 @@ class FlightTable::Core : public std::enable_shared_from_this<Core> {
     std::set<uint64_t> tickets;
     // Whose limit it has, where that is for whoever waits alone.
     std::optional<uid_t> limited_by;
-    std::optional<Progress> newest;
+    Progress newest;
     RateMeter rate;
     absl::Time reported_at = absl::InfinitePast();
     bool delivery_posted = false;
@@ -150,6 +150,7 @@ uint64_t FlightTable::Core::Join(const FlightKey& key,
     flight->key = key;
     flight->subject = subject;
     flight->since = clock_.Now();
+    flight->newest = Progress{.subject = subject.name};
     flight->run = std::move(run);
   }
   if (flight->limited_by && *flight->limited_by != interest.uid) {
@@ -159,7 +160,7 @@ uint64_t FlightTable::Core::Join(const FlightKey& key,
   flight->tickets.insert(id);
   interests_[id] = std::make_shared<Held>(flight, std::move(interest));
   // One that is under way to all reaches this one, too.
-  if (flight->newest && !flight->delivery_posted) {
+  if (!flight->delivery_posted) {
     callbacks_.Post([core = shared_from_this(), flight, id] {
       core->DeliverProgress(flight, id);
     });
@@ -192,7 +193,7 @@ void FlightTable::Core::Report(const FlightPtr& flight,
                                const Progress& progress) {
   MutexLock lock(mutex_);
   absl::Time now = clock_.Now();
-  bool changed = !flight->newest || flight->newest->phase != progress.phase;
+  bool changed = flight->newest.phase != progress.phase;
   flight->newest = progress;
   flight->rate.Note(progress.done_bytes, now);
   if (!changed && now - flight->reported_at < kProgressInterval) return;
@@ -225,7 +226,7 @@ void FlightTable::Core::DeliverProgress(const FlightPtr& flight, uint64_t id) {
     const auto found = interests_.find(id);
     if (found == interests_.end()) return;
     interest = found->second;
-    progress = *flight->newest;
+    progress = flight->newest;
   }
   if (interest->progress) interest->progress(progress);
 }
@@ -348,7 +349,7 @@ FlightInfo FlightTable::Core::Describe(const Flight& flight) const {
                   .domain = flight.key.domain,
                   .subject = flight.subject,
                   .uids = {},
-                  .progress = flight.newest.value_or(Progress()),
+                  .progress = flight.newest,
                   .bytes_per_second = flight.rate.BytesPerSecond(clock_.Now()),
                   .since = flight.since};
   for (uint64_t id : flight.tickets) {

@@ -428,15 +428,16 @@ void Transfer::AddLanes() {
 
 void Transfer::Report() {
   Progress progress;
-  progress.phase = Progress::Phase::kDownloading;
   {
     MutexLock lock(mutex_);
-    const bool waits = asking_ == 0 && resume_at_ > parts_.clock.Now();
-    if (waits) {
+    if (asking_ == 0 && resume_at_ > parts_.clock.Now()) {
       progress.phase = Progress::Phase::kWaiting;
       progress.resume_at = resume_at_;
+    } else {
+      progress.phase = stage_ == Stage::kOpening
+                           ? Progress::Phase::kConnecting
+                           : Progress::Phase::kDownloading;
     }
-    if (stage_ == Stage::kOpening && !waits) return;
     const std::optional<Ledger> object = contents_.object();
     progress.done_bytes = contents_.done_bytes();
     progress.total_bytes =

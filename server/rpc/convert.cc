@@ -47,6 +47,8 @@ v1::Progress::Phase PhaseOf(Progress::Phase phase) {
       return v1::Progress::IMPORTING;
     case Progress::Phase::kWaiting:
       return v1::Progress::WAITING;
+    case Progress::Phase::kConnecting:
+      return v1::Progress::CONNECTING;
   }
   return v1::Progress::PHASE_UNSPECIFIED;
 }

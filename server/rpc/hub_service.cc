@@ -16,7 +16,7 @@
 namespace hubd {
 namespace {
 
-constexpr int kApiRevision = 8;
+constexpr int kApiRevision = 9;
 
 // What a look-up found, as it is sent.
 template <class Response, class Value>

@@ -76,6 +76,16 @@ def test_a_wait_says_until_when_and_why(capsys):
         assert bar._bar.postfix == ""
 
 
+def test_a_bar_says_that_it_connects(capsys):
+    clock = _Clock()
+    with _progress.Bar(True, clock) as bar:
+        clock.now = 0.6
+        bar(Progress("connecting", "https://h/f", 1024, 4096))
+        assert "connecting" in capsys.readouterr().err
+        bar(_download(2048))
+        assert bar._bar.postfix == ""
+
+
 def test_a_wait_that_is_soon_over_is_not_drawn(capsys):
     clock = _Clock()
     with _progress.Bar(True, clock) as bar:

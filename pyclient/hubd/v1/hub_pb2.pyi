@@ -234,6 +234,7 @@ class Progress(_message.Message):
     __slots__ = ["connections", "done_bytes", "failures", "last_error", "phase", "resume_at", "subject", "total_bytes"]
     class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
+    CONNECTING: Progress.Phase
     CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     DONE_BYTES_FIELD_NUMBER: _ClassVar[int]
     DOWNLOADING: Progress.Phase

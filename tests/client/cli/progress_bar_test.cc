@@ -47,6 +47,9 @@ TEST(FormatProgressTest, LeavesOutWhatIsNotKnown) {
   v1::Progress queued;
   queued.set_phase(v1::Progress::QUEUED);
   EXPECT_EQ(FormatProgress(queued, 0, 0), "queued");
+  v1::Progress connecting;
+  connecting.set_phase(v1::Progress::CONNECTING);
+  EXPECT_EQ(FormatProgress(connecting, 0, 0), "connecting");
 }
 
 TEST(FormatProgressTest, AWaitSaysUntilWhenAndWhy) {

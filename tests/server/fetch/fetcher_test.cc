@@ -40,14 +40,15 @@ TEST_F(FetcherTest, ProgressOfATransferReachesTheCaller) {
   http_.Set("https://models.example.org/m", answer);
   std::promise<Progress> seen;
   std::promise<absl::Status> done;
-  bool first = true;
+  bool seen_one = false;
   OnIo([&] {
     CheckpointRequest request;
     request.url = "https://models.example.org/m";
     operations_.push_back(fetcher_.FetchCheckpoint(
         request,
         [&](const Progress& progress) {
-          if (std::exchange(first, false)) seen.set_value(progress);
+          const bool comes = progress.phase == Progress::Phase::kDownloading;
+          if (comes && !std::exchange(seen_one, true)) seen.set_value(progress);
         },
         [&](const absl::StatusOr<CheckpointResult>& result) {
           done.set_value(result.status());

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/executor.h"
 #include "tests/testing/fake_clock.h"
@@ -124,22 +125,26 @@ TEST_F(FlightTableTest, RunsOnceForAllWhoJoin) {
 }
 
 TEST_F(FlightTableTest, LateJoinerGetsTheNewestProgressAtOnce) {
-  Gate gate;
-  std::promise<void> reported;
+  Gate queued, gate;
   auto run = [&](FlightTable::Context& context) -> absl::StatusOr<Fetched> {
+    queued.Wait();
     Progress progress;
     progress.phase = Progress::Phase::kDownloading;
     progress.done_bytes = 7;
     context.Report(progress);
-    reported.set_value();
     gate.Wait();
     return Checkpoint("a");
   };
   Result first, late;
-  std::atomic<int> told = 0;
+  std::vector<Progress::Phase> told;
+  Gate reported;
   FlightTable::Ticket ticket =
-      Join(run, first, nullptr, [&](const Progress&) { ++told; });
-  reported.get_future().wait();
+      Join(run, first, nullptr, [&](const Progress& progress) {
+        told.push_back(progress.phase);
+        queued.Open();
+        if (told.size() == 2) reported.Open();
+      });
+  reported.Wait();
   std::promise<int64_t> seen;
   FlightTable::Ticket late_ticket = Join(
       run, late, nullptr,
@@ -147,8 +152,10 @@ TEST_F(FlightTableTest, LateJoinerGetsTheNewestProgressAtOnce) {
   EXPECT_EQ(seen.get_future().get(), 7);
   gate.Open();
   EXPECT_TRUE(late.get_future().get().ok());
+  EXPECT_TRUE(first.get_future().get().ok());
   // Who was there hears nothing again.
-  EXPECT_EQ(told, 1);
+  EXPECT_THAT(told, testing::ElementsAre(Progress::Phase::kQueued,
+                                         Progress::Phase::kDownloading));
 }
 
 TEST_F(FlightTableTest, ProgressIsCoalesced) {
@@ -275,13 +282,15 @@ TEST_F(FlightTableTest, JudgeRefusesWhatEveryTicketRefuses) {
   EXPECT_FALSE(result.get_future().get().ok());
 }
 
-// Whose Post returns late: long after the work began.
+// Whose Post returns late, long after the work began: from the second on, since
+// the first tells that a flight is queued.
 class SlowToPost final : public Executor {
  public:
   explicit SlowToPost(Executor& executor) : executor_(executor) {}
 
   void Post(std::function<void()> work) override {
     executor_.Post(std::move(work));
+    if (posts_++ == 0) return;
     gate.Wait();
     std::this_thread::yield();
     returned = true;
@@ -292,6 +301,7 @@ class SlowToPost final : public Executor {
 
  private:
   Executor& executor_;
+  std::atomic<int> posts_ = 0;
 };
 
 TEST_F(FlightTableTest, ItsEndWaitsForARunThatStillPostsItsResult) {

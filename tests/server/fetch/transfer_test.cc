@@ -174,6 +174,63 @@ class Gate final : public HttpTransport {
   bool has_body_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
+// The first request fails so, before it reaches a server.
+class FailsOnce final : public HttpTransport {
+ public:
+  FailsOnce(HttpTransport& http, absl::Status failure)
+      : http_(http), failure_(std::move(failure)) {}
+
+  absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
+                     std::stop_token stop) override {
+    {
+      MutexLock lock(mutex_);
+      if (!first_) {
+        first_ = request;
+        return failure_;
+      }
+    }
+    return http_.Fetch(request, handler, stop);
+  }
+
+  HttpRequest first() const {
+    MutexLock lock(mutex_);
+    return *first_;
+  }
+
+ private:
+  HttpTransport& http_;
+  const absl::Status failure_;
+  mutable Mutex mutex_;
+  std::optional<HttpRequest> first_ ABSL_GUARDED_BY(mutex_);
+};
+
+// A server that says nothing until End.
+class Silence final : public HttpTransport {
+ public:
+  explicit Silence(HttpTransport& http) : http_(http) {}
+
+  void End() {
+    MutexLock lock(mutex_);
+    ended_ = true;
+    changed_.NotifyAll();
+  }
+
+  absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
+                     std::stop_token stop) override {
+    {
+      MutexLock lock(mutex_);
+      while (!ended_) changed_.Wait(mutex_);
+    }
+    return http_.Fetch(request, handler, stop);
+  }
+
+ private:
+  HttpTransport& http_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
 class TransferTest : public testing::Test {
  protected:
   TransferTest() { http_.Set(kUrl, AnswerOf(body_, "\"e\"")); }
@@ -294,6 +351,39 @@ TEST_F(TransferTest, BreaksCostNothingTwice) {
   http_.Set(kUrl, broken);
   ASSERT_TRUE(Run(/*tries=*/50).ok());
   ExpectAll(body_);
+}
+
+TEST_F(TransferTest, AnAddressThatFailedIsAvoided) {
+  http_.Set(kUrl, AnswerOf(body_, "\"e\""));
+  FailsOnce http(http_,
+                 ReasonError(Reason::kUpstreamUnavailable, "it stalls",
+                             {{"cause", "stall"}, {"address", "192.0.2.1"}}));
+  ASSERT_TRUE(RunOver(http).ok());
+  ExpectAll(body_);
+  EXPECT_EQ(http.first().avoided_address, "");
+  for (const HttpRequest& request : http_.requests()) {
+    EXPECT_EQ(request.avoided_address, "192.0.2.1");
+  }
+}
+
+TEST_F(TransferTest, WhoWaitsForAnAnswerIsToldSo) {
+  http_.Set(kUrl, AnswerOf(body_, "\"e\""));
+  Silence silence(http_);
+  std::vector<Progress::Phase> phases;
+  const absl::Status status = RunOver(
+      {silence, connections_, space_, clock_}, [&](const Progress& progress) {
+        if (progress.phase == Progress::Phase::kConnecting) {
+          EXPECT_EQ(progress.connections, 1);
+          silence.End();
+        }
+        if (phases.empty() || phases.back() != progress.phase) {
+          phases.push_back(progress.phase);
+        }
+      });
+  ASSERT_TRUE(status.ok()) << status;
+  ASSERT_FALSE(phases.empty());
+  EXPECT_EQ(phases.front(), Progress::Phase::kConnecting);
+  EXPECT_LE(phases.size(), 2u);
 }
 
 TEST_F(TransferTest, AChangeOnTheWayBeginsAnew) {

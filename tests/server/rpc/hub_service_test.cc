@@ -284,7 +284,7 @@ TEST_F(HubServiceTest, GetStatusTellsOfDaemonSandboxAndCaller) {
   v1::GetStatusResponse status;
   ASSERT_TRUE(hub_->GetStatus(&context, {}, &status).ok());
   EXPECT_EQ(status.version(), "1.2.3");
-  EXPECT_EQ(status.api_revision(), 8);
+  EXPECT_EQ(status.api_revision(), 9);
   EXPECT_EQ(status.pid(), ::getpid());
   EXPECT_EQ(status.root(), temp_.path());
   EXPECT_EQ(status.socket(), socket());
