@@ -3,20 +3,97 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Iterable, Iterator, Optional, Union
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Optional, Tuple, Union
 
 from hubd import _convert, _options
-from hubd._types import (
-    Checkpoint,
-    Import,
-    ProgressCallback,
-    Pruned,
-    Tree,
-    Verification,
-)
+from hubd._types import Checkpoint, ProgressCallback, Tree
 
 if TYPE_CHECKING:
     from hubd._client import Client
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One stored thing that is not as it was published."""
+
+    # "tree" or "blob".
+    kind: str
+    # "host/owner/name at COMMIT", or a URL that gave the blob.
+    name: str
+    # Where it lies, or lay.
+    path: str
+    # The digest that it should have, and the one that it has: empty where it is gone
+    # or cannot be read.
+    expected: str
+    actual: str
+    # What is wrong, a sentence.
+    problem: str
+    # False where it could not be read or removed: it stays then.
+    removed: bool
+    # Of a repair: it is there again; if not, why, a sentence.
+    repaired: bool
+    unrepaired: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of reading what is stored."""
+
+    # What was read; `bytes` of both together.
+    trees: int
+    blobs: int
+    bytes: int
+    damages: Tuple[Damage, ...]
+    # False where there were too many damages to go on.
+    complete: bool
+    # Trees and blobs that a quick run did not read, since nothing has changed.
+    unchanged: int
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """How many things were removed, how many stay, and what they take on the disk."""
+
+    removed: int
+    removed_bytes: int
+    # Somebody uses them.
+    in_use: int
+    in_use_bytes: int
+
+
+@dataclass(frozen=True)
+class ImportEntry:
+    """What became of one thing in the cache of an original hub."""
+
+    # Below the directory.
+    path: str
+    # "tree", "checkpoint", "trust", or "other": nothing that a hub keeps.
+    kind: str
+    # "host/owner/name:ref", the file's name, or "host/owner/name"; empty where it is
+    # not known.
+    name: str
+    size_bytes: int
+    # "copy", "reflink", "link", "added" (trust), or "known": it was there. Empty: it
+    # was not taken.
+    how: str
+    # Why not, a sentence.
+    problem: str
+
+
+@dataclass(frozen=True)
+class Import:
+    """What was taken out of such a cache, or known from before."""
+
+    trees: int
+    checkpoints: int
+    trusted: int
+    skipped: int
+    # Sum of the sizes of trees and checkpoints.
+    size_bytes: int
+    entries: Tuple[ImportEntry, ...]
+    # False where there were too many to tell all.
+    complete: bool
 
 
 class Cache:
@@ -68,7 +145,7 @@ class Cache:
             progress,
             once=True,
         )
-        return _convert.verification(result)
+        return _verification(result)
 
     def repair(
         self,
@@ -94,7 +171,7 @@ class Cache:
             progress,
             once=True,
         )
-        return _convert.verification(result)
+        return _verification(result)
 
     def prune_partials(self) -> Pruned:
         """Removes what has come of downloads that have not ended.
@@ -135,4 +212,50 @@ class Cache:
         result = self._client._stream(
             lambda stubs, left: stubs.cache.Import(request, timeout=left), progress
         )
-        return _convert.imported(result)
+        return _imported(result)
+
+
+def _verification(result: Any) -> Verification:
+    return Verification(
+        trees=result.trees,
+        blobs=result.blobs,
+        bytes=result.bytes,
+        damages=tuple(
+            Damage(
+                kind=one.kind,
+                name=one.name,
+                path=one.path,
+                expected=one.expected,
+                actual=one.actual,
+                problem=one.problem,
+                removed=one.removed,
+                repaired=one.repaired,
+                unrepaired=one.unrepaired,
+            )
+            for one in result.damages
+        ),
+        complete=result.complete,
+        unchanged=result.unchanged,
+    )
+
+
+def _imported(result: Any) -> Import:
+    return Import(
+        trees=result.trees,
+        checkpoints=result.checkpoints,
+        trusted=result.trusted,
+        skipped=result.skipped,
+        size_bytes=result.size_bytes,
+        entries=tuple(
+            ImportEntry(
+                path=one.path,
+                kind=one.kind,
+                name=one.name,
+                size_bytes=one.size_bytes,
+                how=one.how,
+                problem=one.problem,
+            )
+            for one in result.entries
+        ),
+        complete=result.complete,
+    )

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import typing
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Callable,
-    Iterator,
-    Optional,
-)
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional
 
-from hubd import _convert, _daemon, _interpreter, _lease, _options
-from hubd._cache import Cache
+from hubd import _convert, _daemon, _lease, _options
 from hubd._errors import HubdError
-from hubd._jobs import Jobs
-from hubd._types import (
-    Caller,
-    Checkpoint,
-    Documentation,
-    Entrypoint,
-    Listing,
-    ProgressCallback,
-    Status,
-    Tree,
-    TrustCheck,
-    TrustEntry,
-)
+from hubd._types import Checkpoint, ProgressCallback, Tree
 
 if TYPE_CHECKING:
     from hubd import _rpc
+    from hubd._cache import Cache
+    from hubd._hubconf import Documentation, Listing
+    from hubd._jobs import Jobs
+    from hubd._status import Status
+    from hubd._trusted import Trust
 
 _LEASE_TRIES = 3
 
@@ -59,9 +46,27 @@ class Client:
         self._dir = None if dir is None else os.fspath(dir)
         self._socket = socket
         self._timeout = None if timeout is None else _options.seconds(timeout)
-        self.cache = Cache(self)
-        self.jobs = Jobs(self)
-        self.trust = Trust(self)
+
+    @functools.cached_property
+    def cache(self) -> Cache:
+        """What the daemon keeps."""
+        from hubd._cache import Cache
+
+        return Cache(self)
+
+    @functools.cached_property
+    def jobs(self) -> Jobs:
+        """What the daemon does for its callers."""
+        from hubd._jobs import Jobs
+
+        return Jobs(self)
+
+    @functools.cached_property
+    def trust(self) -> Trust:
+        """Whose code the caller lets run outside a sandbox."""
+        from hubd._trusted import Trust
+
+        return Trust(self)
 
     def list(
         self,
@@ -74,6 +79,7 @@ class Client:
         progress: Optional[ProgressCallback] = None,
     ) -> Listing:
         """Lists a repo's entrypoints by running its hubconf.py in a sandbox."""
+        from hubd import _hubconf
         from hubd.v1 import hub_pb2
 
         request = hub_pb2.ListRequest(
@@ -83,15 +89,7 @@ class Client:
         result = self._stream(
             lambda stubs, left: stubs.hub.List(request, timeout=left), progress
         )
-        return Listing(
-            tree=_convert.tree(result.tree),
-            entrypoints=tuple(
-                Entrypoint(item.name, item.summary) for item in result.entrypoints
-            ),
-            dependencies=tuple(result.dependencies),
-            output=result.output,
-            cached=result.cached,
-        )
+        return _hubconf.listing(result)
 
     def help(
         self,
@@ -105,6 +103,7 @@ class Client:
         progress: Optional[ProgressCallback] = None,
     ) -> Documentation:
         """Gives one entrypoint's docstring, found in the same way."""
+        from hubd import _hubconf
         from hubd.v1 import hub_pb2
 
         request = hub_pb2.HelpRequest(
@@ -115,13 +114,7 @@ class Client:
         result = self._stream(
             lambda stubs, left: stubs.hub.Help(request, timeout=left), progress
         )
-        return Documentation(
-            tree=_convert.tree(result.tree),
-            doc=result.doc if result.HasField("doc") else None,
-            signature=result.signature,
-            output=result.output,
-            cached=result.cached,
-        )
+        return _hubconf.documentation(result)
 
     def load(
         self,
@@ -208,26 +201,14 @@ class Client:
 
     def get_status(self) -> Status:
         """Which daemon answers, and how it does."""
+        from hubd import _status
         from hubd.v1 import hub_pb2
 
         request = hub_pb2.GetStatusRequest()
         answer = self._unary(
             lambda stubs, left: stubs.hub.GetStatus(request, timeout=left)
         )
-        return Status(
-            version=answer.version,
-            api_revision=answer.api_revision,
-            pid=answer.pid,
-            root=answer.root,
-            socket=answer.socket,
-            sandbox=answer.sandbox,
-            sandbox_reason=answer.sandbox_reason,
-            uptime_seconds=answer.uptime_seconds,
-            usage_bytes=answer.usage_bytes,
-            jobs=answer.jobs,
-            mode=answer.mode,
-            caller=Caller(answer.caller.uid, answer.caller.gid, answer.caller.pid),
-        )
+        return _status.status(answer)
 
     def _unary(self, call: Callable[[_rpc.Stubs, Optional[float]], Any]) -> Any:
         from hubd import _rpc
@@ -269,56 +250,6 @@ class Client:
         return deadline
 
 
-class Trust:
-    """Whose code the caller lets run outside a sandbox."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def list(self, *, hub_dir: str = "") -> Iterator[TrustEntry]:
-        """The caller's decisions; with `hub_dir`, those that count there."""
-        from hubd.v1 import trust_pb2
-
-        for page in self._client._pages(
-            trust_pb2.ListTrustRequest(hub_dir=hub_dir),
-            lambda stubs: stubs.trust.ListTrust,
-        ):
-            for entry in page.entries:
-                yield TrustEntry(entry.repo, entry.hub_dir, entry.created_at)
-
-    def add(self, repo: str, *, hub_dir: str = "") -> bool:
-        """Trusts a repo, for one get_dir() or for all. False: it was so before."""
-        from hubd.v1 import trust_pb2
-
-        request = trust_pb2.AddTrustRequest(repo=repo, hub_dir=hub_dir)
-        answer = self._client._unary(
-            lambda stubs, left: stubs.trust.AddTrust(request, timeout=left)
-        )
-        return bool(answer.added)
-
-    def remove(self, repo: str, *, hub_dir: str = "", everywhere: bool = False) -> int:
-        """Ends trust in a repo; says how many decisions were removed."""
-        from hubd.v1 import trust_pb2
-
-        request = trust_pb2.RemoveTrustRequest(
-            repo=repo, hub_dir=hub_dir, everywhere=everywhere
-        )
-        answer = self._client._unary(
-            lambda stubs, left: stubs.trust.RemoveTrust(request, timeout=left)
-        )
-        return int(answer.removed)
-
-    def check(self, repo: str, *, hub_dir: str = "") -> TrustCheck:
-        """Whether a repo is trusted, for all or for one get_dir()."""
-        from hubd.v1 import trust_pb2
-
-        request = trust_pb2.CheckTrustRequest(repo=repo, hub_dir=hub_dir)
-        answer = self._client._unary(
-            lambda stubs, left: stubs.trust.CheckTrust(request, timeout=left)
-        )
-        return TrustCheck(answer.repo, answer.trusted, answer.trusted_here)
-
-
 def _selector(
     repo: str,
     default_ref: DefaultRef,
@@ -349,6 +280,7 @@ def _offline(chosen: Optional[bool]) -> bool:
 
 
 def _interpreter_message() -> Any:
+    from hubd import _interpreter
     from hubd.v1 import hub_pb2
 
     python = _interpreter.describe()

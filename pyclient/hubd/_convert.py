@@ -1,21 +1,11 @@
-"""Makes of the daemon's messages what hubd's calls return."""
+"""Makes of the daemon's messages what most of the client's calls return."""
 
 from __future__ import annotations
 
 from typing import Any, Optional, Tuple
 
 from hubd import _lease
-from hubd._types import (
-    Checkpoint,
-    Damage,
-    Import,
-    ImportEntry,
-    Job,
-    JobList,
-    Progress,
-    Tree,
-    Verification,
-)
+from hubd._types import Checkpoint, Progress, Tree
 
 # By the numbers of hub.proto.
 _PHASES = (
@@ -43,31 +33,6 @@ def progress(message: Any) -> Progress:
         failures=message.failures,
         last_error=message.last_error,
         resume_at=message.resume_at,
-    )
-
-
-def job(message: Any) -> Job:
-    return Job(
-        id=message.id,
-        kind=message.kind,
-        subject=message.subject,
-        host=message.host,
-        callers=message.callers,
-        uids=tuple(message.uids),
-        progress=progress(message.progress),
-        bytes_per_second=message.bytes_per_second,
-        seconds_left=message.seconds_left,
-        started_at=message.started_at,
-        limit=message.limit,
-    )
-
-
-def job_list(message: Any) -> JobList:
-    return JobList(
-        jobs=tuple(map(job, message.jobs)),
-        complete=message.complete,
-        limit=message.limit,
-        host_limits=dict(message.host_limits),
     )
 
 
@@ -103,50 +68,4 @@ def checkpoint(message: Any, leases: Tuple[_lease.Lease, ...] = ()) -> Checkpoin
         created_at=message.created_at,
         warnings=tuple(message.warnings),
         leases=leases,
-    )
-
-
-def verification(result: Any) -> Verification:
-    return Verification(
-        trees=result.trees,
-        blobs=result.blobs,
-        bytes=result.bytes,
-        damages=tuple(
-            Damage(
-                kind=one.kind,
-                name=one.name,
-                path=one.path,
-                expected=one.expected,
-                actual=one.actual,
-                problem=one.problem,
-                removed=one.removed,
-                repaired=one.repaired,
-                unrepaired=one.unrepaired,
-            )
-            for one in result.damages
-        ),
-        complete=result.complete,
-        unchanged=result.unchanged,
-    )
-
-
-def imported(result: Any) -> Import:
-    return Import(
-        trees=result.trees,
-        checkpoints=result.checkpoints,
-        trusted=result.trusted,
-        skipped=result.skipped,
-        size_bytes=result.size_bytes,
-        entries=tuple(
-            ImportEntry(
-                path=one.path,
-                kind=one.kind,
-                name=one.name,
-                size_bytes=one.size_bytes,
-                how=one.how,
-                problem=one.problem,
-            )
-            for one in result.entries
-        ),
-        complete=result.complete,
     )

@@ -10,11 +10,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import pwd
 import select
-import shutil
 import socket
 import stat
 import struct
@@ -147,6 +145,8 @@ def _from_address(root: str) -> Optional[str]:
 
 
 def _start(root: str, deadline: float) -> str:
+    import hashlib
+
     key = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
     with _start_lock(os.path.join(_socket_dir(), key + ".start"), deadline):
         return _from_address(root) or _spawn(root, deadline)
@@ -202,6 +202,8 @@ def _start_lock(path: str, deadline: float) -> Iterator[None]:
 
 
 def _program() -> str:
+    import shutil
+
     named = os.environ.get("HUBD_DAEMON")
     if named:
         # The daemon starts in another directory.

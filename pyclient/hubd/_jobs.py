@@ -3,14 +3,59 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Iterator, Optional
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Iterator, Mapping, Optional, Tuple
 
 from hubd import _convert
 from hubd._errors import InvalidArgument
-from hubd._types import Job, JobList
+from hubd._types import Progress
 
 if TYPE_CHECKING:
     from hubd._client import Client
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing that the daemon does once for all who wait for it.
+
+    Of a job that only others wait for: id, host, the bytes of `progress`,
+    bytes_per_second and seconds_left, and nothing else.
+    """
+
+    id: int
+    # "refs" or "commit" (asking an origin what a ref means), "tree", "checkpoint",
+    # "unpack", "verify" or "import".
+    kind: str
+    # A URL without its query, a repo, a repo at a commit, a SHA-256, a directory.
+    subject: str
+    # The host that is asked; empty where none is.
+    host: str
+    # How many callers wait for it, and as which users.
+    callers: int
+    uids: Tuple[int, ...]
+    # How far it has come; without the subject.
+    progress: Progress
+    # Over the last seconds.
+    bytes_per_second: int
+    # 0 where it is not known.
+    seconds_left: int
+    # When it began, seconds since 1970 UTC.
+    started_at: int
+    # Its own limit, in bytes a second; 0 for none.
+    limit: int
+
+
+@dataclass(frozen=True)
+class JobList:
+    """What the daemon is doing, in the order in which it began."""
+
+    jobs: Tuple[Job, ...]
+    # False where there are too many to tell all.
+    complete: bool
+    # Limits of what is received, in bytes a second: of the daemon as a whole, 0 for
+    # none, and by host.
+    limit: int
+    host_limits: Mapping[str, int]
 
 
 class Jobs:
@@ -24,7 +69,7 @@ class Jobs:
         from hubd.v1 import cache_pb2
 
         request = cache_pb2.ListJobsRequest()
-        return _convert.job_list(
+        return _job_list(
             self._client._unary(
                 lambda stubs, left: stubs.cache.ListJobs(request, timeout=left)
             )
@@ -43,7 +88,7 @@ class Jobs:
             self._client._deadline(_rpc),
         )
         with contextlib.closing(lists):
-            yield from map(_convert.job_list, lists)
+            yield from map(_job_list, lists)
 
     def cancel(self, id: int) -> Job:
         """Stops a job: all who wait for it get an error that says who did it.
@@ -57,7 +102,7 @@ class Jobs:
         answer = self._client._unary(
             lambda stubs, left: stubs.cache.CancelJob(request, timeout=left)
         )
-        return _convert.job(answer.job)
+        return _job(answer.job)
 
     def limit(
         self,
@@ -81,3 +126,28 @@ class Jobs:
         self._client._unary(
             lambda stubs, left: stubs.cache.SetLimit(request, timeout=left)
         )
+
+
+def _job(message: Any) -> Job:
+    return Job(
+        id=message.id,
+        kind=message.kind,
+        subject=message.subject,
+        host=message.host,
+        callers=message.callers,
+        uids=tuple(message.uids),
+        progress=_convert.progress(message.progress),
+        bytes_per_second=message.bytes_per_second,
+        seconds_left=message.seconds_left,
+        started_at=message.started_at,
+        limit=message.limit,
+    )
+
+
+def _job_list(message: Any) -> JobList:
+    return JobList(
+        jobs=tuple(map(_job, message.jobs)),
+        complete=message.complete,
+        limit=message.limit,
+        host_limits=dict(message.host_limits),
+    )

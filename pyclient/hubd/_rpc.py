@@ -14,10 +14,11 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "1")
 # Likewise: it tells stderr about every daemon that ends.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
+import functools
 import threading
 import time
-from dataclasses import dataclass
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     Dict,
@@ -40,7 +41,9 @@ from hubd._errors import (
     from_status,
 )
 from hubd._types import ProgressCallback
-from hubd.v1 import cache_pb2_grpc, error_pb2, hub_pb2_grpc, trust_pb2_grpc
+
+if TYPE_CHECKING:
+    from hubd.v1 import error_pb2
 
 _REISSUES = 5
 # About 40 s; a drain takes up to 30 s.
@@ -63,13 +66,29 @@ _CHANNEL_OPTIONS = (
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
 class Stubs:
-    """The three services on one channel."""
+    """The three services on one channel, each made when it is first asked for."""
 
-    hub: Any
-    cache: Any
-    trust: Any
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._channel = channel
+
+    @functools.cached_property
+    def hub(self) -> Any:
+        from hubd.v1 import hub_pb2_grpc
+
+        return hub_pb2_grpc.HubStub(self._channel)
+
+    @functools.cached_property
+    def cache(self) -> Any:
+        from hubd.v1 import cache_pb2_grpc
+
+        return cache_pb2_grpc.CacheStub(self._channel)
+
+    @functools.cached_property
+    def trust(self) -> Any:
+        from hubd.v1 import trust_pb2_grpc
+
+        return trust_pb2_grpc.TrustStub(self._channel)
 
 
 class Deadline:
@@ -210,6 +229,8 @@ def _can_repeat(error: HubdError) -> bool:
 
 def decode(error: grpc.RpcError) -> HubdError:
     """Turns gRPC's error into ours, with what the daemon said about it."""
+    from hubd.v1 import error_pb2
+
     code = error.code().name
     message = error.details() or f"hubd answered {code}"
     info = error_pb2.ErrorInfo()
@@ -238,6 +259,8 @@ def decode(error: grpc.RpcError) -> HubdError:
 
 
 def _worker_exit(message: error_pb2.WorkerExit) -> WorkerExit:
+    from hubd.v1 import error_pb2
+
     return WorkerExit(
         kind=error_pb2.WorkerExit.Kind.Name(message.kind),
         limit=message.limit,
@@ -260,11 +283,7 @@ def _stubs(path: str) -> Stubs:
         stubs = _open.get(path)
         if stubs is None:
             channel = grpc.insecure_channel("unix:" + path, options=_CHANNEL_OPTIONS)
-            stubs = Stubs(
-                hub=hub_pb2_grpc.HubStub(channel),
-                cache=cache_pb2_grpc.CacheStub(channel),
-                trust=trust_pb2_grpc.TrustStub(channel),
-            )
+            stubs = Stubs(channel)
             _open[path] = stubs
         return stubs
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ast
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -52,6 +54,30 @@ def test_an_evicted_checkpoint_is_asked_for_again(daemon):
     found = hubd.Client().fetch_state_dict("https://h/f")
     assert open(found.path, "rb").read() == b"bytes"
     assert len(found.leases) == 1
+
+
+def test_a_fetch_imports_what_it_needs_only(daemon):
+    daemon.urls["https://h/f"] = b"bytes"
+    code = (
+        "import sys, hubd\n"
+        "hubd.Client().fetch_state_dict('https://h/f')\n"
+        "print(sorted(name for name in sys.modules if name.startswith('hubd.')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.path.dirname(hubd.__path__[0])},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    spared = ("_cache", "_jobs", "_trusted", "_status", "_hubconf", "_interpreter")
+    imported = ast.literal_eval(done.stdout)
+    assert "hubd._rpc" in imported
+    assert not {f"hubd.{name}" for name in spared} & set(imported)
+    assert [name for name in imported if name.startswith("hubd.v1.")] == [
+        "hubd.v1.hub_pb2",
+        "hubd.v1.hub_pb2_grpc",
+    ]
 
 
 def test_list_describes_this_interpreter(daemon):
