@@ -50,6 +50,19 @@ def _run(ctx, arguments, packages):
         ))
     return [word for word in result.stdout.replace("\n", " ").split(" ") if word]
 
+# The same as an archive each; what of them is dynamic, too, is then not needed.
+def _archives(ctx, entry):
+    packages, _, more = entry.partition(" : ")
+    flags = _run(
+        ctx,
+        ["pkg-config", "--print-errors", "--static", "--libs", packages],
+        packages,
+    )
+    names = {flag: None for flag in flags if flag.startswith("-l")}
+    names.update({"-l" + name: None for name in more.split(" ") if name})
+    return (["-Wl,--as-needed", "-Wl,-Bstatic", "-Wl,--start-group"] + list(names) +
+            ["-Wl,--end-group", "-Wl,-Bdynamic"])
+
 def _pkg_config_impl(ctx):
     build = ["package(default_visibility = [\"//visibility:public\"])"]
     for name, packages in ctx.attr.packages.items():
@@ -68,11 +81,20 @@ def _pkg_config_impl(ctx):
             ],
         ))
     ctx.file("BUILD.bazel", "\n".join(build) + "\n")
+    ctx.file("archives.bzl", "ARCHIVES = %r\n" % {
+        name: _archives(ctx, packages)
+        for name, packages in ctx.attr.archives.items()
+    })
 
 pkg_config = repository_rule(
     implementation = _pkg_config_impl,
-    attrs = {"packages": attr.string_dict(mandatory = True)},
+    attrs = {
+        "packages": attr.string_dict(mandatory = True),
+        "archives": attr.string_dict(),
+    },
     local = True,
     configure = True,
-    doc = "A cc_library for each entry, with the flags that pkg-config gives.",
+    doc = """A cc_library for each of `packages`, with the flags that pkg-config
+gives; in archives.bzl, for each of `archives`, "PACKAGES : MORE LIBRARIES", the
+linkopts of a binary that has these within it.""",
 )
