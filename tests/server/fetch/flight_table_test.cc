@@ -158,28 +158,50 @@ TEST_F(FlightTableTest, LateJoinerGetsTheNewestProgressAtOnce) {
                                          Progress::Phase::kDownloading));
 }
 
-TEST_F(FlightTableTest, ProgressIsCoalesced) {
-  Gate told;
-  std::atomic<int> calls = 0;
+TEST_F(FlightTableTest, ProgressIsToldTenTimesASecond) {
   auto run = [&](FlightTable::Context& context) -> absl::StatusOr<Fetched> {
-    Progress progress;
-    progress.phase = Progress::Phase::kDownloading;
-    for (int i = 0; i < 100000; ++i) {
-      progress.done_bytes = i;
-      context.Report(progress);
+    for (int ms = 0; ms < 1000; ++ms) {
+      context.Report(Downloaded(ms));
+      // Nobody is told of a run that is over.
+      DrainCallbacks();
+      clock_.Advance(absl::Milliseconds(1));
     }
-    // Nobody is told of a run that is over.
-    told.Wait();
     return Checkpoint("a");
   };
+  std::vector<int64_t> told;
   Result result;
-  FlightTable::Ticket ticket = Join(run, result, nullptr, [&](const Progress&) {
-    ++calls;
-    told.Open();
-  });
+  FlightTable::Ticket ticket = Join(
+      run, result, nullptr,
+      [&](const Progress& progress) { told.push_back(progress.done_bytes); });
   result.get_future().wait();
-  EXPECT_GE(calls, 1);
-  EXPECT_LT(calls, 1000);
+  EXPECT_EQ(told, std::vector<int64_t>(
+                      {0, 100, 200, 300, 400, 500, 600, 700, 800, 900}));
+}
+
+TEST_F(FlightTableTest, ASlowReaderIsToldTheNewestOnly) {
+  Gate reader_goes_on;
+  std::promise<void> reads;
+  auto run = [&](FlightTable::Context& context) -> absl::StatusOr<Fetched> {
+    context.Report(Downloaded(0));
+    reads.get_future().wait();
+    for (int i = 1; i <= 1000; ++i) {
+      clock_.Advance(absl::Seconds(1));
+      context.Report(Downloaded(i));
+    }
+    reader_goes_on.Open();
+    DrainCallbacks();
+    return Checkpoint("a");
+  };
+  std::vector<int64_t> told;
+  Result result;
+  FlightTable::Ticket ticket =
+      Join(run, result, nullptr, [&](const Progress& progress) {
+        told.push_back(progress.done_bytes);
+        if (told.size() == 1) reads.set_value();
+        reader_goes_on.Wait();
+      });
+  result.get_future().wait();
+  EXPECT_EQ(told, std::vector<int64_t>({0, 1000}));
 }
 
 TEST_F(FlightTableTest, DroppedTicketDisturbsNobody) {
