@@ -7,20 +7,14 @@
 #ifndef HUBD_TESTS_TESTING_SIMULATED_NETWORK_H_
 #define HUBD_TESTS_TESTING_SIMULATED_NETWORK_H_
 
-#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <stop_token>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
+#include "absl/time/time.h"
 #include "server/base/mutex.h"
 #include "server/net/http_transport.h"
 #include "tests/testing/fake_clock.h"
@@ -31,20 +25,7 @@ namespace hubd {
 // the threads' affair.
 class SimulatedNetwork final : public HttpTransport {
  public:
-  SimulatedNetwork(uint64_t seed, FakeClock& clock)
-      : clock_(clock), random_(seed) {
-    MutexLock lock(mutex_);
-    const int64_t size = Chance(10) ? Draw(3) : Draw(kMaxSize);
-    versions_ = {Body(size), Body(Chance(50) ? size : Draw(kMaxSize))};
-    ranges_ = !Chance(15);
-    etags_ = Chance(80) ? "\"" : Chance(50) ? "W/\"" : "";
-    lengths_ = !Chance(10);
-    heeds_conditions_ = !Chance(30);
-    changes_at_ = Chance(20) ? static_cast<int>(Draw(20)) : -1;
-    loses_ranges_at_ = Chance(10) ? static_cast<int>(Draw(20)) : -1;
-    faults_ = static_cast<int>(Draw(50));
-    most_connections_ = Chance(30) ? 1 + static_cast<int>(Draw(2)) : 1000;
-  }
+  SimulatedNetwork(uint64_t seed, FakeClock& clock);
 
   const std::vector<std::string>& versions() const { return versions_; }
   // Ranges of one object can be had all the time: no byte need come twice.
@@ -57,31 +38,9 @@ class SimulatedNetwork final : public HttpTransport {
   }
 
   absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
-                     std::stop_token stop) override {
-    const Connection connection(*this);
-    const Answer answer = AnswerTo(request);
-    HUBD_RETURN_IF_ERROR(clock_.Sleep(answer.latency, stop));
-    if (answer.refused) return Failure("connect");
-    HUBD_RETURN_IF_ERROR(handler.OnResponse(answer.response));
-    absl::string_view body = answer.body;
-    while (!body.empty()) {
-      if (stop.stop_requested()) return absl::CancelledError("stopped");
-      const absl::string_view piece = body.substr(0, answer.piece);
-      body.remove_prefix(piece.size());
-      HUBD_RETURN_IF_ERROR(handler.OnBody(piece));
-      MutexLock lock(mutex_);
-      sent_bytes_ += static_cast<int64_t>(piece.size());
-    }
-    if (answer.stalls) {
-      HUBD_RETURN_IF_ERROR(clock_.Sleep(absl::Seconds(30), stop));
-      return Failure("stall");
-    }
-    return answer.breaks ? Failure("cut") : absl::OkStatus();
-  }
+                     std::stop_token stop) override;
 
  private:
-  static constexpr int64_t kMaxSize = 600'000;
-
   class Connection {
    public:
     explicit Connection(SimulatedNetwork& network) : network_(network) {
@@ -107,10 +66,6 @@ class SimulatedNetwork final : public HttpTransport {
     bool breaks = false;
   };
 
-  static absl::Status Failure(const std::string& cause) {
-    return ReasonError(Reason::kUpstreamUnavailable, cause, {{"cause", cause}});
-  }
-
   // From 0 to `most`.
   int64_t Draw(int64_t most) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return std::uniform_int_distribution<int64_t>(0, most)(random_);
@@ -119,97 +74,11 @@ class SimulatedNetwork final : public HttpTransport {
     return Draw(99) < percent;
   }
 
-  std::string Body(int64_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    std::string body(size, '.');
-    for (int64_t i = 0; i + 8 < size; i += 512) {
-      body.replace(i, 8, absl::StrCat(10'000'000 + Draw(89'999'999)));
-    }
-    return body;
-  }
-
-  Answer AnswerTo(const HttpRequest& request) {
-    MutexLock lock(mutex_);
-    const int number = requests_++;
-    if (number == changes_at_) version_ = 1;
-    if (number == loses_ranges_at_) ranges_ = false;
-    Answer answer;
-    answer.latency = absl::Milliseconds(Draw(300));
-    answer.piece = 1 + Draw(20'000);
-    answer.response.effective_url = request.url;
-    if (connections_ > most_connections_) {
-      answer.response.status = Chance(50) ? 429 : Chance(50) ? 503 : 403;
-      if (Chance(50)) answer.response.headers["retry-after"] = "3600";
-      return answer;
-    }
-    if (Chance(faults_)) {
-      Fail(answer);
-      if (answer.refused || answer.response.status != 0) return answer;
-    }
-    Serve(request, answer);
-    if (answer.stalls || answer.breaks) {
-      answer.body.resize(Draw(static_cast<int64_t>(answer.body.size())));
-    }
-    return answer;
-  }
-
-  void Fail(Answer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    switch (Draw(4)) {
-      case 0:
-        answer.refused = true;
-        break;
-      case 1:
-        answer.stalls = true;
-        break;
-      case 2:
-        answer.response.status = Chance(50) ? 500 : 503;
-        break;
-      case 3:
-        answer.response.status = 429;
-        answer.response.headers["retry-after"] = absl::StrCat(Draw(20));
-        break;
-      default:
-        answer.breaks = true;
-    }
-  }
-
+  std::string Body(int64_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Answer AnswerTo(const HttpRequest& request);
+  void Fail(Answer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Serve(const HttpRequest& request, Answer& answer)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    HttpResponse& response = answer.response;
-    const std::string& body = versions_[version_];
-    std::string etag;
-    if (!etags_.empty()) {
-      etag = absl::StrCat(etags_, "version ", version_, "\"");
-      response.headers["etag"] = etag;
-    }
-    response.status = 200;
-    answer.body = body;
-    std::pair<std::string, std::string> ends;
-    std::string condition = etag;
-    for (const std::string& header : request.headers) {
-      absl::string_view value = header;
-      if (absl::ConsumePrefix(&value, "Range: bytes=")) {
-        ends = absl::StrSplit(value, absl::MaxSplits('-', 1));
-      }
-      if (absl::ConsumePrefix(&value, "If-Range: ")) {
-        condition = std::string(value);
-      }
-    }
-    size_t first;
-    size_t last;
-    if (!heeds_conditions_) condition = etag;
-    if (ranges_ && condition == etag && absl::SimpleAtoi(ends.first, &first) &&
-        absl::SimpleAtoi(ends.second, &last)) {
-      response.status = first < body.size() ? 206 : 416;
-      last = std::min(last, body.size() - 1);
-      response.headers["content-range"] =
-          absl::StrCat("bytes ", first, "-", last, "/", body.size());
-      answer.body =
-          first < body.size() ? body.substr(first, last + 1 - first) : "";
-    }
-    if (lengths_) {
-      response.content_length = static_cast<int64_t>(answer.body.size());
-    }
-  }
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   FakeClock& clock_;
   mutable Mutex mutex_;
