@@ -33,10 +33,15 @@ constexpr int kCallers = 3;
 
 int Seeds() { return std::getenv("HUBD_TEST_LONG") == nullptr ? 200 : 10'000; }
 
+constexpr int64_t kPart = 4 << 10;
+// A download that ends keeps whole parts; each of its connections may have one
+// that is not. And the last one of all is asked for again.
+constexpr int64_t kLostByAnEnd = (16 + 1) * kPart;
+
 FetchOptions Options() {
   FetchOptions options;
   options.download.retry.tries = 8;
-  options.download.part_bytes = 4 << 10;
+  options.download.part_bytes = kPart;
   return options;
 }
 
@@ -120,20 +125,19 @@ void RunSeed(uint64_t seed, int& whole) {
   World world(seed);
   const std::vector<std::string>& versions = world.network().versions();
   // Asked again, it goes on where it ended.
+  int failures = 0;
   for (int times = 0; times < 5; ++times) {
     bool got = false;
     for (const auto& result : world.Ask("")) {
+      failures += result.ok() ? 0 : 1;
       if (!result.ok()) continue;
       got = true;
       ExpectWhole(result->checkpoint, versions);
     }
+    // Within one download none.
+    EXPECT_LE(world.network().wasted_bytes(), failures * kLostByAnEnd);
     if (!got) continue;
     ++whole;
-    // Within one download no byte comes twice.
-    if (times == 0 && world.network().steady()) {
-      EXPECT_EQ(world.network().sent_bytes(),
-                static_cast<int64_t>(versions[0].size()));
-    }
     EXPECT_TRUE(ListDirectory(world.store().layout().partials())->empty());
     break;
   }
