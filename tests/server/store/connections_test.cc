@@ -3,10 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <latch>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+#include "server/base/status.h"
+#include "server/store/sqlite.h"
 #include "tests/server/base/temp_dir.h"
 
 namespace hubd {
@@ -15,12 +20,16 @@ namespace {
 constexpr char kTable[] = "CREATE TABLE t (n INTEGER PRIMARY KEY) STRICT";
 constexpr char kInsert[] = "INSERT INTO t (n) VALUES (?1)";
 
-int64_t Count(Connections& connections) {
+int64_t NumberOf(Connections& connections, absl::string_view sql) {
   absl::StatusOr<Connections::Reader> reader = connections.Read();
   EXPECT_TRUE(reader.ok()) << reader.status();
-  absl::StatusOr<SqlRows> rows = (*reader)->Query("SELECT count(*) FROM t");
+  absl::StatusOr<SqlRows> rows = (*reader)->Query(sql);
   EXPECT_TRUE(rows.ok() && *rows->Next());
   return rows->Int(0);
+}
+
+int64_t Count(Connections& connections) {
+  return NumberOf(connections, "SELECT count(*) FROM t");
 }
 
 TEST(ConnectionsTest, AReaderSeesAWriteThatReturned) {
@@ -90,6 +99,77 @@ TEST(ConnectionsTest, AWriteThatIsNoSqlFailsAndTheNextOneWorks) {
   EXPECT_FALSE(connections->Write("no sql", {}).ok());
   EXPECT_FALSE(connections->Write(kInsert, {"text"}).ok());
   EXPECT_TRUE(connections->Write(kInsert, {1}).ok());
+}
+
+// An index that cannot grow, and writes that come all at once.
+class FullIndexTest : public testing::Test {
+ protected:
+  static constexpr int kCounts = 7;
+
+  FullIndexTest() {
+    EXPECT_TRUE(connections_->Write("PRAGMA max_page_count = 20", {}).ok());
+  }
+
+  // Adds to the counter several times, and does this, at one time: how many
+  // of the additions are said to be done.
+  int CountBeside(absl::string_view too_much) {
+    std::atomic<int> done = 0;
+    std::latch all(kCounts + 1);
+    // So that they are committed together: the writer waits for this one.
+    auto other = *Database::Open(path_, Database::Mode::kReadWriteCreate);
+    EXPECT_TRUE(other->Execute("BEGIN IMMEDIATE").ok());
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kCounts; ++i) {
+      threads.emplace_back([&] {
+        all.count_down();
+        const auto got =
+            connections_->Write("UPDATE counter SET n = n + 1", {});
+        if (got.ok()) ++done;
+      });
+    }
+    threads.emplace_back([&] {
+      all.count_down();
+      EXPECT_EQ(ReasonOf(connections_->Write(too_much, {}).status()),
+                Reason::kDiskFull);
+    });
+    all.wait();
+    EXPECT_TRUE(other->Execute("ROLLBACK").ok());
+    threads.clear();
+    return done;
+  }
+
+  int64_t counter() { return NumberOf(*connections_, "SELECT n FROM counter"); }
+
+  TempDir dir_;
+  const std::string path_ = dir_.Below("db");
+  std::unique_ptr<Connections> connections_ =
+      *Connections::Open(path_,
+                         {kTable, "CREATE TABLE b (bytes BLOB) STRICT",
+                          "CREATE TABLE counter (n INTEGER) STRICT",
+                          "INSERT INTO counter (n) VALUES (0)"},
+                         Reserve(dir_.Below("reserve")));
+};
+
+TEST_F(FullIndexTest, WhatIsDoneIsNotDoneAgainForOneThatFindsNoRoom) {
+  int done = 0;
+  for (int times = 0; times < 20; ++times) {
+    // SQLite undoes this one alone.
+    done += CountBeside(
+        "INSERT INTO t (n) WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL "
+        "SELECT n + 1 FROM c LIMIT 100000) SELECT n FROM c");
+    ASSERT_EQ(counter(), done);
+  }
+  EXPECT_EQ(done, 20 * kCounts);
+  EXPECT_EQ(Count(*connections_), 0);
+}
+
+TEST_F(FullIndexTest, WhatIsUndoneWithOneThatFindsNoRoomIsNotSaidToBeDone) {
+  int done = 0;
+  for (int times = 0; times < 20; ++times) {
+    // With this one SQLite undoes all that is to be committed.
+    done += CountBeside("INSERT INTO b (bytes) VALUES (zeroblob(1000000))");
+    ASSERT_EQ(counter(), done);
+  }
 }
 
 }  // namespace

@@ -11,6 +11,9 @@
 #include "server/base/fs.h"
 #include "server/base/status.h"
 #include "server/base/unique_fd.h"
+#include "server/store/connections.h"
+#include "server/store/reserve.h"
+#include "server/store/sqlite.h"
 #include "server/store/store.h"
 #include "tests/server/base/small_disk.h"
 #include "tests/server/base/temp_dir.h"
@@ -64,6 +67,30 @@ TEST(DiskFullTest, SaysSoKeepsWhatIsStoredAndGoesOnWhenThereIsSpace) {
   absl::StatusOr<TreeObject> tree =
       (*store)->PublishTree(*(*store)->StageDirectory(), SampleTree(layout, 2));
   EXPECT_TRUE(tree.ok()) << tree.status();
+}
+
+TEST(DiskFullTest, WhatTheReserveHadToMakeRoomForIsWrittenOnce) {
+  TempDir dir;
+  if (!MountSmallDisk(dir.path())) {
+    GTEST_SKIP() << "user namespaces are not allowed here";
+  }
+  const std::string reserve = dir.Below("reserve");
+  auto connections = *Connections::Open(
+      dir.Below("db"), {"CREATE TABLE t (n INTEGER) STRICT"}, Reserve(reserve));
+  UniqueFd filler(::open(dir.Below("filler").c_str(),
+                         O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  Fill(filler);
+  ASSERT_TRUE(IsThere(reserve));
+  int64_t written = 0;
+  while (IsThere(reserve)) {
+    ASSERT_TRUE(connections->Write("INSERT INTO t (n) VALUES (1)", {}).ok());
+    ++written;
+  }
+  absl::StatusOr<Connections::Reader> reader = connections->Read();
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  absl::StatusOr<SqlRows> rows = (*reader)->Query("SELECT count(*) FROM t");
+  ASSERT_TRUE(rows.ok() && *rows->Next());
+  EXPECT_EQ(rows->Int(0), written);
 }
 
 }  // namespace
