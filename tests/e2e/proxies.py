@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import select
 import socket
 import socketserver
+import ssl
 import threading
 from typing import Any
 
 from tests.origin import Origin
 
-_REPLY = b"\x05%c\x00\x01\x00\x00\x00\x00\x00\x00"
+_REPLY4 = b"\0%c\0\0\0\0\0\0"
+_REPLY5 = b"\x05%c\x00\x01\x00\x00\x00\x00\x00\x00"
 
 
 class Proxy:
-    """Speaks HTTP (CONNECT, and absolute URLs of plain http), or SOCKS5.
+    """Speaks HTTP (CONNECT, and absolute URLs of plain http), or SOCKS.
 
-    `login`: the "USER:PASSWORD" that it wants; empty: none. `asked` has "HOST:PORT"
+    `scheme`: "http"; "https", by TLS with the origin's certificate; "socks4a" or
+    "socks5h". `login`: the "USER:PASSWORD" that it wants, as SOCKS4 does the user
+    only; empty: none. `asked` has "HOST:PORT"
     of all that came in with it. While `hold` is cleared, nothing is answered to them;
     with `cut` they are dropped then, with `forbids` they are told that its rules forbid
     it.
@@ -33,8 +38,11 @@ class Proxy:
         self.hold.set()
         self.cut = False
         self.forbids = False
-        handler = _Http if scheme == "http" else _Socks
-        self._server = _Server(("127.0.0.1", 0), handler)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(
+            origin.directory / "leaf.pem", origin.directory / "leaf.key"
+        )
+        self._server = _Server(("127.0.0.1", 0), _HANDLERS[scheme])
         self._server.proxy = self
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -124,9 +132,70 @@ class _Http(_Handler):
         self.carry(other)
 
 
-class _Socks(_Handler):
+class _Https(_Http):
+    def setup(self) -> None:
+        self.request = self.server.proxy.context.wrap_socket(
+            self.request, server_side=True
+        )
+        super().setup()
+
+    def carry(self, other: socket.socket) -> None:
+        """In one thread: TLS is not for two at a time."""
+        with contextlib.suppress(OSError):
+            while self._carry_some(other):
+                pass
+        other.close()
+
+    def _carry_some(self, other: socket.socket) -> bool:
+        ready = [self.connection]
+        if not self.connection.pending():
+            ready, _, _ = select.select([self.connection, other], [], [])
+        for source in ready:
+            data = source.recv(1 << 16)
+            (other if source is self.connection else self.connection).sendall(data)
+            if not data:
+                return False
+        return True
+
+
+class _Reader(_Handler):
     rbufsize = 0
 
+    def read(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            piece = self.rfile.read(size - len(data))
+            if not piece:
+                raise ConnectionAbortedError("the client left")
+            data += piece
+        return data
+
+
+class _Socks4(_Reader):
+    def handle(self) -> None:
+        proxy = self.server.proxy
+        self.read(2)
+        port = int.from_bytes(self.read(2), "big")
+        address = self.read(4)
+        user = self._text()
+        # The proxy resolves names; an address is none.
+        if address[:3] != bytes(3) or user != proxy.login.partition(":")[0]:
+            self.wfile.write(_REPLY4 % 91)
+            return
+        if not proxy.admit(f"{self._text()}:{port}"):
+            return
+        other = proxy.connect(port)
+        self.wfile.write(_REPLY4 % 90)
+        self.carry(other)
+
+    def _text(self) -> str:
+        text = b""
+        while (byte := self.read(1)) != b"\0":
+            text += byte
+        return text.decode()
+
+
+class _Socks5(_Reader):
     def handle(self) -> None:
         proxy = self.server.proxy
         _, count = self.read(2)
@@ -146,27 +215,26 @@ class _Socks(_Handler):
         _, _, _, kind = self.read(4)
         if kind != 3:
             # The proxy resolves names; an address is none.
-            self.wfile.write(_REPLY % 8)
+            self.wfile.write(_REPLY5 % 8)
             return
         host = self.read(self.read(1)[0]).decode()
         port = int.from_bytes(self.read(2), "big")
         if not proxy.admit(f"{host}:{port}"):
             return
         if proxy.forbids:
-            self.wfile.write(_REPLY % 2)
+            self.wfile.write(_REPLY5 % 2)
             return
         other = proxy.connect(port)
-        self.wfile.write(_REPLY % 0)
+        self.wfile.write(_REPLY5 % 0)
         self.carry(other)
 
-    def read(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            piece = self.rfile.read(size - len(data))
-            if not piece:
-                raise ConnectionAbortedError("the client left")
-            data += piece
-        return data
+
+_HANDLERS: dict[str, type[_Handler]] = {
+    "http": _Http,
+    "https": _Https,
+    "socks4a": _Socks4,
+    "socks5h": _Socks5,
+}
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -75,7 +75,7 @@ def closed_port() -> int:
         return int(unused.getsockname()[1])
 
 
-@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+@pytest.mark.parametrize("scheme", ["http", "https", "socks4a", "socks5h"])
 @pytest.mark.parametrize("login", ["", LOGIN])
 def test_everything_goes_by_the_callers_proxy(
     machine: Machine, origin: Origin, scheme: str, login: str
@@ -202,6 +202,19 @@ def test_what_a_proxy_forbids_is_not_tried_again(
         words = (f"the proxy 127.0.0.1:{proxy.port} (HTTPS_PROXY) does not connect",)
         fail(machine, url, *words, HTTPS_PROXY=proxy.url())
         assert proxy.asked == [f"{HOST}:443"]
+
+
+def test_a_proxy_by_tls_shows_a_certificate(machine: Machine, origin: Origin) -> None:
+    url = f"https://{HOST}/model.bin"
+    with Proxy(origin, "https") as proxy:
+        words = (f"of the proxy 127.0.0.1:{proxy.port} (HTTPS_PROXY) is not trusted",)
+        fail(machine, url, *words, "SSL_CERT_FILE", HTTPS_PROXY=proxy.url())
+        # One that speaks no TLS.
+        with Proxy(origin, "socks5h") as plain:
+            secure = plain.url().replace("socks5h:", "https:")
+            fail(machine, url, "no secure connection to the", HTTPS_PROXY=secure)
+            assert not plain.asked
+        assert not proxy.asked
 
 
 def test_plain_http_by_a_proxy(machine: Machine, origin: Origin) -> None:
