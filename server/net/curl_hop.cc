@@ -24,6 +24,11 @@ constexpr int64_t kMaxHeaderBytes = 1 << 20;
 // A longer body of a redirect is not read: the connection is closed instead.
 constexpr int64_t kMaxRedirectBody = 64 << 10;
 constexpr int kProxyAuthenticationRequired = 407;
+// OpenSSL's own order has the 256-bit one first, which takes more of the
+// processor for each byte.
+constexpr char kTls13Ciphers[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+    "TLS_CHACHA20_POLY1305_SHA256";
 
 absl::Status Cancelled(absl::string_view url) {
   return absl::CancelledError(
@@ -70,6 +75,7 @@ void CurlHop::SetConnection() {
   Set(CURLOPT_NOSIGNAL, 1L);
   Set(CURLOPT_PROTOCOLS_STR, "http,https");
   Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  Set(CURLOPT_TLS13_CIPHERS, kTls13Ciphers);
   // The name in a certificate is checked after the handshake: a session of a
   // host with a wrong one would be resumed after the host has a right one.
   Set(CURLOPT_SSL_SESSIONID_CACHE, 0L);

@@ -577,6 +577,11 @@ TEST_F(SystemModeTest, ReachesASitesHostByConnectToCaFileAndAllowAddress) {
   EXPECT_EQ(handler_.response.effective_url, "https://hub.example/ok");
 }
 
+TEST_F(SystemModeTest, PrefersTheCipherThatTakesTheLeast) {
+  ASSERT_EQ(Get("/echo"), absl::OkStatus());
+  EXPECT_THAT(handler_.body, HasSubstr("cipher: TLS_AES_128_GCM_SHA256"));
+}
+
 TEST_F(SystemModeTest, RefusesAnAddressThatIsNotAllowed) {
   policy_.allow_address = {"127.0.0.1:1"};
   absl::Status status = Get("/ok");

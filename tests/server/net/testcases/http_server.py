@@ -99,6 +99,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             f"target: {self.path}",
             f"body: {self.body.decode()}",
         ]
+        if isinstance(self.connection, ssl.SSLSocket):
+            lines.append(f"cipher: {self.connection.cipher()[0]}")
         lines += [f"{name.lower()}: {self.headers[name]}" for name in self.headers]
         self.answer("\n".join(lines).encode())
 
@@ -269,6 +271,7 @@ def main():
     server = Server(("127.0.0.1", 0), Handler)
     if options.certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
         context.load_cert_chain(options.certificate, options.key)
         server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
