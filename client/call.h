@@ -88,7 +88,10 @@ absl::StatusOr<Result> CallStream(
         Response response;
         // Nothing follows a result.
         while (!result && reader->Read(&response)) {
-          begun = true;
+          const bool waits =
+              response.has_progress() &&
+              response.progress().phase() == v1::Progress::QUEUED;
+          begun = begun || !waits;
           if (response.has_result()) {
             result = std::move(*response.mutable_result());
           } else if (response.has_progress() && progress) {

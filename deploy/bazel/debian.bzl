@@ -50,7 +50,9 @@ def _run(ctx, arguments, packages):
         ))
     return [word for word in result.stdout.replace("\n", " ").split(" ") if word]
 
-# The same as an archive each; what of them is dynamic, too, is then not needed.
+# linkopts that take the libraries of `entry`, "PACKAGES : MORE LIBRARIES", from
+# their archives. Those that targets name come after them, to be linked
+# dynamically, and are left out, since nobody needs them any more.
 def _archives(ctx, entry):
     packages, _, more = entry.partition(" : ")
     flags = _run(
@@ -95,6 +97,6 @@ pkg_config = repository_rule(
     local = True,
     configure = True,
     doc = """A cc_library for each of `packages`, with the flags that pkg-config
-gives; in archives.bzl, for each of `archives`, "PACKAGES : MORE LIBRARIES", the
-linkopts of a binary that has these within it.""",
+gives; in archives.bzl, for each of `archives`, the linkopts of a binary that has
+these libraries within it.""",
 )

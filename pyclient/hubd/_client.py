@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import typing
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional
@@ -47,21 +46,21 @@ class Client:
         self._socket = socket
         self._timeout = None if timeout is None else _options.seconds(timeout)
 
-    @functools.cached_property
+    @property
     def cache(self) -> Cache:
         """What the daemon keeps."""
         from hubd._cache import Cache
 
         return Cache(self)
 
-    @functools.cached_property
+    @property
     def jobs(self) -> Jobs:
         """What the daemon does for its callers."""
         from hubd._jobs import Jobs
 
         return Jobs(self)
 
-    @functools.cached_property
+    @property
     def trust(self) -> Trust:
         """Whose code the caller lets run outside a sandbox."""
         from hubd._trusted import Trust

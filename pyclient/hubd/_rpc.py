@@ -14,11 +14,9 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "1")
 # Likewise: it tells stderr about every daemon that ends.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
-import functools
 import threading
 import time
 from typing import (
-    TYPE_CHECKING,
     Any,
     Callable,
     Dict,
@@ -41,9 +39,7 @@ from hubd._errors import (
     from_status,
 )
 from hubd._types import ProgressCallback
-
-if TYPE_CHECKING:
-    from hubd.v1 import error_pb2
+from hubd.v1 import error_pb2, hub_pb2
 
 _REISSUES = 5
 # About 40 s; a drain takes up to 30 s.
@@ -69,26 +65,37 @@ T = TypeVar("T")
 class Stubs:
     """The three services on one channel, each made when it is first asked for."""
 
+    # Without functools.cached_property, whose lock a forked child may find held.
+
     def __init__(self, channel: grpc.Channel) -> None:
         self._channel = channel
+        self._hub: Any = None
+        self._cache: Any = None
+        self._trust: Any = None
 
-    @functools.cached_property
+    @property
     def hub(self) -> Any:
-        from hubd.v1 import hub_pb2_grpc
+        if self._hub is None:
+            from hubd.v1 import hub_pb2_grpc
 
-        return hub_pb2_grpc.HubStub(self._channel)
+            self._hub = hub_pb2_grpc.HubStub(self._channel)
+        return self._hub
 
-    @functools.cached_property
+    @property
     def cache(self) -> Any:
-        from hubd.v1 import cache_pb2_grpc
+        if self._cache is None:
+            from hubd.v1 import cache_pb2_grpc
 
-        return cache_pb2_grpc.CacheStub(self._channel)
+            self._cache = cache_pb2_grpc.CacheStub(self._channel)
+        return self._cache
 
-    @functools.cached_property
+    @property
     def trust(self) -> Any:
-        from hubd.v1 import trust_pb2_grpc
+        if self._trust is None:
+            from hubd.v1 import trust_pb2_grpc
 
-        return trust_pb2_grpc.TrustStub(self._channel)
+            self._trust = trust_pb2_grpc.TrustStub(self._channel)
+        return self._trust
 
 
 class Deadline:
@@ -196,7 +203,7 @@ def _result(
     begun = False
     try:
         for event in events:
-            begun = True
+            begun = begun or event.progress.phase != hub_pb2.Progress.QUEUED
             if event.WhichOneof("event") == "result":
                 result = event.result
             elif progress is not None:
@@ -229,8 +236,6 @@ def _can_repeat(error: HubdError) -> bool:
 
 def decode(error: grpc.RpcError) -> HubdError:
     """Turns gRPC's error into ours, with what the daemon said about it."""
-    from hubd.v1 import error_pb2
-
     code = error.code().name
     message = error.details() or f"hubd answered {code}"
     info = error_pb2.ErrorInfo()
@@ -259,8 +264,6 @@ def decode(error: grpc.RpcError) -> HubdError:
 
 
 def _worker_exit(message: error_pb2.WorkerExit) -> WorkerExit:
-    from hubd.v1 import error_pb2
-
     return WorkerExit(
         kind=error_pb2.WorkerExit.Kind.Name(message.kind),
         limit=message.limit,

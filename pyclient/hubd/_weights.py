@@ -183,7 +183,7 @@ class Weights:
             with Bar(progress) as bar:
 
                 def report(update: Progress) -> None:
-                    if update.phase == "downloading":
+                    if update.phase in ("connecting", "downloading"):
                         announcement.make()
                     bar(update)
 

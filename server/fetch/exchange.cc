@@ -54,7 +54,7 @@ HttpRequest Exchange::Request() const {
   HttpRequest request;
   request.url = options_.url;
   request.connect_timeout = options_.connect_timeout;
-  request.avoided_address = ask_.avoided_address;
+  request.avoided_addresses = ask_.avoided_addresses;
   if (ask_.opens) request.headers = options_.conditions;
   if (ask_.range) {
     request.http1 = true;

@@ -30,7 +30,7 @@ struct Ask {
   std::optional<Ledger> object = {};
   std::optional<Contents::Span> span = {};
   // As in HttpRequest.
-  std::string avoided_address = {};
+  std::vector<std::string> avoided_addresses = {};
 };
 
 // Decides whether the answer brings what was asked for, and writes it.

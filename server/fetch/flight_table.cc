@@ -159,8 +159,10 @@ uint64_t FlightTable::Core::Join(const FlightKey& key,
   uint64_t id = next_ticket_++;
   flight->tickets.insert(id);
   interests_[id] = std::make_shared<Held>(flight, std::move(interest));
-  // One that is under way to all reaches this one, too.
-  if (!flight->delivery_posted) {
+  if (fresh) {
+    PostProgress(flight);
+  } else if (!flight->delivery_posted) {
+    // One that is under way to all reaches this one, too.
     callbacks_.Post([core = shared_from_this(), flight, id] {
       core->DeliverProgress(flight, id);
     });

@@ -2,7 +2,8 @@
 //
 // The contract:
 //   - at most one `run` per key is running;
-//   - a ticket that joins late gets the newest progress at once;
+//   - a ticket gets the newest progress at once, of a flight that has not begun
+//     that it is queued;
 //   - `done` is called exactly once for a ticket that is kept, and never for a
 //     ticket that was dropped on the callbacks' thread;
 //   - a dropped ticket disturbs nobody else;
@@ -169,7 +170,8 @@ class FlightTable {
   ~FlightTable();
 
   // Joins the flight of `key`, or starts one about `subject` with `run`. Then
-  // `progress` at most ten times a second, and `done` once.
+  // `progress` at most ten times a second and at each new phase, and `done`
+  // once.
   [[nodiscard]] Ticket Join(const FlightKey& key, const FlightSubject& subject,
                             Run run, Interest interest);
 

@@ -32,10 +32,9 @@ void LaneCount::Measure(int64_t bytes, absl::Duration elapsed, absl::Time now) {
   count_ = std::min(2 * count_, max_);
 }
 
-void LaneCount::Less(absl::Time now) {
+void LaneCount::Less() {
   before_ = 0;
   count_ = std::max(1, count_ - 1);
-  grow_after_ = now + kRest;
 }
 
 void LaneCount::Back(absl::Time now, absl::Time until) {

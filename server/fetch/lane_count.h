@@ -23,8 +23,8 @@ class LaneCount {
   // to tell one rate from another.
   void Measure(int64_t bytes, absl::Duration elapsed, absl::Time now);
 
-  // One fewer, and no more for a while: a connection broke.
-  void Less(absl::Time now);
+  // One fewer: a connection broke.
+  void Less();
 
   // The host does not stand so many; no more before `until`, nor for a while.
   void Back(absl::Time now, absl::Time until = absl::InfinitePast());

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/random/random.h"
 #include "absl/strings/numbers.h"
 #include "server/base/log.h"
@@ -162,7 +163,7 @@ std::optional<Ask> Transfer::MakeAsk() {
   if (stage_ == Stage::kOneStream) return std::nullopt;
   Ask ask;
   ask.opens = stage_ == Stage::kOpening;
-  ask.avoided_address = failed_address_;
+  ask.avoided_addresses = failed_addresses_;
   if (ask.opens) {
     opening_at_ = parts_.clock.Now();
     const bool once = std::exchange(ask_for_all_once_, false);
@@ -276,12 +277,22 @@ void Transfer::Leave() {
   halt_.request_stop();
 }
 
+// Empty where it is not an address that failed.
+void Transfer::NoteAddress(const std::string& address) {
+  if (address.empty()) return;
+  // There is no other left: they are gone through once more.
+  if (absl::c_linear_search(failed_addresses_, address)) {
+    failed_addresses_.clear();
+  }
+  failed_addresses_.push_back(address);
+}
+
 std::optional<absl::Duration> Transfer::NoteFailure(const LaneAsk& ask,
                                                     const absl::Status& failure,
                                                     bool refused) {
   ++failures_;
   last_error_ = std::string(failure.message());
-  failed_address_ = MetadataOf(failure)["address"];
+  NoteAddress(MetadataOf(failure)["address"]);
   if (!refused && !IsTransient(failure)) {
     End(failure);
     return std::nullopt;
@@ -307,7 +318,7 @@ std::optional<absl::Duration> Transfer::NoteFailure(const LaneAsk& ask,
   if (refuses || !progressed) {
     wanted_.Back(now, now + asked);
   } else {
-    wanted_.Less(now);
+    wanted_.Less();
   }
   const absl::StatusOr<absl::Duration> wait = retry_.After(failure);
   if (!wait.ok()) {

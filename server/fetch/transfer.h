@@ -83,6 +83,8 @@ class Transfer final : private Exchange::Listener {
                                             const Exchange& exchange,
                                             const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteAddress(const std::string& address)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether no other request was under way at any time of this one.
   bool WasAlone(const LaneAsk& ask) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AskForAll(const LaneAsk& ask) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -138,8 +140,8 @@ class Transfer final : private Exchange::Listener {
   absl::Time resume_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   int failures_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string last_error_ ABSL_GUARDED_BY(mutex_);
-  // The IP address that failed last.
-  std::string failed_address_ ABSL_GUARDED_BY(mutex_);
+  // IP addresses that have failed since one of them did so again.
+  std::vector<std::string> failed_addresses_ ABSL_GUARDED_BY(mutex_);
   // Since the last failure, of what need not come again.
   int64_t progressed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // Since news, and since the rate was measured, or parts began.

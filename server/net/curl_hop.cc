@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -24,6 +25,8 @@ constexpr int64_t kMaxHeaderBytes = 1 << 20;
 // A longer body of a redirect is not read: the connection is closed instead.
 constexpr int64_t kMaxRedirectBody = 64 << 10;
 constexpr int kProxyAuthenticationRequired = 407;
+// To connect to an address that is not avoided.
+constexpr absl::Duration kOtherAddressTimeout = absl::Seconds(3);
 // OpenSSL's own order has the 256-bit one first, which takes more of the
 // processor for each byte.
 constexpr char kTls13Ciphers[] =
@@ -122,8 +125,8 @@ void CurlHop::SetRequest() {
   }
 }
 
-void CurlHop::SetTimes() {
-  Set(CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(ConnectTimeout()));
+void CurlHop::SetTimes(absl::Duration connect_timeout) {
+  Set(CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(connect_timeout));
   if (deadlines_.whole != FetchDeadlines::Time::max()) {
     // Rounded up, so that the deadline has passed when curl gives up.
     Set(CURLOPT_TIMEOUT_MS,
@@ -181,8 +184,8 @@ absl::Status CurlHop::CheckProxied() const {
 
 int CurlHop::OpenSocket(const curl_sockaddr& address) {
   if (!IsProxied()) {
-    if (avoids_ && IpText(address.addr) == request_.avoided_address) {
-      avoided_ = true;
+    if (avoids_addresses_ && absl::c_linear_search(request_.avoided_addresses,
+                                                   IpText(address.addr))) {
       return CURL_SOCKET_BAD;
     }
     absl::Status status =
@@ -419,6 +422,23 @@ absl::Status CurlHop::ErrorOf(CURLcode code) const {
       detail);
 }
 
+CURLcode CurlHop::Perform() {
+  if (!request_.avoided_addresses.empty() && !IsProxied()) {
+    avoids_addresses_ = true;
+    SetTimes(std::min(ConnectTimeout(), kOtherAddressTimeout));
+    const CURLcode code = curl_easy_perform(easy_);
+    const bool connected = judged_from_ != FetchDeadlines::Time::max();
+    if (connected || !failure_.ok() ||
+        (code != CURLE_COULDNT_CONNECT && code != CURLE_OPERATION_TIMEDOUT)) {
+      return code;
+    }
+    // The name has no other address, or none that can be reached.
+    avoids_addresses_ = false;
+  }
+  SetTimes(ConnectTimeout());
+  return curl_easy_perform(easy_);
+}
+
 absl::StatusOr<std::optional<std::string>> CurlHop::Run() {
   if (stop_.stop_requested()) return Cancelled(url_);
   if (SteadyNow() >= deadlines_.whole) return TimeoutError();
@@ -430,14 +450,8 @@ absl::StatusOr<std::optional<std::string>> CurlHop::Run() {
   }
   SetConnection();
   SetRequest();
-  SetTimes();
   SetCallbacks();
-  CURLcode code = curl_easy_perform(easy_);
-  if (code == CURLE_COULDNT_CONNECT && avoided_) {
-    // The name has no other address, or none that can be reached.
-    avoids_ = false;
-    code = curl_easy_perform(easy_);
-  }
+  const CURLcode code = Perform();
   HUBD_RETURN_IF_ERROR(failure_);
   // How the body of a redirect ends does not matter.
   if (redirecting_) return response_.headers["location"];

@@ -105,9 +105,11 @@ class CurlHop {
   }
   void SetConnection();
   void SetRequest();
-  void SetTimes();
+  void SetTimes(absl::Duration connect_timeout);
   void SetCallbacks();
   absl::Status CheckProxied() const;
+
+  CURLcode Perform();
 
   // Each says whether the transfer goes on; if not, failure_ says why.
   bool OnHeader(absl::string_view line);
@@ -162,9 +164,7 @@ class CurlHop {
   int64_t judged_bytes_ = 0;
   absl::Status failure_;
   absl::Status refused_address_;
-  // Whether request_.avoided_address is, and has been.
-  bool avoids_ = true;
-  bool avoided_ = false;
+  bool avoids_addresses_ = false;
 };
 
 }  // namespace hubd

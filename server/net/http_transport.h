@@ -41,9 +41,9 @@ struct HttpRequest {
   bool post_again = false;
   // By HTTP/1.1: requests at the same time have a connection each.
   bool http1 = false;
-  // An IP address that no connection is opened to where the name has another
-  // one that can be reached; empty: none.
-  std::string avoided_address = {};
+  // IP addresses that no connection is opened to where the name has another one
+  // that can be reached within a few seconds. One that is kept is used, too.
+  std::vector<std::string> avoided_addresses = {};
   // Whether a public host named the URL: then it is judged like one to which
   // that host redirects.
   bool from_public = false;

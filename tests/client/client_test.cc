@@ -159,7 +159,9 @@ TEST_F(ClientTest, VerifyIsSentAgainOnlyWhereItHasNotBegun) {
       std::atomic<int> calls = 0;
       daemon_.on_verify = [&](auto&, const auto&, const auto& send) {
         v1::VerifyResponse event;
-        event.mutable_progress()->set_done_bytes(1);
+        event.mutable_progress()->set_phase(v1::Progress::QUEUED);
+        send(event);
+        event.mutable_progress()->set_phase(v1::Progress::VERIFYING);
         if (calls == 0 && begun) send(event);
         if (++calls == 1) return failure;
         event.mutable_result()->set_complete(true);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -23,6 +24,14 @@ print("loaded:", model)
 
 def hub(body: str) -> dict[str, str]:
     return {"hubconf.py": body}
+
+
+def test_hubctl_has_one_grpc_and_that_within_it(machine: Machine) -> None:
+    needed = subprocess.run(
+        ["ldd", machine.hubctl_path], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    assert "libcrypto" in needed
+    assert "libgrpc" not in needed and "libprotobuf" not in needed
 
 
 def test_list_help_load_of_the_sample(machine: Machine) -> None:

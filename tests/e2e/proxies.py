@@ -21,11 +21,10 @@ class Proxy:
     """Speaks HTTP (CONNECT, and absolute URLs of plain http), or SOCKS.
 
     `scheme`: "http"; "https", by TLS with the origin's certificate; "socks4a" or
-    "socks5h". `login`: the "USER:PASSWORD" that it wants, as SOCKS4 does the user
-    only; empty: none. `asked` has "HOST:PORT"
-    of all that came in with it. While `hold` is cleared, nothing is answered to them;
-    with `cut` they are dropped then, with `forbids` they are told that its rules forbid
-    it.
+    "socks5h". `login`: the "USER:PASSWORD" that it wants, of which SOCKS4 has the
+    user only; empty: none. `asked` has "HOST:PORT" of all that came in with it. While
+    `hold` is cleared, nothing is answered to them; with `cut` they are dropped then,
+    with `forbids` they are told that its rules forbid it.
     """
 
     def __init__(self, origin: Origin, scheme: str = "http", login: str = "") -> None:
@@ -38,8 +37,8 @@ class Proxy:
         self.hold.set()
         self.cut = False
         self.forbids = False
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(
             origin.directory / "leaf.pem", origin.directory / "leaf.key"
         )
         self._server = _Server(("127.0.0.1", 0), _HANDLERS[scheme])
@@ -134,9 +133,7 @@ class _Http(_Handler):
 
 class _Https(_Http):
     def setup(self) -> None:
-        self.request = self.server.proxy.context.wrap_socket(
-            self.request, server_side=True
-        )
+        self.request = self.server.proxy.tls.wrap_socket(self.request, server_side=True)
         super().setup()
 
     def carry(self, other: socket.socket) -> None:
@@ -183,6 +180,9 @@ class _Socks4(_Reader):
             self.wfile.write(_REPLY4 % 91)
             return
         if not proxy.admit(f"{self._text()}:{port}"):
+            return
+        if proxy.forbids:
+            self.wfile.write(_REPLY4 % 91)
             return
         other = proxy.connect(port)
         self.wfile.write(_REPLY4 % 90)

@@ -39,7 +39,7 @@ class Input {
     return text;
   }
 
-  // From a millisecond to an hour.
+  // From a millisecond to half an hour.
   absl::Duration Time() {
     const int ms = 1 + Byte();
     return absl::Milliseconds(ms) * std::exp2(Byte() % 14);

@@ -75,6 +75,7 @@ def test_a_fetch_imports_what_it_needs_only(daemon):
     assert "hubd._rpc" in imported
     assert not {f"hubd.{name}" for name in spared} & set(imported)
     assert [name for name in imported if name.startswith("hubd.v1.")] == [
+        "hubd.v1.error_pb2",
         "hubd.v1.hub_pb2",
         "hubd.v1.hub_pb2_grpc",
     ]
@@ -211,7 +212,7 @@ def test_verify_tells_what_is_damaged(daemon):
     daemon.verified.damages.add(kind="tree", name="n", problem="gone", removed=True)
     seen = []
     found = hubd.Client().cache.verify("own/repo", progress=seen.append)
-    assert [progress.phase for progress in seen] == ["verifying"]
+    assert [progress.phase for progress in seen] == ["queued", "verifying"]
     assert (found.trees, found.complete) == (1, True)
     (damage,) = found.damages
     assert (damage.kind, damage.problem, damage.removed) == ("tree", "gone", True)

@@ -201,6 +201,9 @@ class FakeDaemon(
         )
 
     def Verify(self, request: Any, context: Any) -> Any:
+        yield cache_pb2.VerifyResponse(
+            progress=hub_pb2.Progress(phase=hub_pb2.Progress.QUEUED)
+        )
         self._enter("Verify", request, context)
         yield cache_pb2.VerifyResponse(
             progress=hub_pb2.Progress(phase=hub_pb2.Progress.VERIFYING)
@@ -209,6 +212,9 @@ class FakeDaemon(
         yield cache_pb2.VerifyResponse(result=self.verified)
 
     def Repair(self, request: Any, context: Any) -> Any:
+        yield cache_pb2.RepairResponse(
+            progress=hub_pb2.Progress(phase=hub_pb2.Progress.QUEUED)
+        )
         self._enter("Repair", request, context)
         yield cache_pb2.RepairResponse(
             progress=hub_pb2.Progress(phase=hub_pb2.Progress.VERIFYING)

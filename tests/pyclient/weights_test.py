@@ -16,6 +16,7 @@ import pytest
 import hubd
 from fake_daemon import Failure
 from hubd import _weights
+from hubd.v1 import hub_pb2
 
 _URL = "https://h/v1/w.pth?x=1"
 
@@ -66,6 +67,18 @@ def test_a_checkpoint_is_fetched_leased_and_shown_by_its_name(hub, daemon, capsy
     assert silent == ""
     _get(hub)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_download_is_announced_before_its_host_answers(hub, daemon, urls, capsys):
+    urls.clear()
+    daemon.progress = [hub_pb2.Progress(phase=hub_pb2.Progress.QUEUED)]
+    with pytest.raises(urllib.error.HTTPError):
+        _get(hub)
+    assert "Downloading" not in "".join(capsys.readouterr())
+    daemon.progress += [hub_pb2.Progress(phase=hub_pb2.Progress.CONNECTING)]
+    with pytest.raises(urllib.error.HTTPError):
+        _get(hub)
+    assert f'Downloading: "{_URL}"' in "".join(capsys.readouterr())
 
 
 def test_names_and_directories_are_the_users(hub, home):

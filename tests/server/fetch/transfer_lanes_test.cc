@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -39,6 +40,15 @@ class Valve final : public HttpTransport {
                        [](const Connection* c) { return c->allowed > 0; })) {
       changed_.Wait(mutex_);
     }
+  }
+
+  // Breaks a connection; until it has ended. REQUIRES: all wait for bytes.
+  void Break() {
+    MutexLock lock(mutex_);
+    Connection* const connection = *connections_.begin();
+    connection->breaks = true;
+    changed_.NotifyAll();
+    while (connections_.contains(connection)) changed_.Wait(mutex_);
   }
 
   // Holds no body of this URL back any more.
@@ -96,6 +106,7 @@ class Valve final : public HttpTransport {
     std::string url;
     std::stop_token stop;
     int64_t allowed = 0;
+    bool breaks = false;
   };
 
   class Held final : public HttpHandler {
@@ -107,8 +118,12 @@ class Valve final : public HttpTransport {
     }
     absl::Status OnBody(absl::string_view bytes) override {
       while (!bytes.empty()) {
-        const absl::string_view now =
-            bytes.substr(0, valve_.AwaitAllowed(connection_));
+        const int64_t allowed = valve_.AwaitAllowed(connection_);
+        if (allowed == 0) {
+          return ReasonError(Reason::kUpstreamUnavailable, "it breaks",
+                             {{"cause", "cut"}});
+        }
+        const absl::string_view now = bytes.substr(0, allowed);
         HUBD_RETURN_IF_ERROR(to_.OnBody(now));
         bytes.remove_prefix(now.size());
         valve_.NoteTaken(connection_, static_cast<int64_t>(now.size()));
@@ -139,16 +154,18 @@ class Valve final : public HttpTransport {
     }
   }
 
+  // 0: it breaks.
   int64_t AwaitAllowed(const Connection& connection) {
     MutexLock lock(mutex_);
     ++waiting_;
     changed_.NotifyAll();
     bool free = false;
-    while (!free && connection.allowed <= 0) {
+    while (!free && connection.allowed <= 0 && !connection.breaks) {
       free = open_.contains(connection.url) || connection.stop.stop_requested();
       if (!free) changed_.Wait(mutex_);
     }
     --waiting_;
+    if (connection.breaks) return 0;
     return free ? kRequest : connection.allowed;
   }
 
@@ -181,8 +198,9 @@ class LaneRoundsTest : public TransferFixture {
     Serve(kUrl, body);
     std::vector<int> lanes;
     int before = 0;
-    Job job({valve_, connections_, space_, clock_}, dir_.Below("partial"), kUrl,
-            [&](const Progress&) {
+    Job job({valve_, *connections_, space_, clock_}, dir_.Below("partial"),
+            kUrl, [&](const Progress& progress) {
+              if (progress.phase == Progress::Phase::kConnecting) return;
               const int now = Held();
               // None is about to come or to go.
               const bool settled = now == std::exchange(before, now);
@@ -201,7 +219,7 @@ class LaneRoundsTest : public TransferFixture {
   // thread that takes them.
   int Held() {
     std::vector<ConnectionBudget::Hold> others;
-    while (auto hold = connections_.TakeFurther(HostOf(kUrl))) {
+    while (auto hold = connections_->TakeFurther(HostOf(kUrl))) {
       others.push_back(*std::move(hold));
     }
     return kRoom - static_cast<int>(others.size());
@@ -210,8 +228,13 @@ class LaneRoundsTest : public TransferFixture {
   // More than one transfer has.
   static constexpr int kRoom = 32;
 
+  static std::unique_ptr<ConnectionBudget> Room(int per_object) {
+    return std::make_unique<ConnectionBudget>(ConnectionBudget::Options{
+        .per_object = per_object, .per_host = kRoom, .in_all = kRoom});
+  }
+
   Valve valve_{http_};
-  ConnectionBudget connections_{{.per_host = kRoom, .in_all = kRoom}};
+  std::unique_ptr<ConnectionBudget> connections_ = Room(16);
 };
 
 TEST_F(LaneRoundsTest, MoreAsLongAsEachBringsMore) {
@@ -244,6 +267,17 @@ TEST_F(LaneRoundsTest, NoMoreWhereAllOfThemShareOneRate) {
   const std::vector<int> after(lanes.begin() + kTried + 1, lanes.end());
   EXPECT_EQ(after, std::vector<int>(after.size(), 4))
       << testing::PrintToString(lanes);
+}
+
+TEST_F(LaneRoundsTest, OneFewerAfterABreak) {
+  connections_ = Room(4);
+  const std::vector<int> lanes = Run(400, 4, [&](size_t round, int) {
+    // So much in all that the break costs no try. Then nothing, which is no
+    // reason for more.
+    if (round == 2) valve_.Break();
+    return round == 0 ? kRequest : 0;
+  });
+  EXPECT_EQ(lanes, std::vector<int>({4, 4, 4, 3}));
 }
 
 class SharedLimitsTest : public TransferFixture {

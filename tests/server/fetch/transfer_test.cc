@@ -174,34 +174,39 @@ class Gate final : public HttpTransport {
   bool has_body_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-// The first request fails so, before it reaches a server.
-class FailsOnce final : public HttpTransport {
+// The first requests fail, each at one of these addresses, before they reach a
+// server.
+class FailsAtFirst final : public HttpTransport {
  public:
-  FailsOnce(HttpTransport& http, absl::Status failure)
-      : http_(http), failure_(std::move(failure)) {}
+  FailsAtFirst(HttpTransport& http, std::vector<std::string> addresses)
+      : http_(http), addresses_(std::move(addresses)) {}
 
   absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
                      std::stop_token stop) override {
     {
       MutexLock lock(mutex_);
-      if (!first_) {
-        first_ = request;
-        return failure_;
+      if (avoided_.size() < addresses_.size()) {
+        const std::string& address = addresses_[avoided_.size()];
+        avoided_.push_back(request.avoided_addresses);
+        Metadata metadata = {{"cause", "stall"}};
+        if (!address.empty()) metadata["address"] = address;
+        return ReasonError(Reason::kUpstreamUnavailable, "it stalls", metadata);
       }
     }
     return http_.Fetch(request, handler, stop);
   }
 
-  HttpRequest first() const {
+  // What each of them was to avoid.
+  std::vector<std::vector<std::string>> avoided() const {
     MutexLock lock(mutex_);
-    return *first_;
+    return avoided_;
   }
 
  private:
   HttpTransport& http_;
-  const absl::Status failure_;
+  const std::vector<std::string> addresses_;
   mutable Mutex mutex_;
-  std::optional<HttpRequest> first_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::vector<std::string>> avoided_ ABSL_GUARDED_BY(mutex_);
 };
 
 // A server that says nothing until End.
@@ -353,16 +358,20 @@ TEST_F(TransferTest, BreaksCostNothingTwice) {
   ExpectAll(body_);
 }
 
-TEST_F(TransferTest, AnAddressThatFailedIsAvoided) {
+TEST_F(TransferTest, AddressesThatFailedAreAvoided) {
   http_.Set(kUrl, AnswerOf(body_, "\"e\""));
-  FailsOnce http(http_,
-                 ReasonError(Reason::kUpstreamUnavailable, "it stalls",
-                             {{"cause", "stall"}, {"address", "192.0.2.1"}}));
+  // The third has no address: the host answered.
+  FailsAtFirst http(http_, {"192.0.2.1", "192.0.2.2", "", "192.0.2.1"});
   ASSERT_TRUE(RunOver(http).ok());
   ExpectAll(body_);
-  EXPECT_EQ(http.first().avoided_address, "");
+  using Addresses = std::vector<std::string>;
+  EXPECT_EQ(http.avoided(),
+            std::vector<Addresses>({{},
+                                    {"192.0.2.1"},
+                                    {"192.0.2.1", "192.0.2.2"},
+                                    {"192.0.2.1", "192.0.2.2"}}));
   for (const HttpRequest& request : http_.requests()) {
-    EXPECT_EQ(request.avoided_address, "192.0.2.1");
+    EXPECT_EQ(request.avoided_addresses, Addresses({"192.0.2.1"}));
   }
 }
 

@@ -310,43 +310,75 @@ TEST_F(CurlTransportTest, GivesUpOnAStall) {
   EXPECT_EQ(MetadataValue(status, "address"), "127.0.0.1") << status;
 }
 
-// Listens at [::1]:port and never says anything; invalid without IPv6.
-UniqueFd SilentListener(int port) {
-  UniqueFd fd(socket(AF_INET6, SOCK_STREAM, 0));
+sockaddr_in6 Loopback6(int port) {
   sockaddr_in6 address = {};
   address.sin6_family = AF_INET6;
   address.sin6_addr = in6addr_loopback;
   address.sin6_port = htons(port);
-  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) !=
-          0 ||
-      listen(fd.get(), 8) != 0) {
+  return address;
+}
+
+// Listens at [::1]:port and never says anything; invalid without IPv6.
+UniqueFd SilentListener(int port, int backlog = 8) {
+  UniqueFd fd(socket(AF_INET6, SOCK_STREAM, 0));
+  const sockaddr_in6 address = Loopback6(port);
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address),
+           sizeof address) != 0 ||
+      listen(fd.get(), backlog) != 0) {
     fd.reset();
   }
   return fd;
 }
 
+// Begins to connect to it.
+UniqueFd Connect(int port) {
+  UniqueFd fd(socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0));
+  const sockaddr_in6 address = Loopback6(port);
+  (void)connect(fd.get(), reinterpret_cast<const sockaddr*>(&address),
+                sizeof address);
+  return fd;
+}
+
 TEST_F(CurlTransportTest, TakesAnotherAddressOfANameWhereThereIsOne) {
   const UniqueFd silent = SilentListener(server_->port());
+  if (!silent.valid()) GTEST_SKIP() << "no IPv6 here";
   NetOptions options;
   options.stall_timeout = absl::Seconds(1);
   transport_ = MakeTransport(options);
   HttpRequest request;
   request.url = absl::StrCat("http://localhost:", server_->port(), "/ok");
-  if (silent.valid()) {
-    request.avoided_address = "127.0.0.1";
-    const absl::Status status = transport_->Fetch(request, handler_, {});
-    EXPECT_EQ(MetadataValue(status, "cause"), "stall") << status;
-    EXPECT_EQ(MetadataValue(status, "address"), "::1") << status;
-    request.avoided_address = "::1";
-    EXPECT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
-    EXPECT_EQ(handler_.body, "hello");
+  request.avoided_addresses = {"127.0.0.1"};
+  const absl::Status status = transport_->Fetch(request, handler_, {});
+  EXPECT_EQ(MetadataValue(status, "cause"), "stall") << status;
+  EXPECT_EQ(MetadataValue(status, "address"), "::1") << status;
+  request.avoided_addresses = {"::1"};
+  EXPECT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
+  EXPECT_EQ(handler_.body, "hello");
+}
+
+TEST_F(CurlTransportTest, TakesAnAddressThatFailedWhereThereIsNoOther) {
+  // Nothing listens at [::1].
+  for (const std::string& url :
+       {server_->Url("/ok"),
+        absl::StrCat("http://localhost:", server_->port(), "/ok")}) {
+    HttpRequest request;
+    request.url = url;
+    request.avoided_addresses = {"192.0.2.1", "127.0.0.1"};
+    EXPECT_EQ(MakeTransport()->Fetch(request, handler_, {}), absl::OkStatus());
+    EXPECT_EQ(std::exchange(handler_.body, ""), "hello");
   }
-  // There is no other.
-  request.url = server_->Url("/ok");
-  request.avoided_address = "127.0.0.1";
-  handler_.body.clear();
-  EXPECT_EQ(MakeTransport(options)->Fetch(request, handler_, {}),
-            absl::OkStatus());
+}
+
+// A listener whose queue is full: what connects to it hears nothing.
+TEST_F(CurlTransportTest, DoesNotWaitLongForAnotherAddress) {
+  const UniqueFd silent = SilentListener(server_->port(), /*backlog=*/0);
+  if (!silent.valid()) GTEST_SKIP() << "no IPv6 here";
+  std::vector<UniqueFd> waiting;
+  for (int i = 0; i < 3; ++i) waiting.push_back(Connect(server_->port()));
+  HttpRequest request;
+  request.url = absl::StrCat("http://localhost:", server_->port(), "/ok");
+  request.avoided_addresses = {"127.0.0.1"};
+  EXPECT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
   EXPECT_EQ(handler_.body, "hello");
 }
 
