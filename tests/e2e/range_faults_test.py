@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.e2e.machine import Machine
+from tests.e2e.http_faults_test import DEAD_ENDS
+from tests.e2e.machine import TIMEOUT, Machine
 from tests.e2e.processes import wait_until
 from tests.e2e.rows import (
     FORBIDDEN,
@@ -23,8 +24,12 @@ from tests.e2e.rows import (
     UNAVAILABLE,
     fails,
     fetches,
+    kept,
+    start_machine,
 )
-from tests.origin import Origin
+from tests.e2e.tls_test import KINDS as CERTIFICATES
+from tests.e2e.url_policy_test import INSIDE, StrictOrigin
+from tests.origin import Answer, Origin
 
 HOST = "models.example.org"
 MIB = 1 << 20
@@ -33,20 +38,42 @@ SIZE = 40 * MIB + 5
 FIRST = 32 * MIB
 HURRIED = 'stall_timeout = "2s"\nconnect_timeout = "2s"\ntries = 2\n'
 HURRIED += 'retry_max_wait = "1s"\n'
+ONE_BY_ONE = HURRIED + "connections_per_object = 1\n"
 _numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
 def origin() -> Iterator[Origin]:
-    with Origin() as running:
+    with StrictOrigin(
+        extra_names=[f"{kind}.example.org" for kind in CERTIFICATES], plain_http=True
+    ) as running:
+        for kind in DEAD_ENDS:
+            running.add_dead_end(f"{kind}.example.org", kind)
+        for kind in CERTIFICATES:
+            running.show_certificate(f"{kind}.example.org", kind)
         yield running
 
 
 @pytest.fixture(scope="module")
 def one_by_one(origin: Origin) -> Iterator[Machine]:
     """A machine whose daemon makes one request after the other."""
-    machine = Machine(origin)
-    machine.configure(HURRIED + "connections_per_object = 1\n")
+    machine = start_machine("user", origin, ONE_BY_ONE)
+    yield machine
+    machine.close()
+
+
+@pytest.fixture(scope="module")
+def system(origin: Origin) -> Iterator[Machine]:
+    machine = start_machine("system", origin, ONE_BY_ONE)
+    yield machine
+    machine.close()
+
+
+@pytest.fixture(scope="module")
+def proxied(origin: Origin) -> Iterator[Machine]:
+    """A user behind a proxy, for whom every name is on the public internet."""
+    proxy = f'proxy = "http://127.0.0.1:{origin.http_port}"\n'
+    machine = start_machine("user", origin, ONE_BY_ONE + proxy)
     yield machine
     machine.close()
 
@@ -142,6 +169,100 @@ def test_what_has_come_stays(
     fetches(one_by_one, file.url, file.body)
     assert begins(origin, file)[before:] == [FIRST]
     assert not list(one_by_one.store("partial").iterdir())
+
+
+# Hosts to which later ranges are redirected, and words of the message.
+ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "refuses": ("no connection to the host", "network"),
+    "never-accepts": ("no connection to the host within 2s", "network"),
+    "never-speaks": ("no connection to the host within 2s", "network"),
+    "hangs-up": ("no secure connection", "check the URL"),
+    **{kind: ("certificate", *words) for kind, words in CERTIFICATES.items()},
+}
+
+
+def lead_elsewhere(
+    origin: Origin, file: File, target: str, times: int | None = None
+) -> Answer:
+    """Redirects to there what is asked for behind the first range."""
+    with origin.later_ranges_only():
+        return origin.respond(HOST, file.path, 302, {"Location": target}, times=times)
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_what_has_come_stays_when_the_rest_is_elsewhere(
+    one_by_one: Machine, origin: Origin, file: File, kind: str
+) -> None:
+    elsewhere = f"{kind}.example.org"
+    with lead_elsewhere(origin, file, f"https://{elsewhere}/model.bin"):
+        said = (elsewhere, *ELSEWHERE[kind])
+        fails(one_by_one, "fetch", file.url, end=UNAVAILABLE, words=said)
+    assert not origin.count(elsewhere)
+    before = len(begins(origin, file))
+    fetches(one_by_one, file.url, file.body)
+    assert begins(origin, file)[before:] == [FIRST]
+    assert not list(one_by_one.store("partial").iterdir())
+
+
+@pytest.mark.parametrize("kind", ["refuses", "never-accepts", "never-speaks"])
+def test_what_is_elsewhere_once_is_asked_for_again(
+    one_by_one: Machine, origin: Origin, file: File, kind: str
+) -> None:
+    with lead_elsewhere(origin, file, f"https://{kind}.example.org/model.bin", times=1):
+        fetches(one_by_one, file.url, file.body)
+    assert begins(origin, file) == [0, FIRST, FIRST]
+
+
+@pytest.mark.parametrize("kind", CERTIFICATES)
+def test_a_later_connection_shows_another_certificate(
+    one_by_one: Machine, origin: Origin, file: File, kind: str
+) -> None:
+    """What is said over it goes to nobody."""
+    before = kept(one_by_one)
+    come = 20 * MIB
+    with origin.hold(HOST, file.path, after=come) as gate:
+        with origin.cut(HOST, file.path, after=come + MIB):
+            fetch = one_by_one.start([one_by_one.hubctl_path, "fetch", file.url])
+            gate.wait_reached()
+        with origin.show_certificate(HOST, kind):
+            gate.release()
+            _, errors = fetch.communicate(timeout=TIMEOUT)
+            asked = begins(origin, file)
+    assert fetch.returncode == 1
+    for word in (file.url, "certificate", *CERTIFICATES[kind]):
+        assert word in errors
+    assert asked == [0]
+    assert kept(one_by_one) == before
+    fetches(one_by_one, file.url, file.body)
+    assert begins(origin, file) == [0, come]
+
+
+INSIDES = ["127.0.0.2", "169.254.169.254", "10.0.0.1", "[::1]", "localhost"]
+
+
+@pytest.mark.parametrize(
+    ("forbidding", "host"),
+    [
+        *itertools.product(["system", "proxied"], INSIDES),
+        # The proxy would resolve it.
+        ("system", INSIDE),
+    ],
+)
+def test_a_later_range_is_not_redirected_inside(
+    request: pytest.FixtureRequest,
+    origin: Origin,
+    file: File,
+    forbidding: str,
+    host: str,
+) -> None:
+    machine: Machine = request.getfixturevalue(forbidding)
+    with lead_elsewhere(origin, file, f"https://{host}/model.bin"):
+        said = (host, "is not a public address", "allow_address")
+        fails(machine, "fetch", file.url, end=(4, "URL_NOT_ALLOWED"), words=said)
+    assert begins(origin, file) == [0, FIRST]
+    assert not origin.count(host)
+    fetches(machine, file.url, file.body)
+    assert begins(origin, file) == [0, FIRST, FIRST]
 
 
 @pytest.mark.parametrize("fault", ANEW)
