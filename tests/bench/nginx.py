@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,8 @@ pid {directory}/pid;
 error_log {directory}/error.log;
 events {{}}
 http {{
-  log_format counts '$request_method $uri $status $body_bytes_sent';
+  log_format counts
+    '$request_method $uri $status $body_bytes_sent $server_protocol';
   access_log {directory}/access.log counts;
   client_body_temp_path {directory}/client;
   proxy_temp_path {directory}/proxy;
@@ -40,7 +41,7 @@ http {{
 
 _SERVER = """\
   server {{
-    listen 127.0.0.1:{port} ssl;
+    listen 127.0.0.1:{port} ssl {speaks};
     {also}
     # What huggingface_hub asks of a host of models.
     location ~ ^/[^/]+/[^/]+/resolve/main/(?<file>[^/]+)$ {{
@@ -66,28 +67,32 @@ class Nginx:
     """Serves the files of a directory as https://localhost:PORT/NAME.
 
     `port` is as fast as can be; at `capped_port` each connection gets CAP; at
-    `brief_port` each has one answer only. `directory` holds configuration and logs.
+    `brief_port` each has one answer only; `http2_port` speaks HTTP/2 to who likes.
+    `directory` holds configuration and logs.
     """
 
     def __init__(self, directory: Path, files: Path, leaf: tuple[Path, Path]) -> None:
         directory.mkdir(parents=True)
         self._log = directory / "access.log"
-        fast, capped, brief = _listener(), _listener(), _listener()
+        listeners = [_listener() for _ in range(4)]
+        ports = [listener.getsockname()[1] for listener in listeners]
+        self.port, self.capped_port, self.brief_port, self.http2_port = ports
         # The kernel holds each accepted connection to it. limit_rate is of a request,
         # and lets the first of its megabytes through at once.
+        capped = listeners[1]
         capped.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, CAP)
-        ports = [listener.getsockname()[1] for listener in (fast, capped, brief)]
-        self.port, self.capped_port, self.brief_port = ports
         self.url = f"https://localhost:{self.port}"
         self.capped_url = f"https://localhost:{self.capped_port}"
-        servers = {
-            self.port: "",
-            self.capped_port: "",
-            self.brief_port: "keepalive_requests 1;",
-        }
+        brief = "keepalive_requests 1;"
+        servers = [
+            _SERVER.format(port=self.port, speaks="", also=""),
+            _SERVER.format(port=self.capped_port, speaks="", also=""),
+            _SERVER.format(port=self.brief_port, speaks="", also=brief),
+            _SERVER.format(port=self.http2_port, speaks="http2", also=""),
+        ]
         config = directory / "nginx.conf"
         config.write_text(_configuration(directory, files, leaf, servers))
-        inherited = [listener.fileno() for listener in (fast, capped, brief)]
+        inherited = [listener.fileno() for listener in listeners]
         self._process = subprocess.Popen(
             [program(), "-p", directory, "-c", config, "-e", directory / "error.log"],
             stdin=subprocess.DEVNULL,
@@ -95,7 +100,7 @@ class Nginx:
             env={**os.environ, "NGINX": "".join(f"{fd};" for fd in inherited)},
             pass_fds=inherited,
         )
-        for listener in (fast, capped, brief):
+        for listener in listeners:
             listener.close()
         _await_start(directory / "pid", self._process)
 
@@ -111,7 +116,7 @@ class Nginx:
         end = time.monotonic() + 10
         while True:
             lines = re.findall(
-                rf"^GET \S*/{re.escape(name)} \d+ (\d+)$",
+                rf"^GET \S*/{re.escape(name)} \d+ (\d+) ",
                 self._log.read_text(),
                 re.MULTILINE,
             )
@@ -124,6 +129,11 @@ class Nginx:
         """How many such requests were logged since forget()."""
         line = rf"^{method} \S*/{re.escape(name)} "
         return len(re.findall(line, self._log.read_text(), re.MULTILINE))
+
+    def protocols(self, name: str) -> list[str]:
+        """Of each such request since forget(), as "HTTP/1.1"."""
+        line = rf"^\S+ \S*/{re.escape(name)} .* (\S+)$"
+        return re.findall(line, self._log.read_text(), re.MULTILINE)
 
     def close(self) -> None:
         self._process.terminate()
@@ -149,7 +159,7 @@ def _listener() -> socket.socket:
 
 
 def _configuration(
-    directory: Path, files: Path, leaf: tuple[Path, Path], servers: Mapping[int, str]
+    directory: Path, files: Path, leaf: tuple[Path, Path], servers: Sequence[str]
 ) -> str:
     return _CONFIG.format(
         user="user root;" if os.getuid() == 0 else "",
@@ -157,9 +167,7 @@ def _configuration(
         certificate=leaf[0],
         key=leaf[1],
         files=files,
-        servers="".join(
-            _SERVER.format(port=port, also=also) for port, also in servers.items()
-        ),
+        servers="".join(servers),
     )
 
 

@@ -4,6 +4,7 @@ import http.client
 import os
 import re
 import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -73,6 +74,18 @@ def test_a_brief_connection_has_one_answer(origin: Origin, nginx: Nginx) -> None
         assert get(connection) == (SIZE, False)
 
 
+def test_one_port_speaks_http_2_and_who_spoke_what_is_told(
+    origin: Origin, nginx: Nginx
+) -> None:
+    for port in (nginx.port, nginx.http2_port):
+        url = f"https://localhost:{port}/f.bin"
+        ca = str(origin.ca_file)
+        curl = ["curl", "-sSf", "--cacert", ca, "-o", os.devnull, url]
+        subprocess.run(curl, check=True)
+    nginx.served("f.bin", 2 * SIZE)
+    assert nginx.protocols("f.bin") == ["HTTP/1.1", "HTTP/2.0"]
+
+
 def test_no_worker_stands_in_accept(nginx: Nginx, tmp_path: Path) -> None:
     """It would serve nobody meanwhile."""
     process = Path("/proc", (tmp_path / "nginx/pid").read_text().strip())
@@ -82,6 +95,6 @@ def test_no_worker_stands_in_accept(nginx: Nginx, tmp_path: Path) -> None:
         if os.readlink(fd).startswith("socket:")
     ]
     flags = [int(re.findall(r"^flags:\s+(\d+)$", text, re.M)[0], 8) for text in sockets]
-    # The three listeners, and its own to the workers.
-    assert len(flags) > 3
+    # The four listeners, and its own to the workers.
+    assert len(flags) > 4
     assert all(flag & os.O_NONBLOCK for flag in flags)
