@@ -47,6 +47,12 @@ class LiveTable {
     std::fflush(stdout);
   }
 
+  // Wipes what a terminal shows of Ctrl-C below the table.
+  void End() {
+    session_.Print("\r\x1b[K");
+    std::fflush(stdout);
+  }
+
  private:
   Session& session_;
   int lines_ = 0;
@@ -103,6 +109,7 @@ absl::Status RunWatch(Session& session) {
         }
       },
       session.Call());
+  if (live && !json) table.End();
   const bool left =
       absl::IsCancelled(end) && session.limit().cancel().stop_requested();
   return left ? absl::OkStatus() : end;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from tests.e2e.machine import ORDINARY_UID, TIMEOUT, Machine
 from tests.e2e.processes import wait_until
 from tests.e2e.system_machine import SystemMachine
+from tests.e2e.terminals import Terminal
 from tests.origin import Origin
 
 MODELS = "models.example.org"
@@ -180,6 +182,47 @@ def test_watch_sees_a_job_come_and_go(
     machine.stop_daemon()
     watch.send_signal(signal.SIGINT)
     watch.communicate(timeout=TIMEOUT)
+
+
+# All that is seen of one download, which has come to some of its bytes.
+TABLE = (
+    r" *ID +STATE +BYTES +RATE +LEFT +CONNS +FOR +AGE +WHAT\n"
+    r"\d+ +downloading +(?P<bytes>[\d.]+ [kM]?B) of 50 MB +[\d.]+ [kM]?B/s +[\dms ]+"
+    r" +(?P<connections>\d+) +1 \(uid \d+\) +[\dms ]+ +checkpoint "
+)
+
+
+def test_watch_is_a_table_that_lives(
+    machine: Machine, origin: Origin, weights: bytes
+) -> None:
+    # Longer than what the first connection asks for.
+    url = origin.add_file(MODELS, "/w", weights * 2)
+    machine.daemon_pid()
+    nothing = ["Nothing is being fetched."]
+    seen: set[str] = set()
+    with (
+        origin.limit_rate(MIB, MODELS, "/w") as cap,
+        Terminal(machine, machine.hubctl_path, "jobs", "watch", columns=200) as screen,
+    ):
+
+        def goes_on() -> bool:
+            found = re.fullmatch(TABLE + re.escape(url), "\n".join(screen.lines))
+            if found and int(found["connections"]) > 1:
+                seen.add(found["bytes"])
+            return len(seen) >= 3
+
+        modes = screen.modes()
+        screen.wait_until(lambda: screen.lines == nothing, "there is nothing")
+        fetch = machine.start([machine.hubctl_path, "fetch", url])
+        screen.wait_until(goes_on, "bytes come")
+        cap.remove()
+        ended(fetch)
+        screen.wait_until(lambda: screen.lines == nothing, "there is nothing any more")
+        screen.ctrl_c()
+        assert screen.wait_end() == 0
+        assert screen.modes() == modes
+    # What the terminal shows of Ctrl-C is wiped, so that the prompt stands alone.
+    assert screen.shown.replace("^C", "").endswith("\r\x1b[K")
 
 
 def test_python_lists_watches_cancels_and_limits(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import select
 import signal
 import sqlite3
 import subprocess
@@ -18,6 +16,7 @@ import pytest
 
 from tests.e2e.machine import TIMEOUT, Machine, wait_for_end
 from tests.e2e.processes import command, wait_idle, wait_until, workers
+from tests.e2e.terminals import Terminal
 from tests.origin import Origin
 
 MODELS = "models.example.org"
@@ -78,35 +77,19 @@ def test_a_signal_ends_a_list(machine: Machine, origin: Origin) -> None:
 
 def test_ctrl_c_in_a_terminal(machine: Machine, origin: Origin, url: str) -> None:
     pid = machine.daemon_pid()
-    with origin.hold(MODELS, "/big", after=500_000) as gate:
-        child, terminal = pty.fork()
-        if child == 0:
-            arguments = [str(machine.hubctl_path), "fetch", url]
-            os.execve(arguments[0], arguments, machine.environment())
+    with (
+        origin.hold(MODELS, "/big", after=500_000) as gate,
+        Terminal(machine, machine.hubctl_path, "fetch", url) as terminal,
+    ):
         gate.wait_reached()
-        seen = b""
-        while b"downloading" not in seen:
-            seen += read(terminal)
-        # The terminal makes a SIGINT of it, for all that run in it.
-        os.write(terminal, b"\x03")
-        while piece := read(terminal):
-            seen += piece
-        os.close(terminal)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+        terminal.wait_until(lambda: "downloading" in terminal.lines[0], "the bar")
+        terminal.ctrl_c()
+        assert terminal.wait_end() == 130
         wait_idle(machine)
     # The bar's line is wiped before anything else is said.
-    end = seen.replace(b"^C", b"").rpartition(b"downloading")[2]
-    assert end.endswith(b"\r\x1b[Khubctl: cancelled\r\n"), end
+    end = terminal.shown.replace("^C", "").rpartition("downloading")[2]
+    assert end.endswith("\r\x1b[Khubctl: cancelled\r\n"), end
     assert machine.daemon_pid() == pid
-
-
-def read(terminal: int) -> bytes:
-    """What a terminal shows next; nothing when its last program has ended."""
-    assert select.select([terminal], [], [], TIMEOUT)[0], "nothing is shown"
-    try:
-        return os.read(terminal, 4096)
-    except OSError:
-        return b""
 
 
 def test_a_reader_that_goes_away(machine: Machine, url: str) -> None:
