@@ -65,6 +65,13 @@ class Daemon:
         assert found, text
         return int(found[1]) << 10
 
+    def file_bytes(self) -> tuple[int, int]:
+        """What it has read from files, and what it has written to them, so far."""
+        text = Path(f"/proc/{self.pid}/io").read_text()
+        found = re.search(r"^rchar: (\d+)\nwchar: (\d+)$", text, re.MULTILINE)
+        assert found, text
+        return int(found[1]), int(found[2])
+
     def processor_seconds(self) -> float:
         """What it has taken of the processors, with its children that have ended."""
         text = Path(f"/proc/{self.pid}/stat").read_text()

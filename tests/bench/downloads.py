@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable
+import subprocess
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tests.bench.daemon import failures
@@ -14,6 +16,7 @@ from tests.bench.figures import (
     at_least,
     at_most,
     interleave,
+    mostly_at_most,
     rates,
     ratio,
 )
@@ -241,4 +244,57 @@ def resets(place: Place) -> list[Figure]:
         at_least("A6", "connections that break", broken, "", bound=1),
         at_most("A6", "bytes on the wire", sent, "x", bound=1.05),
         at_most("A6", "errors that the caller sees", failed, "", bound=0),
+    ]
+
+
+@row("A7")
+def hashed(place: Place) -> list[Figure]:
+    """A GiB, uncapped: from its last byte, in the page cache, to its digest."""
+    size = min(place.sizes.big, _GIB)
+    url = place.add_file(_NAME, size)
+    digest = place.digest(_NAME)
+    late = []
+    for _ in range(place.sizes.rounds):
+        with place.daemon() as daemon:
+            read, written = daemon.file_bytes()
+            caller = daemon.caller(url)
+            # What hubd reads and writes beside it comes in a millisecond.
+            _await(caller, lambda: daemon.file_bytes()[1] - written >= size)
+            last = time.perf_counter()
+            # What it reads is what it hashes.
+            _await(caller, lambda: daemon.file_bytes()[0] - read >= size)
+            late.append(time.perf_counter() - last)
+            if failures([caller], digest):
+                raise RuntimeError("there was no digest to wait for")
+    what = "from the last byte to the digest"
+    return [mostly_at_most("A7", what, late, "s", bound=0.3)]
+
+
+def _await(caller: subprocess.Popen[str], state: Callable[[], bool]) -> None:
+    """Waits for a state of the daemon that nothing tells, or for the caller's end."""
+    while not state() and caller.poll() is None:
+        time.sleep(0.001)
+
+
+@row("I1")
+def paused(place: Place) -> list[Figure]:
+    """kill -9 of the only caller: until nothing comes any more."""
+    size = place.sizes.paused
+    place.add_file(_NAME, size)
+    late, kept = [], []
+    for _ in range(place.sizes.rounds):
+        with place.daemon() as daemon, Wire(place.nginx.capped_port) as wire:
+            caller = daemon.caller(f"{wire.url}/{_NAME}")
+            wire.await_sent(size // 4, caller)
+            left = time.time()
+            caller.kill()
+            caller.communicate()
+            wire.await_silence()
+            if wire.sent() >= size:
+                raise RuntimeError("all had come before the caller was killed")
+            late.append(max(wire.sent_at(), wire.ended_at()) - left)
+            kept.append(len(daemon.unfinished()))
+    return [
+        mostly_at_most("I1", "until the last byte and connection", late, "s", bound=1),
+        at_least("I1", "partials that stay", kept, "", bound=1),
     ]

@@ -114,6 +114,15 @@ def at_most(
     )
 
 
+def mostly_at_most(
+    row: str, what: str, values: Iterable[float], unit: str, bound: float
+) -> Figure:
+    """The median of all rounds against a bound."""
+    found = tuple(values)
+    worst = at_most(row, what, found, unit, bound)
+    return replace(worst, value=statistics.median(found))
+
+
 def at_least(
     row: str, what: str, values: Iterable[float], unit: str, bound: float
 ) -> Figure:

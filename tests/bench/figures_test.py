@@ -10,6 +10,7 @@ from tests.bench.figures import (
     at_most,
     interleave,
     medians,
+    mostly_at_most,
     percentile,
     rates,
     ratio,
@@ -60,6 +61,13 @@ def test_a_rate_is_the_other_way_round(bound: float, passed: bool) -> None:
     assert figure.what == "rate of hubd / aria2"
     assert figure.passed == passed
     assert figure.as_json()["bound_is_least"] is True
+
+
+@pytest.mark.parametrize("bound, passed", [(2, True), (1.9, False)])
+def test_mostly_is_in_the_median_of_the_rounds(bound: float, passed: bool) -> None:
+    figure = mostly_at_most("A7", "the digest", iter([9.0, 1.0, 2.0]), "s", bound)
+    assert (figure.value, figure.spread) == (2, (1, 9))
+    assert figure.passed == passed
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,8 @@ def test_every_row_measures_both_sides_and_leaves_nothing(tmp_path: Path) -> Non
     rows = [figure["row"] for figure in figures]
     assert {"fetch", "sharing", "latency", "cold_list"} <= set(rows)
     assert {"unpack", "cold_repo"} <= set(rows)
-    assert {"A1", "A2", "A3", "A4", "A5", "A6"} <= set(rows)
-    assert {"D1", "D3", "D4", "V1"} <= set(rows)
+    assert {"A1", "A2", "A3", "A4", "A5", "A6", "A7"} <= set(rows)
+    assert {"D1", "D3", "D4", "I1", "V1"} <= set(rows)
     assert done.stdout.count("pass") + done.stdout.count("FAIL") == sum(
         figure["bound"] is not None for figure in figures
     )

@@ -49,6 +49,7 @@ class Sizes:
     rounds: int = 7
     big: int = 2 << 30
     shared: int = 256 << 20
+    paused: int = 512 << 20
     clients: int = 16
     crowd: int = 256
     published: int = 50

@@ -1,4 +1,4 @@
-"""A way to an origin that counts what passes, and resets connections.
+"""A way to an origin that counts what passes, when, and resets connections.
 
 Wire starts this file as a program of its own, so that the bench's own work does not
 slow what passes. It needs the standard library only.
@@ -14,6 +14,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -38,31 +39,45 @@ class Wire:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.url = f"https://localhost:{self._answer()[0]}"
+        self.url = f"https://localhost:{int(self._answer()[0])}"
 
     def sent(self, least: int = 0) -> int:
         """The bytes that went to clients, those of TLS too; waits a second at most
         for so many."""
-        return self._counts(least)[0]
+        return int(self._counts(least)[0])
 
     def resets(self) -> int:
         """How many connections were reset."""
-        return self._counts()[1]
+        return int(self._counts()[1])
+
+    def sent_at(self) -> float:
+        """When the last of these bytes went, in seconds since 1970; 0: none did."""
+        return self._counts()[2]
+
+    def ended_at(self) -> float:
+        """The same of the last connection that ended."""
+        return self._counts()[3]
 
     def await_sent(self, size: int, process: subprocess.Popen[str]) -> None:
         """Waits for so many bytes, or for the end of who asks for them."""
         while self.sent(size) < size and process.poll() is None:
             pass
 
-    def _counts(self, least: int = 0) -> list[int]:
+    def await_silence(self) -> None:
+        """Waits until no byte goes to a client for a second."""
+        sent = -1
+        while self.sent(sent + 1) > sent:
+            sent = self.sent()
+
+    def _counts(self, least: int = 0) -> list[float]:
         assert self._process.stdin
         self._process.stdin.write(f"{least}\n")
         self._process.stdin.flush()
         return self._answer()
 
-    def _answer(self) -> list[int]:
+    def _answer(self) -> list[float]:
         assert self._process.stdout
-        return [int(word) for word in self._process.stdout.readline().split()]
+        return [float(word) for word in self._process.stdout.readline().split()]
 
     def __enter__(self) -> Wire:
         return self
@@ -100,6 +115,8 @@ class _Relay:
         self._cuts = cuts
         self.sent = 0
         self.resets = 0
+        self.sent_at = 0.0
+        self.ended_at = 0.0
         # Who waits, and for how many bytes.
         self._least = 0
         self._reached = asyncio.Event()
@@ -137,6 +154,7 @@ class _Relay:
             for way in ways:
                 way.cancel()
             await asyncio.wait(ways)
+        self.ended_at = time.time()
 
     async def _carry(
         self, source: socket.socket, sink: socket.socket, cut: int | None, counted: bool
@@ -147,7 +165,9 @@ class _Relay:
         with contextlib.suppress(OSError):
             while size := await loop.sock_recv_into(source, buffer[:left]):
                 await loop.sock_sendall(sink, buffer[:size])
-                self.sent += size if counted else 0
+                if counted:
+                    self.sent += size
+                    self.sent_at = time.time()
                 if self.sent >= self._least:
                     self._reached.set()
                 if left is not None:
@@ -174,7 +194,8 @@ async def _run(target: int, cuts: Cuts) -> None:
         print(listener.getsockname()[1], flush=True)
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             await relay.await_sent(int(line))
-            print(relay.sent, relay.resets, flush=True)
+            counts = (relay.sent, relay.resets, relay.sent_at, relay.ended_at)
+            print(*counts, flush=True)
         accepting.cancel()
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -70,6 +71,20 @@ def test_a_reset_breaks_a_connection_in_its_midst() -> None:
         # By chance it is the only one.
         assert ask(wire) == (SIZE, False)
         assert wire.resets() == 1
+
+
+def test_the_last_byte_and_the_last_end_have_their_times() -> None:
+    with origin() as port, Wire(port) as wire:
+        assert (wire.sent_at(), wire.ended_at()) == (0, 0)
+        start = time.time()
+        ask(wire)
+        wire.await_silence()
+        assert start <= wire.sent_at() <= wire.ended_at() <= time.time()
+        last, ended = wire.sent_at(), wire.ended_at()
+        ask(wire)
+        wire.await_silence()
+        assert wire.sent_at() > last and wire.ended_at() > ended
+        assert wire.sent() == 2 * SIZE
 
 
 def test_a_wire_ends_with_its_bench() -> None:
