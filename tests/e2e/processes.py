@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +78,23 @@ def open_files(pid: int) -> int:
 
 def threads(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def thread_seconds(pid: int) -> dict[int, float]:
+    """What each of its threads has taken of the processors."""
+    taken = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            ticks = (task / "stat").read_text().rpartition(")")[2].split()[11:13]
+            taken[int(task.name)] = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+    return taken
+
+
+def has_idle_io(thread: int) -> bool:
+    """Whether a thread that runs gets the disk only when nobody else wants it."""
+    command = ["ionice", "-p", str(thread)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return said.strip() == "idle"
 
 
 def resident_bytes(pid: int) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.machine import TIMEOUT, Machine
+from tests.e2e.processes import has_idle_io, thread_seconds, wait_until
 from tests.origin import Origin, SymlinkTo
 
 MODELS = "models.example.org"
@@ -101,6 +102,38 @@ def test_a_flipped_byte_in_a_blob(machine: Machine, origin: Origin) -> None:
     assert machine.hubctl("fetch", url).stdout.strip() == str(path)
     assert path.read_bytes() == b"weights"
     assert "nothing is damaged" in machine.hubctl("cache", "verify").stdout
+
+
+def test_hashing_gives_way_to_everybody_else_s_reading(
+    machine: Machine, origin: Origin
+) -> None:
+    url = origin.add_file(MODELS, "/m/weights.bin", b"weights")
+    path = Path(machine.hubctl("fetch", url).stdout.strip())
+    path.chmod(0o644)
+    # Nobody sees the end of it.
+    os.truncate(path, 1 << 36)
+    pid = machine.daemon_pid()
+    before = thread_seconds(pid)
+    assert not any(map(has_idle_io, before))
+    run = machine.start([machine.hubctl_path, "cache", "verify"])
+
+    def busy() -> list[int]:
+        return [
+            thread
+            for thread, seconds in thread_seconds(pid).items()
+            if seconds - before.get(thread, 0) > 0.2
+        ]
+
+    wait_until(busy, "it hashes")
+    assert all(map(has_idle_io, busy()))
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=TIMEOUT)
+    assert run.returncode == 130
+    # Whoever uses the thread next has the priority that all have.
+    wait_until(
+        lambda: not any(map(has_idle_io, thread_seconds(pid))), "it is as before"
+    )
+    assert machine.daemon_pid() == pid
 
 
 def test_the_digest_tells_the_files_and_nothing_else(
