@@ -156,6 +156,13 @@ std::optional<Explanation> ExplainProxy(CURL* easy, CURLcode code,
   return ExplainSecureProxy(code, route, callers);
 }
 
+// Of a handshake: as libcurl and OpenSSL say that the other side hung up.
+bool BrokeOff(absl::string_view detail) {
+  return absl::StrContains(detail, "SSL_ERROR_SYSCALL") ||
+         absl::StrContains(detail, "Connection reset by peer") ||
+         absl::StrContains(detail, "unexpected eof");
+}
+
 Explanation ExplainOther(CURLcode code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -237,7 +244,10 @@ Explanation Explain(CURL* easy, CURLcode code, absl::string_view detail,
       code == CURLE_SSL_ISSUER_ERROR) {
     return ExplainCertificate(easy, detail, route.ca_file, callers);
   }
-  return ExplainOther(code);
+  Explanation other = ExplainOther(code);
+  // By who was there, or is too busy: unlike what is said to be wrong, it passes.
+  if (code == CURLE_SSL_CONNECT_ERROR && BrokeOff(detail)) other.cause = "cut";
+  return other;
 }
 
 }  // namespace hubd

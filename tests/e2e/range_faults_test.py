@@ -204,7 +204,7 @@ def test_what_has_come_stays_when_the_rest_is_elsewhere(
     assert not list(one_by_one.store("partial").iterdir())
 
 
-@pytest.mark.parametrize("kind", ["refuses", "never-accepts", "never-speaks"])
+@pytest.mark.parametrize("kind", DEAD_ENDS)
 def test_what_is_elsewhere_once_is_asked_for_again(
     one_by_one: Machine, origin: Origin, file: File, kind: str
 ) -> None:

@@ -60,6 +60,22 @@ TEST(CurlFailureTest, AFileThatHoldsNoCertificatesIsNamed) {
   curl_easy_cleanup(easy);
 }
 
+TEST(CurlFailureTest, AHandshakeThatBreaksOffIsNoWrongOne) {
+  CURL* easy = curl_easy_init();
+  const auto explain = [&](const char* detail) {
+    return Explain(easy, CURLE_SSL_CONNECT_ERROR, detail, {}, true).cause;
+  };
+  EXPECT_EQ(explain("OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to "
+                    "h:443"),
+            "cut");
+  EXPECT_EQ(explain("OpenSSL SSL_connect: Connection reset by peer in "
+                    "connection to h:443"),
+            "cut");
+  EXPECT_EQ(explain("error:0A00010B:SSL routines::wrong version number"),
+            "tls");
+  curl_easy_cleanup(easy);
+}
+
 TEST(CurlFailureTest, OnlyWhatHelpsIsNamed) {
   CURL* easy = curl_easy_init();
   const auto explain = [&](const NamedValue& ca_file, bool callers) {
