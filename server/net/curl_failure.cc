@@ -245,7 +245,8 @@ Explanation Explain(CURL* easy, CURLcode code, absl::string_view detail,
     return ExplainCertificate(easy, detail, route.ca_file, callers);
   }
   Explanation other = ExplainOther(code);
-  // By who was there, or is too busy: unlike what is said to be wrong, it passes.
+  // By who was there, or is too busy: unlike what is said to be wrong, it
+  // passes.
   if (code == CURLE_SSL_CONNECT_ERROR && BrokeOff(detail)) other.cause = "cut";
   return other;
 }
