@@ -166,10 +166,9 @@ def test_without_network_errors_are_of_the_originals_types(bench: Bench) -> None
         **bench.origin.proxy_environment(),
         TORCH_HOME=str(bench.home / "their"),
     ).stdout
-    assert len(theirs.splitlines()) == 6
-    assert ours.splitlines() == [
-        line for line in theirs.splitlines() if not line.startswith("Downloading: ")
-    ]
+    assert len(without_announcements(theirs)) == 5
+    # Whether a host that refuses at once is announced is chance.
+    assert without_announcements(ours) == without_announcements(theirs)
 
 
 def without_announcements(output: str) -> list[str]:
