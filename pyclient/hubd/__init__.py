@@ -30,11 +30,11 @@ from hubd._errors import (
     UpstreamError,
     UpstreamForbidden,
 )
-from hubd._install import install, uninstall
 from hubd._options import options
 
 if TYPE_CHECKING:
     from hubd._client import Client
+    from hubd._install import install, uninstall
 
 __version__ = "0.1.0"
 
@@ -66,4 +66,8 @@ def __getattr__(name: str) -> object:
         from hubd._client import Client
 
         return Client
+    if name in ("install", "uninstall"):
+        from hubd import _install
+
+        return getattr(_install, name)
     raise AttributeError(f"module 'hubd' has no attribute '{name}'")

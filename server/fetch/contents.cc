@@ -21,12 +21,12 @@ namespace {
 
 // The ledger is written when so many parts are there that it does not name; of
 // a large object more, since a ledger becomes long: so often at most.
-constexpr int64_t kUnsavedParts = 16;
+constexpr int64_t kUnsavedParts = 8;
 constexpr int64_t kMaxSaves = 256;
 // While it is written more come, but at most so many times as many: a sudden
 // end would cost them. Who brings more waits so long at most, since no server
 // waits for ever for who reads nothing.
-constexpr int64_t kMaxUnsavedFactor = 4;
+constexpr int64_t kMaxUnsavedFactor = 6;
 constexpr auto kMaxSaveWait = std::chrono::seconds(10);
 constexpr int64_t kPieceBytes = 1 << 20;
 // Between two looks at all else.

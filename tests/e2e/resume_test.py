@@ -15,7 +15,7 @@ from tests.origin import Origin
 MODELS = "models.example.org"
 MIB = 1 << 20
 # The ledger is written when so much has come.
-SAVED = 32 * MIB
+SAVED = 16 * MIB
 SIZE = 72 * MIB + 5
 FIRST = f"bytes=0-{32 * MIB - 1}"
 

@@ -264,14 +264,14 @@ TEST_F(ContentsTest, ALedgerIsDueWhenMuchIsUnsaved) {
   object.size = 40 * kPart;
   ASSERT_TRUE(Restart(contents, object).ok());
   const std::string part(kPart, 'p');
-  for (int i = 0; i < 16; ++i) {
+  for (int i = 0; i < 8; ++i) {
     EXPECT_FALSE(contents.IsSaveDue());
     std::optional<Contents::Span> span = contents.Take(kPart);
     ASSERT_TRUE(contents.Write(*span, part).ok());
   }
   EXPECT_TRUE(contents.IsSaveDue());
   ASSERT_TRUE(contents.Save().ok());
-  EXPECT_EQ(partial_->ledger()->parts.size(), 16u);
+  EXPECT_EQ(partial_->ledger()->parts.size(), 8u);
   EXPECT_FALSE(contents.IsSaveDue());
 }
 
