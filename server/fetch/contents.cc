@@ -26,7 +26,7 @@ constexpr int64_t kMaxSaves = 256;
 // While it is written more come, but at most so many times as many: a sudden
 // end would cost them. Who brings more waits so long at most, since no server
 // waits for ever for who reads nothing.
-constexpr int64_t kMaxUnsavedFactor = 6;
+constexpr int64_t kMaxUnsavedFactor = 5;
 constexpr auto kMaxSaveWait = std::chrono::seconds(10);
 constexpr int64_t kPieceBytes = 1 << 20;
 // Between two looks at all else.
