@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timezone
-
 from tests.bench.daemon import Daemon, failures
 from tests.bench.figures import Figure, at_most, interleave, percentile, ratio
 from tests.bench.nginx import CAP
@@ -124,7 +121,7 @@ def publishing(place: Place) -> list[Figure]:
     for _ in range(place.sizes.rounds):
         with place.daemon() as daemon:
             answers = _answers(place, daemon, urls)
-            published = publish_times((daemon.store / "log").read_text())
+            published = daemon.publish_times()
             late += [(last - published[url]) * 1000 for url, last in answers.items()]
     what = f"the last of {place.sizes.clients} waiters, p99"
     p99 = percentile(0.99, late)
@@ -148,17 +145,6 @@ def _answers(place: Place, daemon: Daemon, urls: list[str]) -> dict[str, float]:
     if not found:
         raise RuntimeError("there was no file that all had to wait for")
     return found
-
-
-def publish_times(log: str) -> dict[str, float]:
-    """When the daemon published what, in seconds since 1970; told by its log."""
-    lines = re.findall(
-        r'^(\S+)Z level=info event=publish url="([^"]*)"', log, re.MULTILINE
-    )
-    return {
-        url: datetime.fromisoformat(when).replace(tzinfo=timezone.utc).timestamp()
-        for when, url in lines
-    }
 
 
 @row("D4")

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,10 @@ class Daemon:
         hubctl = self._place.programs.hubctl
         return self._place.start([hubctl, "--json", "fetch", url], self.environment)
 
+    def publish_times(self) -> dict[str, float]:
+        """When it published what, in seconds since 1970; told by its log."""
+        return publish_times((self.store / "log").read_text())
+
     def unfinished(self) -> list[Path]:
         """What lies in its store beside what is published."""
         below = (self.store / "partial", self.store / "tmp")
@@ -64,13 +69,6 @@ class Daemon:
         found = re.search(rf"^{key}:\s+(\d+) kB$", text, re.MULTILINE)
         assert found, text
         return int(found[1]) << 10
-
-    def file_bytes(self) -> tuple[int, int]:
-        """What it has read from files, and what it has written to them, so far."""
-        text = Path(f"/proc/{self.pid}/io").read_text()
-        found = re.search(r"^rchar: (\d+)\nwchar: (\d+)$", text, re.MULTILINE)
-        assert found, text
-        return int(found[1]), int(found[2])
 
     def processor_seconds(self) -> float:
         """What it has taken of the processors, with its children that have ended."""
@@ -121,3 +119,14 @@ def _await_end(pidfd: int) -> None:
     poll.register(pidfd, select.POLLIN)
     if not poll.poll(60_000):
         raise RuntimeError("hubd does not end")
+
+
+def publish_times(log: str) -> dict[str, float]:
+    """When the daemon published what, in seconds since 1970; told by its log."""
+    lines = re.findall(
+        r'^(\S+)Z level=info event=publish url="([^"]*)"', log, re.MULTILINE
+    )
+    return {
+        url: datetime.fromisoformat(when).replace(tzinfo=timezone.utc).timestamp()
+        for when, url in lines
+    }

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.bench.daemon import failures
@@ -249,31 +248,21 @@ def resets(place: Place) -> list[Figure]:
 
 @row("A7")
 def hashed(place: Place) -> list[Figure]:
-    """A GiB, uncapped: from its last byte, in the page cache, to its digest."""
+    """A GiB, uncapped: from its last byte to the file, of which hubd has the digest."""
     size = min(place.sizes.big, _GIB)
     url = place.add_file(_NAME, size)
     digest = place.digest(_NAME)
     late = []
     for _ in range(place.sizes.rounds):
         with place.daemon() as daemon:
-            read, written = daemon.file_bytes()
-            caller = daemon.caller(url)
-            # What hubd reads and writes beside it comes in a millisecond.
-            _await(caller, lambda: daemon.file_bytes()[1] - written >= size)
-            last = time.perf_counter()
-            # What it reads is what it hashes.
-            _await(caller, lambda: daemon.file_bytes()[0] - read >= size)
-            late.append(time.perf_counter() - last)
-            if failures([caller], digest):
+            place.nginx.forget()
+            if failures([daemon.caller(url)], digest):
                 raise RuntimeError("there was no digest to wait for")
-    what = "from the last byte to the digest"
+            place.nginx.served(_NAME, size)
+            published = daemon.publish_times()[url]
+            late.append(published - place.nginx.last_end(_NAME))
+    what = "from the last byte to digest, sync and file"
     return [mostly_at_most("A7", what, late, "s", bound=0.3)]
-
-
-def _await(caller: subprocess.Popen[str], state: Callable[[], bool]) -> None:
-    """Waits for a state of the daemon that nothing tells, or for the caller's end."""
-    while not state() and caller.poll() is None:
-        time.sleep(0.001)
 
 
 @row("I1")

@@ -6,14 +6,17 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
-import time
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 # 40 MB a second.
 CAP = 40_000_000
+# After all lines of the log.
+_END = b"end\n"
 
 _CONFIG = """\
 {user}
@@ -24,7 +27,7 @@ error_log {directory}/error.log;
 events {{}}
 http {{
   log_format counts
-    '$request_method $uri $status $body_bytes_sent $server_protocol';
+    '$request_method $uri $status $body_bytes_sent $server_protocol $msec';
   access_log {directory}/access.log counts;
   client_body_temp_path {directory}/client;
   proxy_temp_path {directory}/proxy;
@@ -73,7 +76,7 @@ class Nginx:
 
     def __init__(self, directory: Path, files: Path, leaf: tuple[Path, Path]) -> None:
         directory.mkdir(parents=True)
-        self._log = directory / "access.log"
+        self._log = _Log(directory / "access.log")
         listeners = [_listener() for _ in range(4)]
         ports = [listener.getsockname()[1] for listener in listeners]
         self.port, self.capped_port, self.brief_port, self.http2_port = ports
@@ -102,42 +105,82 @@ class Nginx:
         )
         for listener in listeners:
             listener.close()
-        _await_start(directory / "pid", self._process)
+        _await_start(self.port, directory)
 
     def forget(self) -> None:
         """Counts anew."""
-        os.truncate(self._log, 0)
+        self._log.forget()
 
     def served(self, name: str, size: int) -> Served:
         """What went out since forget(), once it is `size` bytes at least.
 
         A request is counted when its end is sent, which its client may see sooner.
         """
-        end = time.monotonic() + 10
-        while True:
-            lines = re.findall(
-                rf"^GET \S*/{re.escape(name)} \d+ (\d+) ",
-                self._log.read_text(),
-                re.MULTILINE,
-            )
-            sent = sum(map(int, lines))
-            if sent >= size or time.monotonic() > end:
-                return Served(len(lines), sent)
-            time.sleep(0.01)
+        line = rf"^GET \S*/{re.escape(name)} \d+ (\d+) "
+        sizes = self._log.find(line, lambda found: sum(map(int, found)) >= size)
+        return Served(len(sizes), sum(map(int, sizes)))
 
-    def count(self, method: str, name: str) -> int:
-        """How many such requests were logged since forget()."""
+    def count(self, method: str, name: str, least: int = 0) -> int:
+        """How many such requests were logged since forget(), once so many were."""
         line = rf"^{method} \S*/{re.escape(name)} "
-        return len(re.findall(line, self._log.read_text(), re.MULTILINE))
+        return len(self._log.find(line, lambda found: len(found) >= least))
 
     def protocols(self, name: str) -> list[str]:
         """Of each such request since forget(), as "HTTP/1.1"."""
-        line = rf"^\S+ \S*/{re.escape(name)} .* (\S+)$"
-        return re.findall(line, self._log.read_text(), re.MULTILINE)
+        return self._log.find(rf"^\S+ \S*/{re.escape(name)} .* (\S+) \S+$")
+
+    def last_end(self, name: str) -> float:
+        """When the last such request since forget() ended, in seconds since 1970."""
+        ends = self._log.find(rf"^\S+ \S*/{re.escape(name)} .* (\S+)$")
+        return max(map(float, ends))
 
     def close(self) -> None:
         self._process.terminate()
         self._process.wait()
+        self._log.close()
+
+
+class _Log:
+    """What nginx logs, in a pipe, so that who waits for a line is woken by it."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        # To write as well, so that it has no end.
+        self._fd = os.open(path, os.O_RDWR)
+        self._changed = threading.Condition()
+        self._text = ""
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def find(
+        self, line: str, enough: Callable[[list[str]], bool] = lambda found: True
+    ) -> list[str]:
+        """What matches since forget(); waits ten seconds at most for enough of it."""
+        found: list[str] = []
+
+        def look() -> bool:
+            found[:] = re.findall(line, self._text, re.MULTILINE)
+            return enough(found)
+
+        with self._changed:
+            self._changed.wait_for(look, timeout=10)
+        return found
+
+    def forget(self) -> None:
+        with self._changed:
+            self._text = ""
+
+    def close(self) -> None:
+        os.write(self._fd, _END)
+        self._thread.join()
+        os.close(self._fd)
+
+    def _read(self) -> None:
+        while not (data := os.read(self._fd, 1 << 16)).endswith(_END):
+            # nginx writes whole lines.
+            with self._changed:
+                self._text += data.decode()
+                self._changed.notify_all()
 
 
 def program() -> str:
@@ -171,11 +214,17 @@ def _configuration(
     )
 
 
-def _await_start(pid: Path, process: subprocess.Popen[bytes]) -> None:
-    """Connections wait in the listeners; this is for the error."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end and process.poll() is None:
-        if pid.exists():
-            return
-        time.sleep(0.01)
-    raise RuntimeError(f"nginx does not start; see {pid.parent}/error.log")
+def _await_start(port: int, directory: Path) -> None:
+    """Connections wait in the listeners, and are reset when nobody has these."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=10) as connection,
+            context.wrap_socket(connection),
+        ):
+            pass
+    except OSError as error:
+        why = f"nginx does not start; see {directory}/error.log"
+        raise RuntimeError(why) from error

@@ -170,27 +170,27 @@ def test_the_worker_host_while_a_sandbox_is_made(
     wait_until(lambda: children(pid) == worker_hosts(pid), "all are collected")
 
 
-# Until its tree holds a file that no commit has.
+# Until somebody writes to a pipe in its tree, which no commit has.
 WAITS = """
-import os, time
-while not os.path.exists(os.path.join(os.path.dirname(__file__), "go")):
-    time.sleep(0.01)
+import os
+open(os.path.join(os.path.dirname(__file__), "go")).close()
 """
 
 
 def test_the_worker_host_in_a_job(machine: Machine, origin: Origin) -> None:
     origin.add_repo("o", "once", {"hubconf.py": WAITS + GOOD})
     pid = machine.daemon_pid()
+    tree = Path(machine.json("load", "o/once", "one")["tree"]["path"])
+    tree.chmod(0o755)
+    os.mkfifo(tree / "go")
     listing = machine.start([machine.hubctl_path, "--json", "list", "o/once"])
     wait_job(pid)
     below = workers(pid)
     kill_all(worker_hosts(pid))
     wait_gone(*below)
-    (tree,) = machine.store("trees/github.com/o/once").iterdir()
-    tree.chmod(0o755)
-    tree.joinpath("go").touch()
-    # The next host is given the job.
-    output, errors = listing.communicate(timeout=TIMEOUT)
+    with open(tree / "go", "r+b", buffering=0):
+        # The next host is given the job.
+        output, errors = listing.communicate(timeout=TIMEOUT)
     assert listing.returncode == 0, errors
     assert '"one"' in output
     assert machine.daemon_pid() == pid

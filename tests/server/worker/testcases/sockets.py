@@ -7,8 +7,8 @@ def ok():
     """Fine."""
 
 
+import signal
 import socket
-import time
 
 for _ in range(20):
     if os.fork() == 0:
@@ -25,4 +25,4 @@ try:
             except BlockingIOError:
                 pass
 except OSError:
-    time.sleep(60)
+    signal.pause()

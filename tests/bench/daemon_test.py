@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.bench.callers import publish_times
+from tests.bench.daemon import publish_times
 
 LOG = """\
 2026-11-29T01:02:03.004Z level=info event=ready
