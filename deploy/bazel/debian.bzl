@@ -50,18 +50,17 @@ def _run(ctx, arguments, packages):
         ))
     return [word for word in result.stdout.replace("\n", " ").split(" ") if word]
 
-# linkopts that take the libraries of `entry`, "PACKAGES : MORE LIBRARIES", from
-# their archives. Those that targets name come after them, to be linked
-# dynamically, and are left out, since nobody needs them any more.
-def _archives(ctx, entry):
-    packages, _, more = entry.partition(" : ")
+# linkopts that take libraries from their archives. Those that targets name come
+# after them, to be linked dynamically, and are left out, since nobody needs them
+# any more.
+def _archives(ctx, libraries):
+    packages = " ".join([one for one in libraries if not one.startswith("-l")])
     flags = _run(
         ctx,
         ["pkg-config", "--print-errors", "--static", "--libs", packages],
         packages,
     )
-    names = {flag: None for flag in flags if flag.startswith("-l")}
-    names.update({"-l" + name: None for name in more.split(" ") if name})
+    names = {one: None for one in flags + libraries if one.startswith("-l")}
     return (["-Wl,--as-needed", "-Wl,-Bstatic", "-Wl,--start-group"] + list(names) +
             ["-Wl,--end-group", "-Wl,-Bdynamic"])
 
@@ -84,19 +83,19 @@ def _pkg_config_impl(ctx):
         ))
     ctx.file("BUILD.bazel", "\n".join(build) + "\n")
     ctx.file("archives.bzl", "ARCHIVES = %r\n" % {
-        name: _archives(ctx, packages)
-        for name, packages in ctx.attr.archives.items()
+        name: _archives(ctx, libraries)
+        for name, libraries in ctx.attr.archives.items()
     })
 
 pkg_config = repository_rule(
     implementation = _pkg_config_impl,
     attrs = {
         "packages": attr.string_dict(mandatory = True),
-        "archives": attr.string_dict(),
+        "archives": attr.string_list_dict(),
     },
     local = True,
     configure = True,
     doc = """A cc_library for each of `packages`, with the flags that pkg-config
 gives; in archives.bzl, for each of `archives`, the linkopts of a binary that has
-these libraries within it.""",
+these packages, and libraries that pkg-config does not name, within it.""",
 )

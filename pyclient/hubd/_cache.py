@@ -184,12 +184,7 @@ class Cache:
         answer = self._client._unary(
             lambda stubs, left: stubs.cache.Prune(request, timeout=left)
         )
-        return Pruned(
-            removed=answer.removed,
-            removed_bytes=answer.removed_bytes,
-            in_use=answer.in_use,
-            in_use_bytes=answer.in_use_bytes,
-        )
+        return _convert.copied(Pruned, answer)
 
     def import_directory(
         self,
@@ -216,46 +211,10 @@ class Cache:
 
 
 def _verification(result: Any) -> Verification:
-    return Verification(
-        trees=result.trees,
-        blobs=result.blobs,
-        bytes=result.bytes,
-        damages=tuple(
-            Damage(
-                kind=one.kind,
-                name=one.name,
-                path=one.path,
-                expected=one.expected,
-                actual=one.actual,
-                problem=one.problem,
-                removed=one.removed,
-                repaired=one.repaired,
-                unrepaired=one.unrepaired,
-            )
-            for one in result.damages
-        ),
-        complete=result.complete,
-        unchanged=result.unchanged,
-    )
+    damages = tuple(_convert.copied(Damage, one) for one in result.damages)
+    return _convert.copied(Verification, result, damages=damages)
 
 
 def _imported(result: Any) -> Import:
-    return Import(
-        trees=result.trees,
-        checkpoints=result.checkpoints,
-        trusted=result.trusted,
-        skipped=result.skipped,
-        size_bytes=result.size_bytes,
-        entries=tuple(
-            ImportEntry(
-                path=one.path,
-                kind=one.kind,
-                name=one.name,
-                size_bytes=one.size_bytes,
-                how=one.how,
-                problem=one.problem,
-            )
-            for one in result.entries
-        ),
-        complete=result.complete,
-    )
+    entries = tuple(_convert.copied(ImportEntry, one) for one in result.entries)
+    return _convert.copied(Import, result, entries=entries)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple, TypeVar
 
 from hubd import _lease
 from hubd._types import Checkpoint, Progress, Tree
+
+T = TypeVar("T")
 
 # By the numbers of hub.proto.
 _PHASES = (
@@ -22,50 +24,26 @@ _PHASES = (
 )
 
 
+def copied(kind: Callable[..., T], message: Any, **others: Any) -> T:
+    """Makes a dataclass of a message's fields of the same names, but for `others`."""
+    names = kind.__dataclass_fields__.keys() - others.keys()  # type: ignore[attr-defined]
+    return kind(**{name: getattr(message, name) for name in names}, **others)
+
+
 def progress(message: Any) -> Progress:
     known = message.phase < len(_PHASES)
-    return Progress(
-        phase=_PHASES[message.phase] if known else "",
-        subject=message.subject,
-        done_bytes=message.done_bytes,
-        total_bytes=message.total_bytes,
-        connections=message.connections,
-        failures=message.failures,
-        last_error=message.last_error,
-        resume_at=message.resume_at,
-    )
+    return copied(Progress, message, phase=_PHASES[message.phase] if known else "")
 
 
 def tree(message: Any, lease: Optional[_lease.Lease] = None) -> Tree:
-    return Tree(
-        repo=message.repo,
-        ref=message.ref,
-        commit=message.commit,
-        route=message.route,
-        path=message.path,
-        stale_for_seconds=message.stale_for_seconds,
-        cached=message.cached,
-        size_bytes=message.size_bytes,
-        created_at=message.created_at,
-        warnings=tuple(message.warnings),
-        digest=message.digest,
-        ambiguous_ref=message.ambiguous_ref,
-        lease=lease,
-    )
+    return copied(Tree, message, warnings=tuple(message.warnings), lease=lease)
 
 
 def checkpoint(message: Any, leases: Tuple[_lease.Lease, ...] = ()) -> Checkpoint:
-    return Checkpoint(
-        url=message.url,
-        sha256=message.sha256,
-        size_bytes=message.size_bytes,
-        path=message.path,
-        unpacked_path=message.unpacked_path,
+    return copied(
+        Checkpoint,
+        message,
         members=tuple(message.members),
-        etag=message.etag,
-        last_modified=message.last_modified,
-        cached=message.cached,
-        created_at=message.created_at,
         warnings=tuple(message.warnings),
         leases=leases,
     )

@@ -44,22 +44,21 @@ class Documentation:
 
 
 def listing(result: Any) -> Listing:
-    return Listing(
+    return _convert.copied(
+        Listing,
+        result,
         tree=_convert.tree(result.tree),
         entrypoints=tuple(
-            Entrypoint(item.name, item.summary) for item in result.entrypoints
+            _convert.copied(Entrypoint, one) for one in result.entrypoints
         ),
         dependencies=tuple(result.dependencies),
-        output=result.output,
-        cached=result.cached,
     )
 
 
 def documentation(result: Any) -> Documentation:
-    return Documentation(
+    return _convert.copied(
+        Documentation,
+        result,
         tree=_convert.tree(result.tree),
         doc=result.doc if result.HasField("doc") else None,
-        signature=result.signature,
-        output=result.output,
-        cached=result.cached,
     )

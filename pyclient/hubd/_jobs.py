@@ -129,25 +129,18 @@ class Jobs:
 
 
 def _job(message: Any) -> Job:
-    return Job(
-        id=message.id,
-        kind=message.kind,
-        subject=message.subject,
-        host=message.host,
-        callers=message.callers,
+    return _convert.copied(
+        Job,
+        message,
         uids=tuple(message.uids),
         progress=_convert.progress(message.progress),
-        bytes_per_second=message.bytes_per_second,
-        seconds_left=message.seconds_left,
-        started_at=message.started_at,
-        limit=message.limit,
     )
 
 
 def _job_list(message: Any) -> JobList:
-    return JobList(
+    return _convert.copied(
+        JobList,
+        message,
         jobs=tuple(map(_job, message.jobs)),
-        complete=message.complete,
-        limit=message.limit,
         host_limits=dict(message.host_limits),
     )

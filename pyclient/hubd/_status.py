@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hubd import _convert
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -34,17 +36,5 @@ class Status:
 
 
 def status(answer: Any) -> Status:
-    return Status(
-        version=answer.version,
-        api_revision=answer.api_revision,
-        pid=answer.pid,
-        root=answer.root,
-        socket=answer.socket,
-        sandbox=answer.sandbox,
-        sandbox_reason=answer.sandbox_reason,
-        uptime_seconds=answer.uptime_seconds,
-        usage_bytes=answer.usage_bytes,
-        jobs=answer.jobs,
-        mode=answer.mode,
-        caller=Caller(answer.caller.uid, answer.caller.gid, answer.caller.pid),
-    )
+    caller = _convert.copied(Caller, answer.caller)
+    return _convert.copied(Status, answer, caller=caller)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterator
 
+from hubd import _convert
+
 if TYPE_CHECKING:
     from hubd._client import Client
 
@@ -42,7 +44,7 @@ class Trust:
             lambda stubs: stubs.trust.ListTrust,
         ):
             for entry in page.entries:
-                yield TrustEntry(entry.repo, entry.hub_dir, entry.created_at)
+                yield _convert.copied(TrustEntry, entry)
 
     def add(self, repo: str, *, hub_dir: str = "") -> bool:
         """Trusts a repo, for one get_dir() or for all. False: it was so before."""
@@ -74,4 +76,4 @@ class Trust:
         answer = self._client._unary(
             lambda stubs, left: stubs.trust.CheckTrust(request, timeout=left)
         )
-        return TrustCheck(answer.repo, answer.trusted, answer.trusted_here)
+        return _convert.copied(TrustCheck, answer, here=answer.trusted_here)

@@ -469,10 +469,7 @@ absl::StatusOr<std::optional<std::string>> CurlHop::Run() {
 }
 
 bool CurlHop::IsPublic() const {
-  if (!IsProxied()) return IsPublicIp(ServerAddress());
-  absl::StatusOr<Url> url = ParseUrl(url_);
-  Addresses address = url.ok() ? NumericAddress(url->host, url->port) : nullptr;
-  return !address || UrlPolicy::IsPublic(*address->ai_addr);
+  return IsPublicHost(IsProxied() ? HostOf(url_) : ServerAddress());
 }
 
 }  // namespace hubd

@@ -109,6 +109,7 @@ class CurlHop {
   void SetCallbacks();
   absl::Status CheckProxied() const;
 
+  // Without the addresses that are avoided, then with them.
   CURLcode Perform();
 
   // Each says whether the transfer goes on; if not, failure_ says why.

@@ -36,16 +36,9 @@ std::string IpText(const sockaddr& address) {
   return text;
 }
 
-bool IsPublicIp(const std::string& ip) {
-  sockaddr_in v4 = {};
-  v4.sin_family = AF_INET;
-  if (inet_pton(AF_INET, ip.c_str(), &v4.sin_addr) == 1) {
-    return UrlPolicy::IsPublic(reinterpret_cast<const sockaddr&>(v4));
-  }
-  sockaddr_in6 v6 = {};
-  v6.sin6_family = AF_INET6;
-  return inet_pton(AF_INET6, ip.c_str(), &v6.sin6_addr) != 1 ||
-         UrlPolicy::IsPublic(reinterpret_cast<const sockaddr&>(v6));
+bool IsPublicHost(const std::string& host) {
+  const Addresses address = NumericAddress(host, /*port=*/0);
+  return address == nullptr || UrlPolicy::IsPublic(*address->ai_addr);
 }
 
 }  // namespace hubd

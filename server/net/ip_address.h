@@ -24,9 +24,10 @@ Addresses NumericAddress(std::string host, int port);
 // as long as its family says.
 std::string IpText(const sockaddr& address);
 
-// Whether it is on the public internet (UrlPolicy::IsPublic). What cannot be
-// read counts as public: the rule for what follows is stricter.
-bool IsPublicIp(const std::string& ip);
+// Whether a host that stands for an address is on the public internet
+// (UrlPolicy::IsPublic). Any other name counts as public: the rule for what
+// follows is stricter.
+bool IsPublicHost(const std::string& host);
 
 }  // namespace hubd
 

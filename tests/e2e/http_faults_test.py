@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -54,23 +55,20 @@ def origin() -> Iterator[Origin]:
 def any_mode(origin: Origin, request: pytest.FixtureRequest) -> Iterator[Machine]:
     # Who limits is not waited for.
     extra = 'retry_max_wait = "0s"\n' + ASKING
-    machine = start_machine(request.param, origin, extra)
-    yield machine
-    machine.close()
+    with contextlib.closing(start_machine(request.param, origin, extra)) as machine:
+        yield machine
 
 
 @pytest.fixture(scope="module", params=MODES)
 def hurried(origin: Origin, request: pytest.FixtureRequest) -> Iterator[Machine]:
-    machine = start_machine(request.param, origin, HURRIED)
-    yield machine
-    machine.close()
+    with contextlib.closing(start_machine(request.param, origin, HURRIED)) as machine:
+        yield machine
 
 
 @pytest.fixture(scope="module")
 def user(origin: Origin) -> Iterator[Machine]:
-    machine = start_machine("user", origin, HURRIED)
-    yield machine
-    machine.close()
+    with contextlib.closing(start_machine("user", origin, HURRIED)) as machine:
+        yield machine
 
 
 def fresh_path() -> str:

@@ -84,6 +84,25 @@ class _Server(socketserver.ThreadingTCPServer):
 
 class _Handler(socketserver.StreamRequestHandler):
     server: _Server
+    rbufsize = 0
+
+    def reach(
+        self, target: str, reached: bytes, forbidden: bytes, first: bytes = b""
+    ) -> None:
+        """Carries bytes from and to `target`, once one of these is answered.
+
+        first: what goes there before.
+        """
+        proxy = self.server.proxy
+        if not proxy.admit(target):
+            return
+        if proxy.forbids:
+            self.wfile.write(forbidden)
+            return
+        other = proxy.connect(int(target.rpartition(":")[2]))
+        self.wfile.write(reached)
+        other.sendall(first)
+        self.carry(other)
 
     def carry(self, other: socket.socket) -> None:
         """Carries bytes both ways until one side ends."""
@@ -97,8 +116,6 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 class _Http(_Handler):
-    rbufsize = 0
-
     def handle(self) -> None:
         proxy = self.server.proxy
         head = b""
@@ -116,19 +133,12 @@ class _Http(_Handler):
                 b"Content-Length: 0\r\nConnection: close\r\n\r\n"
             )
             return
-        if method != "CONNECT":
-            target = target.split("/")[2] + ":80"
-        if not proxy.admit(target):
-            return
-        if proxy.forbids:
-            self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-            return
-        other = proxy.connect(int(target.rpartition(":")[2]))
+        forbidden = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
         if method == "CONNECT":
-            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            reached = b"HTTP/1.1 200 Connection established\r\n\r\n"
+            self.reach(target, reached, forbidden)
         else:
-            other.sendall(head)
-        self.carry(other)
+            self.reach(target.split("/")[2] + ":80", b"", forbidden, head)
 
 
 class _Https(_Http):
@@ -156,8 +166,6 @@ class _Https(_Http):
 
 
 class _Reader(_Handler):
-    rbufsize = 0
-
     def read(self, size: int) -> bytes:
         data = b""
         while len(data) < size:
@@ -179,14 +187,7 @@ class _Socks4(_Reader):
         if address[:3] != bytes(3) or user != proxy.login.partition(":")[0]:
             self.wfile.write(_REPLY4 % 91)
             return
-        if not proxy.admit(f"{self._text()}:{port}"):
-            return
-        if proxy.forbids:
-            self.wfile.write(_REPLY4 % 91)
-            return
-        other = proxy.connect(port)
-        self.wfile.write(_REPLY4 % 90)
-        self.carry(other)
+        self.reach(f"{self._text()}:{port}", _REPLY4 % 90, _REPLY4 % 91)
 
     def _text(self) -> str:
         text = b""
@@ -219,14 +220,7 @@ class _Socks5(_Reader):
             return
         host = self.read(self.read(1)[0]).decode()
         port = int.from_bytes(self.read(2), "big")
-        if not proxy.admit(f"{host}:{port}"):
-            return
-        if proxy.forbids:
-            self.wfile.write(_REPLY5 % 2)
-            return
-        other = proxy.connect(port)
-        self.wfile.write(_REPLY5 % 0)
-        self.carry(other)
+        self.reach(f"{host}:{port}", _REPLY5 % 0, _REPLY5 % 2)
 
 
 _HANDLERS: dict[str, type[_Handler]] = {

@@ -5,6 +5,7 @@ Over several connections more of it is tried if HUBD_TEST_LONG is set.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -57,25 +58,24 @@ def origin() -> Iterator[Origin]:
 @pytest.fixture(scope="module")
 def one_by_one(origin: Origin) -> Iterator[Machine]:
     """A machine whose daemon makes one request after the other."""
-    machine = start_machine("user", origin, ONE_BY_ONE)
-    yield machine
-    machine.close()
+    with contextlib.closing(start_machine("user", origin, ONE_BY_ONE)) as machine:
+        yield machine
 
 
 @pytest.fixture(scope="module")
 def system(origin: Origin) -> Iterator[Machine]:
-    machine = start_machine("system", origin, ONE_BY_ONE)
-    yield machine
-    machine.close()
+    with contextlib.closing(start_machine("system", origin, ONE_BY_ONE)) as machine:
+        yield machine
 
 
 @pytest.fixture(scope="module")
 def proxied(origin: Origin) -> Iterator[Machine]:
     """A user behind a proxy, for whom every name is on the public internet."""
     proxy = f'proxy = "http://127.0.0.1:{origin.http_port}"\n'
-    machine = start_machine("user", origin, ONE_BY_ONE + proxy)
-    yield machine
-    machine.close()
+    with contextlib.closing(
+        start_machine("user", origin, ONE_BY_ONE + proxy)
+    ) as machine:
+        yield machine
 
 
 @pytest.fixture(scope="module")

@@ -128,6 +128,8 @@ def test_a_link_to_a_tree_counts_as_the_tree(repo, home, monkeypatch):
 
 def test_trees_can_be_adopted_while_another_thread_looks_for_modules(home, monkeypatch):
     monkeypatch.setattr(_imports, "_trees", frozenset())
+    # Each look at a path of it would give the other thread a turn.
+    monkeypatch.setattr(sys, "path_importer_cache", {})
     for number in range(500):
         _imports.adopt_tree(f"{home}/early{number}")
     done = threading.Event()

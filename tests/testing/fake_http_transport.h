@@ -38,6 +38,17 @@ class FakeHttpTransport final : public HttpTransport {
     std::vector<size_t> cuts = {};
   };
 
+  // A 200 with this body, in ranges where they are asked for.
+  static Answer Ranged(const std::string& body, const std::string& etag) {
+    Answer answer;
+    answer.response.status = 200;
+    if (!etag.empty()) answer.response.headers["etag"] = etag;
+    answer.response.content_length = static_cast<int64_t>(body.size());
+    answer.body = body;
+    answer.ranges = true;
+    return answer;
+  }
+
   // A 200 with this body.
   void Serve(const std::string& url, const std::string& body,
              std::map<std::string, std::string> headers = {}) {

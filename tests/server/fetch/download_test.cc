@@ -68,12 +68,7 @@ class DownloadTest : public testing::Test {
 
   void Serve(const std::string& body, const std::string& etag,
              std::vector<size_t> cuts = {}) {
-    FakeHttpTransport::Answer answer;
-    answer.response.status = 200;
-    if (!etag.empty()) answer.response.headers["etag"] = etag;
-    answer.response.content_length = static_cast<int64_t>(body.size());
-    answer.body = body;
-    answer.ranges = true;
+    auto answer = FakeHttpTransport::Ranged(body, etag);
     answer.cuts = std::move(cuts);
     http_.Set(kUrl, answer);
   }

@@ -101,13 +101,7 @@ class Job {
 class TransferFixture : public testing::Test {
  protected:
   void Serve(const std::string& url, const std::string& body) {
-    FakeHttpTransport::Answer answer;
-    answer.response.status = 200;
-    answer.response.headers["etag"] = "\"e\"";
-    answer.response.content_length = static_cast<int64_t>(body.size());
-    answer.body = body;
-    answer.ranges = true;
-    http_.Set(url, answer);
+    http_.Set(url, FakeHttpTransport::Ranged(body, "\"e\""));
   }
 
   TempDir dir_;

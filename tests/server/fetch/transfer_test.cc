@@ -37,17 +37,6 @@ std::string Body(char fill) {
   return body;
 }
 
-FakeHttpTransport::Answer AnswerOf(const std::string& body,
-                                   const std::string& etag) {
-  FakeHttpTransport::Answer answer;
-  answer.response.status = 200;
-  answer.response.headers["etag"] = etag;
-  answer.response.content_length = static_cast<int64_t>(body.size());
-  answer.body = body;
-  answer.ranges = true;
-  return answer;
-}
-
 std::optional<HttpResponse> Refusal(int status,
                                     const std::string& retry_after = "") {
   HttpResponse refusal;
@@ -238,7 +227,7 @@ class Silence final : public HttpTransport {
 
 class TransferTest : public testing::Test {
  protected:
-  TransferTest() { http_.Set(kUrl, AnswerOf(body_, "\"e\"")); }
+  TransferTest() { http_.Set(kUrl, FakeHttpTransport::Ranged(body_, "\"e\"")); }
 
   absl::Status Run(int tries = 3) {
     DownloadOptions options;
@@ -293,7 +282,7 @@ class TransferTest : public testing::Test {
 };
 
 TEST_F(TransferTest, SeveralConnectionsBringTheObject) {
-  FakeHttpTransport::Answer held = AnswerOf(body_, "\"e\"");
+  FakeHttpTransport::Answer held = FakeHttpTransport::Ranged(body_, "\"e\"");
   held.held = true;
   http_.Set(kUrl, held);
   std::optional<absl::Status> status;
@@ -330,7 +319,7 @@ TEST_F(TransferTest, NotMoreThanAreAllowed) {
 }
 
 TEST_F(TransferTest, TheTimeBeforePartsBeganIsNoMeasure) {
-  FakeHttpTransport::Answer held = AnswerOf(body_, "\"e\"");
+  FakeHttpTransport::Answer held = FakeHttpTransport::Ranged(body_, "\"e\"");
   held.held = true;
   http_.Set(kUrl, held);
   bool limited = false;
@@ -351,7 +340,7 @@ TEST_F(TransferTest, TheTimeBeforePartsBeganIsNoMeasure) {
 }
 
 TEST_F(TransferTest, BreaksCostNothingTwice) {
-  FakeHttpTransport::Answer broken = AnswerOf(body_, "\"e\"");
+  FakeHttpTransport::Answer broken = FakeHttpTransport::Ranged(body_, "\"e\"");
   for (int i = 0; i < 30; ++i) broken.cuts.push_back(i % 3 == 0 ? 70'000 : 10);
   http_.Set(kUrl, broken);
   ASSERT_TRUE(Run(/*tries=*/50).ok());
@@ -359,7 +348,7 @@ TEST_F(TransferTest, BreaksCostNothingTwice) {
 }
 
 TEST_F(TransferTest, AddressesThatFailedAreAvoided) {
-  http_.Set(kUrl, AnswerOf(body_, "\"e\""));
+  http_.Set(kUrl, FakeHttpTransport::Ranged(body_, "\"e\""));
   // The third has no address: the host answered.
   FailsAtFirst http(http_, {"192.0.2.1", "192.0.2.2", "", "192.0.2.1"});
   ASSERT_TRUE(RunOver(http).ok());
@@ -376,7 +365,7 @@ TEST_F(TransferTest, AddressesThatFailedAreAvoided) {
 }
 
 TEST_F(TransferTest, WhoWaitsForAnAnswerIsToldSo) {
-  http_.Set(kUrl, AnswerOf(body_, "\"e\""));
+  http_.Set(kUrl, FakeHttpTransport::Ranged(body_, "\"e\""));
   Silence silence(http_);
   std::vector<Progress::Phase> phases;
   const absl::Status status = RunOver(
@@ -398,9 +387,9 @@ TEST_F(TransferTest, WhoWaitsForAnAnswerIsToldSo) {
 TEST_F(TransferTest, AChangeOnTheWayBeginsAnew) {
   const std::string other = Body('b');
   on_progress_ = [&](const Progress&) {
-    http_.Set(kUrl, AnswerOf(other, "\"f\""));
+    http_.Set(kUrl, FakeHttpTransport::Ranged(other, "\"f\""));
   };
-  FakeHttpTransport::Answer held = AnswerOf(body_, "\"e\"");
+  FakeHttpTransport::Answer held = FakeHttpTransport::Ranged(body_, "\"e\"");
   held.held = true;
   http_.Set(kUrl, held);
   ASSERT_TRUE(Run().ok());
@@ -474,13 +463,13 @@ TEST_F(TransferTest, ARefusalThatPassesCostsNothing) {
 }
 
 TEST_F(TransferTest, WhatIsThereOutlivesARefusalOfTheRest) {
-  FakeHttpTransport::Answer broken = AnswerOf(body_, "\"e\"");
+  FakeHttpTransport::Answer broken = FakeHttpTransport::Ranged(body_, "\"e\"");
   broken.cuts.assign(100, 0);
   broken.cuts[0] = 3 * kPart;
   http_.Set(kUrl, broken);
   EXPECT_FALSE(Run(/*tries=*/1).ok());
   EXPECT_GT(contents_.done_bytes(), 0);
-  http_.Set(kUrl, AnswerOf(body_, "\"e\""));
+  http_.Set(kUrl, FakeHttpTransport::Ranged(body_, "\"e\""));
   bool refused = false;
   Gate unsure(http_, [&](const HttpRequest&, int) {
     return std::exchange(refused, true) ? std::nullopt : Refusal(403);
@@ -515,7 +504,7 @@ TEST_F(TransferTest, AFailureForRangesOnlyIsNone) {
 }
 
 TEST_F(TransferTest, AnOutageCostsNothingOfWhatIsThere) {
-  FakeHttpTransport::Answer broken = AnswerOf(body_, "\"e\"");
+  FakeHttpTransport::Answer broken = FakeHttpTransport::Ranged(body_, "\"e\"");
   broken.cuts.assign(100, 0);
   broken.cuts[0] = 3 * kPart;
   http_.Set(kUrl, broken);
@@ -543,7 +532,7 @@ TEST_F(TransferTest, OneConnectionTooManyIsNoFailure) {
 }
 
 TEST_F(TransferTest, AStopEndsAllLanes) {
-  FakeHttpTransport::Answer held = AnswerOf(body_, "\"e\"");
+  FakeHttpTransport::Answer held = FakeHttpTransport::Ranged(body_, "\"e\"");
   held.held = true;
   http_.Set(kUrl, held);
   std::optional<absl::Status> status;

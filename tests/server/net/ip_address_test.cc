@@ -34,7 +34,7 @@ TEST(IpAddressTest, OthersHaveNoText) {
 
 TEST(IpAddressTest, KnowsPublicOnes) {
   const struct {
-    const char* ip;
+    const char* host;
     bool is_public;
   } kRows[] = {
       {"93.184.215.14", true},
@@ -45,9 +45,11 @@ TEST(IpAddressTest, KnowsPublicOnes) {
       {"::1", false},
       {"", true},
       {"?", true},
+      {"localhost", false},
+      {"models.example.org", true},
   };
   for (const auto& row : kRows) {
-    EXPECT_EQ(IsPublicIp(row.ip), row.is_public) << row.ip;
+    EXPECT_EQ(IsPublicHost(row.host), row.is_public) << row.host;
   }
 }
 
