@@ -32,12 +32,12 @@ void LaneCount::Measure(int64_t bytes, absl::Duration elapsed, absl::Time now) {
   count_ = std::min(2 * count_, max_);
 }
 
-void LaneCount::Less() {
+void LaneCount::DropOne() {
   before_ = 0;
   count_ = std::max(1, count_ - 1);
 }
 
-void LaneCount::Back(absl::Time now, absl::Time until) {
+void LaneCount::Halve(absl::Time now, absl::Time until) {
   before_ = 0;
   count_ = std::max(1, count_ / 2);
   grow_after_ = std::max(now + kRest, until);

@@ -24,10 +24,10 @@ class LaneCount {
   void Measure(int64_t bytes, absl::Duration elapsed, absl::Time now);
 
   // One fewer: a connection broke.
-  void Less();
+  void DropOne();
 
   // The host does not stand so many; no more before `until`, nor for a while.
-  void Back(absl::Time now, absl::Time until = absl::InfinitePast());
+  void Halve(absl::Time now, absl::Time until = absl::InfinitePast());
 
  private:
   const int max_;

@@ -241,7 +241,7 @@ std::optional<absl::Duration> Transfer::NoteSettled(
   if ((refused || verdict == Verdict::kNoRange) && !ask.ask.opens &&
       !WasAlone(ask)) {
     // A host that stands fewer connections may say so in many ways.
-    wanted_.Back(parts_.clock.Now());
+    wanted_.Halve(parts_.clock.Now());
     return std::nullopt;
   }
   if (exchange.met_other()) {
@@ -303,7 +303,7 @@ std::optional<absl::Duration> Transfer::NoteFailure(const LaneAsk& ask,
                        ReasonOf(failure) == Reason::kRateLimited;
   // It may be one connection too many: the others go on without it.
   if (refuses && !ask.ask.opens && !WasAlone(ask)) {
-    wanted_.Back(now, now + asked);
+    wanted_.Halve(now, now + asked);
     // Who asks next, alone, does so when the host says, if that is soon.
     const bool waits = asking_ == 0 && asked <= options_.retry.max_asked;
     if (waits) resume_at_ = std::max(resume_at_, now + asked);
@@ -316,9 +316,9 @@ std::optional<absl::Duration> Transfer::NoteFailure(const LaneAsk& ask,
   if (progressed) retry_.NoteProgress();
   progressed_bytes_ = 0;
   if (refuses || !progressed) {
-    wanted_.Back(now, now + asked);
+    wanted_.Halve(now, now + asked);
   } else {
-    wanted_.Less();
+    wanted_.DropOne();
   }
   const absl::StatusOr<absl::Duration> wait = retry_.After(failure);
   if (!wait.ok()) {

@@ -15,7 +15,7 @@ from tests.bench.figures import (
     at_least,
     at_most,
     interleave,
-    mostly_at_most,
+    median_at_most,
     rates,
     ratio,
 )
@@ -262,7 +262,7 @@ def hashed(place: Place) -> list[Figure]:
             published = daemon.publish_times()[url]
             late.append(published - place.nginx.last_end(_NAME))
     what = "from the last byte to digest, sync and file"
-    return [mostly_at_most("A7", what, late, "s", bound=0.3)]
+    return [median_at_most("A7", what, late, "s", bound=0.3)]
 
 
 @row("I1")
@@ -284,6 +284,6 @@ def paused(place: Place) -> list[Figure]:
             late.append(max(wire.sent_at(), wire.ended_at()) - left)
             kept.append(len(daemon.unfinished()))
     return [
-        mostly_at_most("I1", "until the last byte and connection", late, "s", bound=1),
+        median_at_most("I1", "until the last byte and connection", late, "s", bound=1),
         at_least("I1", "partials that stay", kept, "", bound=1),
     ]

@@ -114,7 +114,7 @@ def at_most(
     )
 
 
-def mostly_at_most(
+def median_at_most(
     row: str, what: str, values: Iterable[float], unit: str, bound: float
 ) -> Figure:
     """The median of all rounds against a bound."""

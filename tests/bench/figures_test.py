@@ -9,8 +9,8 @@ from tests.bench.figures import (
     at_least,
     at_most,
     interleave,
+    median_at_most,
     medians,
-    mostly_at_most,
     percentile,
     rates,
     ratio,
@@ -64,8 +64,8 @@ def test_a_rate_is_the_other_way_round(bound: float, passed: bool) -> None:
 
 
 @pytest.mark.parametrize("bound, passed", [(2, True), (1.9, False)])
-def test_mostly_is_in_the_median_of_the_rounds(bound: float, passed: bool) -> None:
-    figure = mostly_at_most("A7", "the digest", iter([9.0, 1.0, 2.0]), "s", bound)
+def test_of_a_limit_to_the_median_some_are_worse(bound: float, passed: bool) -> None:
+    figure = median_at_most("A7", "the digest", iter([9.0, 1.0, 2.0]), "s", bound)
     assert (figure.value, figure.spread) == (2, (1, 9))
     assert figure.passed == passed
 

@@ -55,23 +55,23 @@ TEST_F(LaneCountTest, NeverMoreThanTheMost) {
 TEST_F(LaneCountTest, BacksOffToOne) {
   LaneCount lanes(16);
   Second(lanes, 40, 10'000);
-  lanes.Back(now_);
+  lanes.Halve(now_);
   EXPECT_EQ(lanes.count(), 4);
   Second(lanes, 40, 10'000);
   EXPECT_EQ(lanes.count(), 4);
-  for (int i = 0; i < 5; ++i) lanes.Back(now_);
+  for (int i = 0; i < 5; ++i) lanes.Halve(now_);
   EXPECT_EQ(lanes.count(), 1);
 }
 
 TEST_F(LaneCountTest, OneFewerAfterABreak) {
   LaneCount lanes(16);
   Second(lanes, 40, 10'000);
-  lanes.Less();
+  lanes.DropOne();
   EXPECT_EQ(lanes.count(), 7);
   // Some hosts end each connection after a while.
   Second(lanes, 40, 10'000);
   EXPECT_EQ(lanes.count(), 14);
-  for (int i = 0; i < 20; ++i) lanes.Less();
+  for (int i = 0; i < 20; ++i) lanes.DropOne();
   EXPECT_EQ(lanes.count(), 1);
 }
 
@@ -87,7 +87,7 @@ TEST_F(LaneCountTest, SilenceIsNoReasonForMore) {
 
 TEST_F(LaneCountTest, AHostMaySayForHowLong) {
   LaneCount lanes(16);
-  lanes.Back(now_, now_ + absl::Seconds(40));
+  lanes.Halve(now_, now_ + absl::Seconds(40));
   for (int i = 0; i < 39; ++i) Second(lanes, 40, 10'000);
   EXPECT_EQ(lanes.count(), 2);
   Second(lanes, 40, 10'000);
