@@ -28,11 +28,11 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
 def children(pid: int) -> list[int]:
     """The child processes of all threads of a process."""
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found += map(int, task.read_text().split())
-        except OSError:
-            continue
+    # The process may end meanwhile, and each of its threads.
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found += map(int, task.read_text().split())
     return found
 
 
