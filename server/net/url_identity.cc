@@ -1,6 +1,7 @@
 #include "server/net/url_identity.h"
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -8,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "server/base/digest.h"
 #include "server/base/status.h"
 
 namespace hubd {
@@ -44,6 +46,17 @@ const std::vector<Scheme>& Schemes() {
         "x-oss-security-token", "x-oss-signature", "x-oss-signature-version"}},
       {{"ossaccesskeyid", "signature"},
        {"ossaccesskeyid", "expires", "security-token", "signature"}},
+      // Tencent's COS.
+      {{"q-signature"},
+       {"q-ak", "q-header-list", "q-key-time", "q-sign-algorithm",
+        "q-sign-time", "q-signature", "q-url-param-list",
+        "x-cos-security-token"}},
+      // Huawei's OBS.
+      {{"accesskeyid", "expires", "signature"},
+       {"accesskeyid", "expires", "signature", "x-obs-security-token"}},
+      // Google Cloud CDN.
+      {{"keyname", "expires", "signature"},
+       {"expires", "keyname", "signature", "urlprefix"}},
       // CloudFront.
       {{"key-pair-id", "signature"},
        {"expires", "hash-algorithm", "key-pair-id", "policy", "signature"}},
@@ -80,15 +93,9 @@ bool HasAll(const std::vector<absl::string_view>& parameters,
   });
 }
 
-}  // namespace
-
-std::string UrlIdentity(absl::string_view url) {
-  const absl::string_view whole = url.substr(0, url.find('#'));
-  const size_t mark = whole.find('?');
-  if (mark == absl::string_view::npos) return std::string(url);
-  const absl::string_view fragment = url.substr(whole.size());
-  const std::vector<absl::string_view> asked =
-      absl::StrSplit(whole.substr(mark + 1), '&');
+// The parameters but for what signing adds.
+std::vector<absl::string_view> Unsigned(
+    const std::vector<absl::string_view>& asked) {
   std::vector<absl::string_view> kept = asked;
   for (const Scheme& scheme : Schemes()) {
     if (!HasAll(asked, scheme.shown_by)) continue;
@@ -96,12 +103,64 @@ std::string UrlIdentity(absl::string_view url) {
       return IsOneOf(parameter, scheme.adds);
     });
   }
-  if (kept.size() == asked.size()) return std::string(url);
-  return absl::StrCat(whole.substr(0, mark), kept.empty() ? "" : "?",
-                      absl::StrJoin(kept, "&"), fragment);
+  return kept;
 }
 
-bool IsSignedUrl(absl::string_view url) { return UrlIdentity(url) != url; }
+// Of many hosts. Such a parameter may be all that tells one object from
+// another.
+const std::vector<absl::string_view>& TokenNames() {
+  static const auto& names = *new std::vector<absl::string_view>{
+      "access_token", "api_key",       "apikey", "auth_token",
+      "job_token",    "private_token", "token",
+  };
+  return names;
+}
+
+// The parameter, if it is a token with a digest in its place.
+std::string WithoutToken(absl::string_view parameter) {
+  constexpr absl::string_view kDigest = "sha256-";
+  const absl::string_view name = NameOf(parameter);
+  const absl::string_view value =
+      parameter.substr(std::min(name.size() + 1, parameter.size()));
+  if (value.empty() || absl::StartsWith(value, kDigest) ||
+      !IsOneOf(parameter, TokenNames())) {
+    return std::string(parameter);
+  }
+  return absl::StrCat(name, "=", kDigest, Sha256Hex(value));
+}
+
+// The parts of a URL around its query, and the query's parameters; none where
+// there is no query.
+struct Split {
+  explicit Split(absl::string_view url) {
+    const absl::string_view whole = url.substr(0, url.find('#'));
+    before = whole.substr(0, whole.find('?'));
+    fragment = url.substr(whole.size());
+    if (before.size() == whole.size()) return;
+    parameters = absl::StrSplit(whole.substr(before.size() + 1), '&');
+  }
+
+  absl::string_view before;
+  std::vector<absl::string_view> parameters;
+  absl::string_view fragment;
+};
+
+}  // namespace
+
+std::string UrlIdentity(absl::string_view url) {
+  const Split split(url);
+  const std::vector<absl::string_view> kept = Unsigned(split.parameters);
+  const auto append = [](std::string* out, absl::string_view parameter) {
+    absl::StrAppend(out, WithoutToken(parameter));
+  };
+  return absl::StrCat(split.before, kept.empty() ? "" : "?",
+                      absl::StrJoin(kept, "&", append), split.fragment);
+}
+
+bool IsSignedUrl(absl::string_view url) {
+  const Split split(url);
+  return Unsigned(split.parameters).size() != split.parameters.size();
+}
 
 bool MayDependOnSignature(const absl::Status& failure) {
   int http_status;

@@ -12,11 +12,14 @@ namespace hubd {
 
 // The URL without what signing adds to its query, so that a URL that is signed
 // anew names the same object: presigned URLs of S3 and of what speaks as S3
-// does, of Google Cloud Storage, Alibaba's OSS and CloudFront, and Azure's SAS.
-// Any other URL as it is. A pure function of any bytes.
+// does, of Google Cloud Storage and CDN, Alibaba's OSS, Tencent's COS, Huawei's
+// OBS and CloudFront, Azure's SAS. A token in the query by one of the usual
+// names, which may be what the object is known by, stays as its digest. Any
+// other URL as it is. A pure function of any bytes, and of what it gave.
 //
-// A signature is a credential, which runs out: what is kept, shown or compared
-// of a URL is its identity; only a request has the rest.
+// A signature is a credential, which runs out, and a token is one: what is
+// kept, shown or compared of a URL is its identity; only a request has the
+// rest.
 std::string UrlIdentity(absl::string_view url);
 
 // Whether the URL has such a signature.

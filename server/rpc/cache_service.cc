@@ -47,9 +47,12 @@ grpc::ServerUnaryReactor* CacheService::ListCheckpoints(
     grpc::CallbackServerContext* context,
     const v1::ListCheckpointsRequest* request,
     v1::ListCheckpointsResponse* response) {
+  const CallInfo info = DescribeCall(*context, "ListCheckpoints", "");
+  // What the query of another user's URL has may be for that user only.
+  const bool administrator = parts_.admission.IsAdministrator(info.caller);
   return AnswerOnDisk<v1::ListCheckpointsResponse>(
-      parts_, DescribeCall(*context, "ListCheckpoints", ""), response,
-      [&catalog = work_.store.catalog(),
+      parts_, info, response,
+      [&catalog = work_.store.catalog(), administrator,
        request = *request]() -> absl::StatusOr<v1::ListCheckpointsResponse> {
         HUBD_ASSIGN_OR_RETURN(int size, PageSizeOf(request.page_size()));
         HUBD_ASSIGN_OR_RETURN(
@@ -57,7 +60,10 @@ grpc::ServerUnaryReactor* CacheService::ListCheckpoints(
             catalog.ListCheckpoints(size, request.page_token()));
         v1::ListCheckpointsResponse answer;
         for (const CheckpointObject& checkpoint : page.objects) {
-          *answer.add_checkpoints() = ToProto(checkpoint);
+          v1::Checkpoint& listed = *answer.add_checkpoints();
+          listed = ToProto(checkpoint);
+          if (administrator) continue;
+          listed.set_url(checkpoint.url.substr(0, checkpoint.url.find('?')));
         }
         answer.set_next_page_token(page.next_token);
         return answer;

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.machine import Machine
+from tests.e2e.machine import ORDINARY_UID, Machine
 from tests.e2e.rows import fails, fetches, start_machine
 from tests.origin import Origin
 
@@ -166,7 +168,7 @@ def test_google_drive_s_page_is_no_file(machine: Machine, hosts: Origin) -> None
         fetches(machine, url, page, "--any")
 
 
-def signed(path: str, signature: str) -> str:
+def by_s3(path: str, signature: str) -> str:
     return (
         f"https://{BUCKET}{path}?versionId=7&X-Amz-Algorithm=AWS4-HMAC-SHA256"
         f"&X-Amz-Credential=AKIA-{signature}&X-Amz-Date=20260101T000000Z"
@@ -174,15 +176,32 @@ def signed(path: str, signature: str) -> str:
     )
 
 
+def by_cos(path: str, signature: str) -> str:
+    return (
+        f"https://{BUCKET}{path}?versionId=7&q-sign-algorithm=sha1&q-ak={signature}"
+        f"&q-sign-time=1%3B2&q-key-time=1%3B2&q-signature={signature}"
+    )
+
+
+def expect_no_secret_is_kept(machine: Machine) -> None:
+    machine.stop_daemon()
+    kept = [path for path in machine.top.rglob("*") if path.is_file()]
+    assert machine.store("index.sqlite3") in kept
+    for path in kept:
+        assert b"SECRET" not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("signed", [by_s3, by_cos])
 def test_a_url_that_is_signed_anew_is_a_hit_and_no_signature_is_kept(
-    machine: Machine, hosts: Origin
+    machine: Machine, hosts: Origin, signed: Callable[[str, str], str]
 ) -> None:
     hosts.add_file(BUCKET, "/m.bin", GOOD)
     fetches(machine, signed("/m.bin", "ONESECRET"), GOOD)
     with hosts.respond(BUCKET, "/m.bin", 403):
         fetches(machine, signed("/m.bin", "ANOTHERSECRET"), GOOD)
         assert hosts.count(BUCKET) == 1
-        assert "X-Amz-Signature=ONESECRET" in hosts.requests[0].target
+        asked = hosts.requests[0].target
+        assert signed("/m.bin", "ONESECRET") == f"https://{BUCKET}{asked}"
         fails(
             machine, "fetch", signed("/m.bin", "THIRDSECRET"), "--refresh",
             end=(4, "UPSTREAM_FORBIDDEN"), words=(f"https://{BUCKET}/m.bin",),
@@ -198,26 +217,65 @@ def test_a_url_that_is_signed_anew_is_a_hit_and_no_signature_is_kept(
     assert "unchanged" in done.stdout
     assert "name the URL with a fresh one" in done.stderr
     assert RIGHT in lock.read_text()
-    machine.stop_daemon()
-    kept = [path for path in machine.top.rglob("*") if path.is_file()]
-    assert lock in kept
-    for path in kept:
-        assert b"SECRET" not in path.read_bytes(), path
+    expect_no_secret_is_kept(machine)
+
+
+def test_another_token_is_another_object_and_none_is_kept(
+    machine: Machine, hosts: Origin
+) -> None:
+    url = f"https://{CDN}/download?token="
+    for token, data in (("ONESECRET", GOOD), ("ANOTHERSECRET", BAD)):
+        hosts.add_file(CDN, "/download", data)
+        fetches(machine, url + token, data, "--any")
+        assert hosts.requests[-1].target == f"/download?token={token}"
+    hosts.reset_counters()
+    fetches(machine, url + "ONESECRET", GOOD)
+    assert not hosts.requests
+    expect_no_secret_is_kept(machine)
+
+
+def test_a_release_is_known_by_its_own_url(machine: Machine, hosts: Origin) -> None:
+    """It redirects to another signed URL each time; the bytes are those of before."""
+    hosts.add_file(BUCKET, "/asset", GOOD)
+    url = f"https://{CDN}/o/r/releases/download/v1/w.bin"
+    for signature in ("ONESECRET", "ANOTHERSECRET"):
+        to = {"Location": by_s3("/asset", signature)}
+        hosts.reset_counters()
+        with hosts.respond(CDN, "/o/r", 302, to):
+            fetches(machine, url, GOOD, "--refresh")
+    (seen,) = [one for one in hosts.requests if one.target.startswith("/asset")]
+    assert "if-none-match" in seen.headers
+    assert hosts.bytes_sent(BUCKET) == 0
+    (row,) = machine.json("cache", "ls")["checkpoints"]
+    assert (row["url"], row["sha256"]) == (url, RIGHT)
+    expect_no_secret_is_kept(machine)
 
 
 def test_a_daemon_of_many_users_takes_no_signed_url(hosts: Origin) -> None:
-    machine = start_machine("system", hosts)
-    hosts.add_file(BUCKET, "/shared.bin", GOOD)
-    hosts.reset_counters()
-    fails(
-        machine, "fetch", signed("/shared.bin", "SECRET"),
-        end=(4, "URL_NOT_ALLOWED"),
-        words=(f"https://{BUCKET}/shared.bin", "a daemon of your own"),
-    )  # fmt: skip
-    assert hosts.count(BUCKET) == 0
-    # Where a host leads is its own way.
-    url = f"https://{CDN}/release.bin"
-    to = {"Location": signed("/shared.bin", "SECRET")}
-    with hosts.respond(CDN, "/release.bin", 302, to):
-        fetches(machine, url, GOOD)
-    machine.close()
+    with contextlib.closing(start_machine("system", hosts)) as machine:
+        hosts.add_file(BUCKET, "/shared.bin", GOOD)
+        hosts.reset_counters()
+        fails(
+            machine, "fetch", by_s3("/shared.bin", "SECRET"),
+            end=(4, "URL_NOT_ALLOWED"),
+            words=(f"https://{BUCKET}/shared.bin", "a daemon of your own"),
+        )  # fmt: skip
+        assert hosts.count(BUCKET) == 0
+        # Where a host leads is its own way.
+        url = f"https://{CDN}/release.bin"
+        to = {"Location": by_s3("/shared.bin", "SECRET")}
+        with hosts.respond(CDN, "/release.bin", 302, to):
+            fetches(machine, url, GOOD)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")
+def test_no_other_user_is_told_the_query_of_a_url(hosts: Origin) -> None:
+    with contextlib.closing(start_machine("system", hosts)) as machine:
+        hosts.add_file(CDN, "/k.bin", GOOD)
+        url = f"https://{CDN}/k.bin"
+        fetches(machine, f"{url}?k=SECRET", GOOD)
+        (row,) = machine.json("cache", "ls")["checkpoints"]
+        assert row["url"] == f"{url}?k=SECRET"
+        machine.uid = ORDINARY_UID
+        (row,) = machine.json("cache", "ls")["checkpoints"]
+        assert row["url"] == url

@@ -133,7 +133,8 @@ void CheckAddress(const std::string& text) {
 void CheckIdentity(const std::string& text) {
   const std::string identity = UrlIdentity(text);
   HUBD_CHECK(UrlIdentity(identity) == identity);
-  HUBD_CHECK(IsSignedUrl(text) == (identity != text));
+  HUBD_CHECK(!IsSignedUrl(text) || identity != text);
+  HUBD_CHECK(!IsSignedUrl(identity));
   if (identity == text) return;
   const size_t query = text.find('?');
   HUBD_CHECK(identity.size() < text.size());

@@ -79,7 +79,8 @@ class CacheServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListCheckpoints(self, request, context):
-        """Lists fetched checkpoints, newest first.
+        """Lists fetched checkpoints, newest first. In a daemon for all users only root
+        gets the queries of their URLs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

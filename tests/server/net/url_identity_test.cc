@@ -2,7 +2,9 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "server/base/digest.h"
 #include "server/base/status.h"
 
 namespace hubd {
@@ -62,6 +64,16 @@ TEST(UrlIdentityTest, LeavesOutWhatASignatureAdds) {
        "https://a.blob.core.windows.net/c/m?snapshot=5"},
       {"https://a.blob.core.windows.net/c/m?sv=2024-11-04&si=policy&sr=b&sig=s",
        "https://a.blob.core.windows.net/c/m"},
+      // COS, OBS, Google Cloud CDN.
+      {"https://b.cos.ap-beijing.myqcloud.com/m?q-sign-algorithm=sha1&q-ak=a&"
+       "q-sign-time=1%3B2&q-key-time=1%3B2&q-header-list=host&"
+       "q-url-param-list=&q-signature=s&x-cos-security-token=t&versionId=7",
+       "https://b.cos.ap-beijing.myqcloud.com/m?versionId=7"},
+      {"https://b.obs.cn-north-4.myhuaweicloud.com/m?AccessKeyId=a&Expires=1&"
+       "Signature=s&x-obs-security-token=t",
+       "https://b.obs.cn-north-4.myhuaweicloud.com/m"},
+      {"https://cdn.example.org/m?URLPrefix=p&Expires=1&KeyName=k&Signature=s",
+       "https://cdn.example.org/m"},
       // The fragment is no part of the query.
       {"https://h/m?X-Amz-Signature=a#x", "https://h/m#x"},
       // Given twice.
@@ -90,11 +102,37 @@ TEST(UrlIdentityTest, LeavesAllOthersAsTheyAre) {
            "https://h/m?q=X-Amz-Signature=1",
            "https://h/X-Amz-Signature=1",
            "https://h/m#?X-Amz-Signature=1",
-           "https://h/m?token=secret",
+           "https://h/m?tokens=1&key=2",
+           "https://h/m?token",
+           "https://h/m?token=",
+           "https://h/m?keyname=a&signature=b",
+           "https://h/m?accesskeyid=a&signature=b",
        }) {
     EXPECT_EQ(UrlIdentity(url), url);
     EXPECT_FALSE(IsSignedUrl(url)) << url;
   }
+}
+
+TEST(UrlIdentityTest, ADigestStandsForAToken) {
+  const auto digest = [](const std::string& token) {
+    return absl::StrCat("sha256-", Sha256Hex(token));
+  };
+  const std::string url = "https://h/m?id=1&token=one&v=2#x";
+  const std::string identity = UrlIdentity(url);
+  EXPECT_EQ(identity,
+            absl::StrCat("https://h/m?id=1&token=", digest("one"), "&v=2#x"));
+  EXPECT_EQ(UrlIdentity(identity), identity);
+  EXPECT_NE(UrlIdentity("https://h/m?id=1&token=two&v=2#x"), identity);
+  EXPECT_FALSE(IsSignedUrl(url));
+  for (const std::string name : {"access_token", "API_key", "apikey",
+                                 "auth_token", "job_token", "Private_Token"}) {
+    const std::string before = absl::StrCat("https://h/m?", name, "=");
+    EXPECT_EQ(UrlIdentity(absl::StrCat(before, "a=b")),
+              absl::StrCat(before, digest("a=b")));
+  }
+  // Of a URL that is signed, too.
+  EXPECT_EQ(UrlIdentity("https://h/m?X-Amz-Signature=a&token=t"),
+            absl::StrCat("https://h/m?token=", digest("t")));
 }
 
 TEST(UrlIdentityTest, ARefusalMayBeTheSignatures) {
