@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
@@ -40,6 +41,20 @@ NamedValue ProxyFor(const Url& url, const LentEnvironment& network) {
   }
   return FirstOf(network,
                  {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"});
+}
+
+// The same proxy, so that it is asked by name: libcurl would resolve names for
+// one of socks4 and socks5, where the URL policy sees none of the addresses.
+std::string AskedByName(const std::string& proxy) {
+  for (const auto& [scheme, by_name] :
+       {std::pair("socks4:/", "socks4a:/"), {"socks5:/", "socks5h:/"}}) {
+    absl::string_view rest = proxy;
+    if (absl::StartsWithIgnoreCase(rest, scheme)) {
+      rest.remove_prefix(absl::string_view(scheme).size());
+      return absl::StrCat(by_name, rest);
+    }
+  }
+  return proxy;
 }
 
 // The bytes of an address in network order; nullopt for what is none.
@@ -109,6 +124,7 @@ NetworkRoute RouteTo(absl::string_view url, const NetOptions& own,
   } else if (const absl::StatusOr<Url> parsed = ParseUrl(url); parsed.ok()) {
     route.proxy = ProxyFor(*parsed, network);
   }
+  route.proxy.value = AskedByName(route.proxy.value);
   if (!own.ca_file.empty()) {
     route.ca_file = {"[net] ca_file of the daemon's configuration",
                      own.ca_file};

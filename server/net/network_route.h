@@ -42,7 +42,8 @@ std::string NetworkKey(const LentEnvironment& network);
 // the caller's network says, read as curl does:
 //   proxy    SCHEME_proxy, then its upper case, but HTTP_PROXY, which a web
 //            server sets from a request; then all_proxy, ALL_PROXY; none for
-//            the hosts of no_proxy, else NO_PROXY;
+//            the hosts of no_proxy, else NO_PROXY; one of socks4 or socks5 is
+//            asked by name, as one of socks4a or socks5h;
 //   ca_file  CURL_CA_BUNDLE, then SSL_CERT_FILE.
 // Of one that is empty the next counts.
 NetworkRoute RouteTo(absl::string_view url, const NetOptions& own,

@@ -20,11 +20,11 @@ _REPLY5 = b"\x05%c\x00\x01\x00\x00\x00\x00\x00\x00"
 class Proxy:
     """Speaks HTTP (CONNECT, and absolute URLs of plain http), or SOCKS.
 
-    `scheme`: "http"; "https", by TLS with the origin's certificate; "socks4a" or
-    "socks5h". `login`: the "USER:PASSWORD" that it wants, of which SOCKS4 has the
-    user only; empty: none. `asked` has "HOST:PORT" of all that came in with it. While
-    `hold` is cleared, nothing is answered to them; with `cut` they are dropped then,
-    with `forbids` they are told that its rules forbid it.
+    `scheme`: "http"; "https", by TLS with the origin's certificate; "socks4",
+    "socks4a", "socks5" or "socks5h". `login`: the "USER:PASSWORD" that it wants, of
+    which SOCKS4 has the user only; empty: none. `asked` has "HOST:PORT" of all that
+    came in with it. While `hold` is cleared, nothing is answered to them; with `cut`
+    they are dropped then, with `forbids` they are told that its rules forbid it.
     """
 
     def __init__(self, origin: Origin, scheme: str = "http", login: str = "") -> None:
@@ -226,7 +226,9 @@ class _Socks5(_Reader):
 _HANDLERS: dict[str, type[_Handler]] = {
     "http": _Http,
     "https": _Https,
+    "socks4": _Socks4,
     "socks4a": _Socks4,
+    "socks5": _Socks5,
     "socks5h": _Socks5,
 }
 

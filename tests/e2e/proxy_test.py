@@ -75,7 +75,9 @@ def closed_port() -> int:
         return int(unused.getsockname()[1])
 
 
-@pytest.mark.parametrize("scheme", ["http", "https", "socks4a", "socks5h"])
+@pytest.mark.parametrize(
+    "scheme", ["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
+)
 @pytest.mark.parametrize("login", ["", LOGIN])
 def test_everything_goes_by_the_callers_proxy(
     machine: Machine, origin: Origin, scheme: str, login: str

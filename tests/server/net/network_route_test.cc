@@ -79,6 +79,28 @@ TEST(NetworkRouteTest, WhatTheDaemonSetsCountsBeforeTheCallers) {
   EXPECT_EQ(RouteTo("https://h.org/", own, nullptr).proxy, NamedValue());
 }
 
+TEST(NetworkRouteTest, AProxyIsAskedByName) {
+  struct Row {
+    const char* proxy;
+    const char* asked;
+  };
+  for (const Row& row : {
+           Row{"socks4://u@h:1", "socks4a://u@h:1"},
+           Row{"SOCKS5://u:p@h", "socks5h://u:p@h"},
+           Row{"socks5:/h:1", "socks5h:/h:1"},
+           Row{"socks4a://h", "socks4a://h"},
+           Row{"socks5h://h", "socks5h://h"},
+           Row{"http://socks5:p@h", "http://socks5:p@h"},
+           Row{"socks5:1", "socks5:1"},
+       }) {
+    const auto lent = Network({{"ALL_PROXY", row.proxy}});
+    EXPECT_EQ(RouteTo("https://h.org/", {}, lent).proxy.value, row.asked);
+    NetOptions own;
+    own.proxy = row.proxy;
+    EXPECT_EQ(RouteTo("https://h.org/", own, {}).proxy.value, row.asked);
+  }
+}
+
 TEST(NetworkRouteTest, ANetworkHasOnlyItsVariables) {
   EXPECT_EQ(NetworkOf(nullptr), nullptr);
   EXPECT_EQ(*Network({{"GITHUB_TOKEN", "t"},
