@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -26,9 +28,17 @@ namespace {
 
 constexpr size_t kMaxIdleHandles = 32;
 
-bool IsSecretHeader(const std::string& header) {
-  return absl::StartsWithIgnoreCase(header, "authorization:") ||
-         absl::StartsWithIgnoreCase(header, "cookie:");
+// Of the others nobody knows whom they are for: a host may name any as the one
+// that holds its token.
+bool IsForAnyHost(const std::string& header) {
+  static constexpr absl::string_view kNames[] = {
+      "accept:",   "content-type:",  "git-protocol:",
+      "if-match:", "if-none-match:", "if-modified-since:",
+      "if-range:", "pragma:",        "range:",
+  };
+  return absl::c_any_of(kNames, [&](absl::string_view name) {
+    return absl::StartsWithIgnoreCase(header, name);
+  });
 }
 
 // `location` as a browser would resolve it on the page `base`; empty where it
@@ -153,7 +163,7 @@ absl::Status CurlTransport::Fetch(const HttpRequest& request,
       asked.method = "GET";
     }
     if (!SameOrigin(url, next)) {
-      std::erase_if(asked.headers, IsSecretHeader);
+      std::erase_if(asked.headers, std::not_fn(IsForAnyHost));
       asked.netrc_file.clear();
       if (!std::exchange(elsewhere, true)) redirect_headers = hop.headers();
     }

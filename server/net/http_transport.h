@@ -24,8 +24,9 @@ struct HttpRequest {
   // GET, HEAD or POST.
   std::string method = "GET";
   std::string url;
-  // "Name: value". Authorization and Cookie go to the host of `url` only, not
-  // to another one that a redirect leads to.
+  // "Name: value". To another host that a redirect leads to go those only that
+  // say what is wanted (Accept, Content-Type, Git-Protocol, Pragma, Range,
+  // If-...): any other may hold a secret.
   std::vector<std::string> headers;
   // A netrc file whose login for the host of `url`, if there is one, is shown
   // to it, and to no other host. Empty: none.

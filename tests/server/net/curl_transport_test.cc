@@ -222,16 +222,24 @@ TEST_F(CurlTransportTest, JudgesWhatAPublicHostNamedAsARedirectOfIts) {
 
 TEST_F(CurlTransportTest, KeepsSecretsFromOtherHosts) {
   HttpRequest request;
-  request.headers = {"Authorization: Bearer secret", "Accept: x"};
+  request.headers = {"Authorization: Bearer secret", "X-Job-Token: other"};
+  const std::vector<std::string> wanted = {
+      "accept: x",   "content-type: x",  "git-protocol: x",
+      "if-match: x", "if-none-match: x", "if-modified-since: x",
+      "if-range: x", "pragma: x",        "range: x"};
+  for (const std::string& header : wanted) request.headers.push_back(header);
   request.url = server_->Url("/redirect?to=/echo");
   ASSERT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
-  EXPECT_THAT(handler_.body, HasSubstr("secret"));
+  EXPECT_THAT(handler_.body, AllOf(HasSubstr("secret"), HasSubstr("other")));
   handler_.body.clear();
   request.url = server_->Url(
       absl::StrCat("/redirect?to=http://localhost:", server_->port(), "/echo"));
   ASSERT_EQ(transport_->Fetch(request, handler_, {}), absl::OkStatus());
   EXPECT_THAT(handler_.body,
-              AllOf(HasSubstr("accept: x"), Not(HasSubstr("secret"))));
+              AllOf(Not(HasSubstr("secret")), Not(HasSubstr("other"))));
+  for (const std::string& header : wanted) {
+    EXPECT_THAT(handler_.body, HasSubstr(header));
+  }
 }
 
 TEST_F(CurlTransportTest, GivesUpAfterTooManyRedirects) {
