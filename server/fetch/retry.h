@@ -42,9 +42,9 @@ class Retry {
   // (retry_after_ms), it is that, or longer.
   absl::StatusOr<absl::Duration> After(const absl::Status& failure);
 
-  // The request that failed had brought what need not come again: it is none of
-  // those without progress, and all tries are to be had again. To be called
-  // before After.
+  // The requests that failed, the last one among them, had brought what need
+  // not come again: they are none without progress, and all tries are to be had
+  // again. To be called before After.
   void NoteProgress();
 
  private:

@@ -19,8 +19,8 @@ namespace {
 // Of one request, towards the end fewer; of a huge object one part may be more.
 constexpr int64_t kMinParts = 4;
 constexpr int64_t kMaxParts = 16;
-// Less than this between two failures is no progress: a server that sends a few
-// bytes now and then would be asked for ever.
+// Less than this, over however many failures, is no progress: a server that
+// sends a few bytes now and then would be asked for ever.
 constexpr int64_t kProgressBytes = 256 << 10;
 // How often the follower looks, and after how many bytes.
 constexpr auto kTick = std::chrono::milliseconds(100);
@@ -31,6 +31,8 @@ constexpr absl::Duration kMinMeasured = absl::Milliseconds(100);
 constexpr absl::Duration kMaxMeasured = absl::Seconds(1);
 // A connection has found its rate after so many times its answer's delay.
 constexpr int kSettled = 4;
+// After a host refused one more, none is tried for that long.
+constexpr absl::Duration kSpareRest = absl::Seconds(4);
 
 bool IsServerError(const absl::Status& failure) {
   int status;
@@ -140,7 +142,7 @@ std::optional<Transfer::LaneAsk> Transfer::NextAsk() {
       stop = halt_.get_token();
       wait = waited_for == spell_ ? absl::ZeroDuration()
                                   : resume_at_ - parts_.clock.Now();
-      const bool too_many = stage_ == Stage::kParts && lanes_ > wanted_.count();
+      const bool too_many = stage_ == Stage::kParts && lanes_ > WantedLanes();
       const bool leaves = leaving_ || ended_ || halted_ || too_many;
       std::optional<Ask> ask;
       if (!leaves && wait <= absl::ZeroDuration()) ask = MakeAsk();
@@ -186,6 +188,18 @@ int64_t Transfer::SpanBytes() const {
   const int64_t share = contents_.free_bytes() / (lanes > 1 ? 2 * lanes : 1);
   return std::clamp(share, kMinParts * options_.part_bytes,
                     kMaxParts * options_.part_bytes);
+}
+
+int Transfer::WantedLanes() const {
+  return std::min(wanted_.count() + (spare_ ? 1 : 0),
+                  parts_.connections.per_object());
+}
+
+void Transfer::WantFewerLanes(absl::Duration asked) {
+  const absl::Time now = parts_.clock.Now();
+  // A spare one was tried; of the others nothing is said.
+  if (!std::exchange(spare_, false)) wanted_.Halve(now, now + asked);
+  spare_after_ = now + std::max(asked, kSpareRest);
 }
 
 void Transfer::TellNews() {
@@ -241,7 +255,7 @@ std::optional<absl::Duration> Transfer::NoteSettled(
   if ((refused || verdict == Verdict::kNoRange) && !ask.ask.opens &&
       !WasAlone(ask)) {
     // A host that stands fewer connections may say so in many ways.
-    wanted_.Halve(parts_.clock.Now());
+    WantFewerLanes(absl::ZeroDuration());
     return std::nullopt;
   }
   if (exchange.met_other()) {
@@ -274,11 +288,15 @@ void Transfer::AskForAll(const LaneAsk& ask) {
 
 void Transfer::Leave() {
   leaving_ = true;
+  progressed_bytes_ = 0;
   halt_.request_stop();
 }
 
-// Empty where it is not an address that failed.
-void Transfer::NoteAddress(const std::string& address) {
+void Transfer::NoteError(const absl::Status& failure) {
+  ++failures_;
+  last_error_ = std::string(failure.message());
+  const std::string address = MetadataOf(failure)["address"];
+  // It is not an address that failed.
   if (address.empty()) return;
   // There is no other left: they are gone through once more.
   if (absl::c_linear_search(failed_addresses_, address)) {
@@ -287,39 +305,45 @@ void Transfer::NoteAddress(const std::string& address) {
   failed_addresses_.push_back(address);
 }
 
-std::optional<absl::Duration> Transfer::NoteFailure(const LaneAsk& ask,
-                                                    const absl::Status& failure,
-                                                    bool refused) {
-  ++failures_;
-  last_error_ = std::string(failure.message());
-  NoteAddress(MetadataOf(failure)["address"]);
-  if (!refused && !IsTransient(failure)) {
-    End(failure);
-    return std::nullopt;
-  }
-  const absl::Time now = parts_.clock.Now();
-  const absl::Duration asked = AskedWait(failure);
-  const bool refuses = refused || IsServerError(failure) ||
-                       ReasonOf(failure) == Reason::kRateLimited;
-  // It may be one connection too many: the others go on without it.
-  if (refuses && !ask.ask.opens && !WasAlone(ask)) {
-    wanted_.Halve(now, now + asked);
-    // Who asks next, alone, does so when the host says, if that is soon.
-    const bool waits = asking_ == 0 && asked <= options_.retry.max_asked;
-    if (waits) resume_at_ = std::max(resume_at_, now + asked);
-    return std::nullopt;
-  }
-  if (stage_ == Stage::kOneStream) stage_ = Stage::kOpening;
-  if (ask.spell != spell_) return std::nullopt;
+void Transfer::CountTry(bool refuses, absl::Duration asked) {
   ++spell_;
+  const absl::Time now = parts_.clock.Now();
   const bool progressed = progressed_bytes_ >= kProgressBytes;
-  if (progressed) retry_.NoteProgress();
-  progressed_bytes_ = 0;
+  if (progressed) {
+    retry_.NoteProgress();
+    progressed_bytes_ = 0;
+  }
   if (refuses || !progressed) {
     wanted_.Halve(now, now + asked);
   } else {
     wanted_.DropOne();
   }
+}
+
+std::optional<absl::Duration> Transfer::NoteFailure(const LaneAsk& ask,
+                                                    const absl::Status& failure,
+                                                    bool refused) {
+  NoteError(failure);
+  if (!refused && !IsTransient(failure)) {
+    End(failure);
+    return std::nullopt;
+  }
+  const absl::Duration asked = AskedWait(failure);
+  const bool refuses = refused || IsServerError(failure) ||
+                       ReasonOf(failure) == Reason::kRateLimited;
+  // It may be one connection too many: the others go on without it.
+  if (refuses && !ask.ask.opens && !WasAlone(ask)) {
+    WantFewerLanes(asked);
+    // Who asks next, alone, does so when the host says, if that is soon.
+    const bool waits = asking_ == 0 && asked <= options_.retry.max_asked;
+    if (waits) resume_at_ = std::max(resume_at_, parts_.clock.Now() + asked);
+    return std::nullopt;
+  }
+  // What has hung may be over.
+  spare_ = false;
+  if (stage_ == Stage::kOneStream) stage_ = Stage::kOpening;
+  if (ask.spell != spell_) return std::nullopt;
+  CountTry(refuses, asked);
   const absl::StatusOr<absl::Duration> wait = retry_.After(failure);
   if (!wait.ok()) {
     // Who is told to come later does not risk what is there.
@@ -333,7 +357,7 @@ std::optional<absl::Duration> Transfer::NoteFailure(const LaneAsk& ask,
   // Some fail at ranges only. What is there is not risked for that.
   ask_for_all_once_ = IsServerError(failure) && ask.ask.range &&
                       !ask.ask.object && asked == absl::ZeroDuration();
-  resume_at_ = now + *wait;
+  resume_at_ = parts_.clock.Now() + *wait;
   return *wait;
 }
 
@@ -411,28 +435,34 @@ absl::StatusOr<bool> Transfer::Continue() {
   return false;
 }
 
+void Transfer::Measure(absl::Time now) {
+  const absl::Duration elapsed = now - measured_at_;
+  const bool enough =
+      elapsed >= kMaxMeasured ||
+      (elapsed >= kMinMeasured && measured_bytes_ >= kMeasuredBytes);
+  if (!enough || elapsed < kSettled * opened_in_) return;
+  // While all wait for the next try, none of them hangs.
+  const bool hangs =
+      measured_bytes_ == 0 && asking_ > 0 && measured_at_ >= resume_at_;
+  if (!hangs || now >= spare_after_) spare_ = hangs;
+  wanted_.Measure(measured_bytes_, elapsed, now);
+  measured_bytes_ = 0;
+  measured_at_ = now;
+}
+
 void Transfer::AddLanes() {
   int missing;
   {
     MutexLock lock(mutex_);
     if (stage_ != Stage::kParts || leaving_ || ended_) return;
-    const absl::Time now = parts_.clock.Now();
-    const absl::Duration elapsed = now - measured_at_;
-    const bool enough =
-        elapsed >= kMaxMeasured ||
-        (elapsed >= kMinMeasured && measured_bytes_ >= kMeasuredBytes);
-    if (enough && elapsed >= kSettled * opened_in_) {
-      wanted_.Measure(measured_bytes_, elapsed, now);
-      measured_bytes_ = 0;
-      measured_at_ = now;
-    }
+    Measure(parts_.clock.Now());
     const auto object = contents_.object();
     if (!object) return;
     const int64_t least =
         std::max(object->part_size, kMinParts * options_.part_bytes);
     const int64_t requests = (contents_.free_bytes() + least - 1) / least;
     missing =
-        static_cast<int>(std::min<int64_t>(wanted_.count() - lanes_, requests));
+        static_cast<int>(std::min<int64_t>(WantedLanes() - lanes_, requests));
   }
   for (int i = 0; i < missing; ++i) StartLane(/*first=*/false);
 }

@@ -69,6 +69,10 @@ class Transfer final : private Exchange::Listener {
   std::optional<LaneAsk> NextAsk();
   std::optional<Ask> MakeAsk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t SpanBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int WantedLanes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A host refuses one of several connections, and asks for this wait.
+  void WantFewerLanes(absl::Duration asked)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnOpened(const HttpResponse& response, bool has_ranges) override;
   void OnReceived(int64_t bytes, bool costs_all) override;
   void Settle(const LaneAsk& ask, const Exchange& exchange,
@@ -83,7 +87,10 @@ class Transfer final : private Exchange::Listener {
                                             const Exchange& exchange,
                                             const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void NoteAddress(const std::string& address)
+  void NoteError(const absl::Status& failure)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of several lanes that fail at once, the first: it is a failed try.
+  void CountTry(bool refuses, absl::Duration asked)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether no other request was under way at any time of this one.
   bool WasAlone(const LaneAsk& ask) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -102,6 +109,8 @@ class Transfer final : private Exchange::Listener {
   // Whether all is done; starts lanes where there is more to do.
   absl::StatusOr<bool> Continue();
   void AddLanes();
+  // How many lanes are wanted by what has come, if it is time to say.
+  void Measure(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Report();
 
   const DownloadOptions options_;
@@ -125,6 +134,10 @@ class Transfer final : private Exchange::Listener {
   // Requests that were made.
   int64_t asks_ ABSL_GUARDED_BY(mutex_) = 0;
   LaneCount wanted_ ABSL_GUARDED_BY(mutex_);
+  // One more is wanted while all that are there bring nothing; not before
+  // `spare_after_`.
+  bool spare_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time spare_after_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   // All is to be asked for, without a range: from here on; the next time.
   bool ask_for_all_ ABSL_GUARDED_BY(mutex_) = false;
   bool ask_for_all_once_ ABSL_GUARDED_BY(mutex_) = false;
@@ -142,7 +155,7 @@ class Transfer final : private Exchange::Listener {
   std::string last_error_ ABSL_GUARDED_BY(mutex_);
   // IP addresses that have failed since one of them did so again.
   std::vector<std::string> failed_addresses_ ABSL_GUARDED_BY(mutex_);
-  // Since the last failure, of what need not come again.
+  // Since the last progress, of what need not come again.
   int64_t progressed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // Since news, and since the rate was measured, or parts began.
   int64_t untold_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -207,8 +207,10 @@ class LaneRoundsTest : public TransferFixture {
               if (!settled || valve_.waiting() != now) return;
               if (lanes.size() == rounds) return valve_.Open(kUrl);
               lanes.push_back(now);
-              valve_.Give(rate(lanes.size() - 1, now));
-              clock_.Advance(absl::Seconds(1));
+              const int64_t given = rate(lanes.size() - 1, now);
+              valve_.Give(given);
+              // Else it seems that all of them hang.
+              if (given > 0) clock_.Advance(absl::Seconds(1));
             });
     (void)job.Finish();
     job.ExpectAll(body);

@@ -8,12 +8,15 @@
 #include <stop_token>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/base/progress.h"
 #include "server/base/status.h"
@@ -35,6 +38,14 @@ class StuckOnce final : public HttpTransport {
   std::optional<int64_t> missing() const {
     MutexLock lock(mutex_);
     return missing_;
+  }
+
+  // Blocks while that request is under way and does not hang yet: whether it
+  // hangs, or has.
+  bool AwaitHang() {
+    MutexLock lock(mutex_);
+    while (requests_ > number_ && !missing_) changed_.Wait(mutex_);
+    return missing_.has_value();
   }
 
   void Fail() {
@@ -81,6 +92,7 @@ class StuckOnce final : public HttpTransport {
     const std::stop_callback wake(stop, [this] { Fail(); });
     MutexLock lock(mutex_);
     missing_ = missing;
+    changed_.NotifyAll();
     while (!fails_) changed_.Wait(mutex_);
     if (stop.stop_requested()) return absl::CancelledError("stopped");
     return ReasonError(Reason::kUpstreamUnavailable, "nothing came for long",
@@ -147,6 +159,71 @@ TEST_P(StuckLaneTest, AllElseComesMeanwhileAndItsRestElsewhere) {
   job.ExpectAll(body_);
   EXPECT_EQ(failures, 0);
   EXPECT_EQ(AskedBytes(), Size() + *stuck_.missing());
+}
+
+// Refuses those who ask while one hangs, a few times; the last of them it asks
+// to wait for twenty seconds.
+class Crowded final : public HttpTransport {
+ public:
+  static constexpr size_t kRefusals = 6;
+
+  Crowded(HttpTransport& http, StuckOnce& stuck, const Clock& clock)
+      : http_(http), stuck_(stuck), clock_(clock) {}
+
+  absl::Status Fetch(const HttpRequest& request, HttpHandler& handler,
+                     std::stop_token stop) override {
+    // Nothing else comes before.
+    if (stuck_.AwaitHang()) {
+      MutexLock lock(mutex_);
+      asked_at_.push_back(clock_.Now());
+      if (asked_at_.size() <= kRefusals) {
+        HttpResponse refusal;
+        refusal.status = 503;
+        if (asked_at_.size() == kRefusals) {
+          refusal.headers["retry-after"] = "20";
+        }
+        return handler.OnResponse(refusal);
+      }
+    }
+    return http_.Fetch(request, handler, stop);
+  }
+
+  // When they asked who asked since.
+  std::vector<absl::Time> asked_at() const {
+    MutexLock lock(mutex_);
+    return asked_at_;
+  }
+
+ private:
+  HttpTransport& http_;
+  StuckOnce& stuck_;
+  const Clock& clock_;
+  mutable Mutex mutex_;
+  std::vector<absl::Time> asked_at_ ABSL_GUARDED_BY(mutex_);
+};
+
+TEST_P(StuckLaneTest, AllElseComesMeanwhileThoughTheHostHasRefusedOthers) {
+  Crowded crowded(stuck_, stuck_, clock_);
+  ConnectionBudget four({.per_object = 4});
+  bool came = false;
+  const absl::Time end = clock_.Now() + absl::Minutes(2);
+  Job job({crowded, four, space_, clock_}, dir_.Below("partial"), kUrl,
+          [&](const Progress& progress) {
+            clock_.Advance(absl::Seconds(1));
+            const std::optional<int64_t> missing = stuck_.missing();
+            came =
+                came || (missing && progress.done_bytes + *missing == Size());
+            if (came || clock_.Now() > end) stuck_.Fail();
+          });
+  EXPECT_EQ(job.Finish(), absl::OkStatus());
+  job.ExpectAll(body_);
+  EXPECT_TRUE(came);
+  // Three were there, of which one may have asked twice; then one after the
+  // other came.
+  const std::vector<absl::Time> asked_at = crowded.asked_at();
+  ASSERT_GT(asked_at.size(), Crowded::kRefusals);
+  EXPECT_GE(asked_at[5] - asked_at[4], absl::Seconds(4));
+  EXPECT_GE(asked_at[6] - asked_at[5], absl::Seconds(20));
 }
 
 TEST_P(StuckLaneTest, AStopLosesNothingElse) {
