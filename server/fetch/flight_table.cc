@@ -64,7 +64,9 @@ class FlightTable::Core : public std::enable_shared_from_this<Core> {
     std::optional<uid_t> limited_by;
     Progress newest;
     RateMeter rate;
-    absl::Time reported_at = absl::InfinitePast();
+    // What has been told last, and before when nothing is told.
+    Progress::Phase told = Progress::Phase::kQueued;
+    absl::Time tell_after = absl::InfinitePast();
     bool delivery_posted = false;
   };
   using FlightPtr = std::shared_ptr<Flight>;  // shared by the table, its runner
@@ -195,11 +197,17 @@ void FlightTable::Core::Report(const FlightPtr& flight,
                                const Progress& progress) {
   MutexLock lock(mutex_);
   absl::Time now = clock_.Now();
-  bool changed = flight->newest.phase != progress.phase;
   flight->newest = progress;
   flight->rate.Note(progress.done_bytes, now);
-  if (!changed && now - flight->reported_at < kProgressInterval) return;
-  flight->reported_at = now;
+  // A new phase may come early, and what follows it comes so much later.
+  const absl::Duration early =
+      flight->told != progress.phase ? kProgressInterval : absl::ZeroDuration();
+  // A clock that is set back is not waited for.
+  flight->tell_after =
+      std::min(flight->tell_after, now + 2 * kProgressInterval);
+  if (now < flight->tell_after - early) return;
+  flight->told = progress.phase;
+  flight->tell_after = std::max(flight->tell_after, now) + kProgressInterval;
   PostProgress(flight);
 }
 

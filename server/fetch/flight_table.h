@@ -113,7 +113,8 @@ class FlightTable {
     virtual ~Context() = default;
     virtual int64_t id() const = 0;
     virtual std::stop_token stop() const = 0;
-    // Tells all tickets; may be called as often as one likes.
+    // Tells all tickets; may be called as often as one likes. What comes too
+    // soon is not told later: a phase that lasts is to be reported again.
     virtual void Report(const Progress& progress) = 0;
     // OK where at least one of the present tickets accepts `result`, else what
     // one of them says against it: for what should not be published then.
@@ -170,8 +171,8 @@ class FlightTable {
   ~FlightTable();
 
   // Joins the flight of `key`, or starts one about `subject` with `run`. Then
-  // `progress` at most ten times a second and at each new phase, and `done`
-  // once.
+  // `progress` ten times a second at most, a new phase up to a tenth of a
+  // second before its time, and `done` once.
   [[nodiscard]] Ticket Join(const FlightKey& key, const FlightSubject& subject,
                             Run run, Interest interest);
 

@@ -182,6 +182,59 @@ TEST_F(FlightTableTest, ProgressIsToldTenTimesASecond) {
                       {0, 100, 200, 300, 400, 500, 600, 700, 800, 900}));
 }
 
+TEST_F(FlightTableTest, ANewPhaseComesEarlyAndWhatFollowsItLater) {
+  std::vector<std::pair<int, Progress::Phase>> told;
+  auto run = [&](FlightTable::Context& context) -> absl::StatusOr<Fetched> {
+    DrainCallbacks();
+    for (int ms = 0; ms < 500; ++ms) {
+      Progress progress = Downloaded(ms);
+      // Another one each five milliseconds.
+      if (ms / 5 % 2 == 1) progress.phase = Progress::Phase::kConnecting;
+      context.Report(progress);
+      DrainCallbacks();
+      clock_.Advance(absl::Milliseconds(1));
+    }
+    return Checkpoint("a");
+  };
+  Result result;
+  FlightTable::Ticket ticket =
+      Join(run, result, nullptr, [&](const Progress& progress) {
+        if (progress.phase == Progress::Phase::kQueued) return;
+        told.emplace_back(progress.done_bytes, progress.phase);
+      });
+  result.get_future().wait();
+  const auto one = Progress::Phase::kDownloading;
+  const auto other = Progress::Phase::kConnecting;
+  EXPECT_THAT(told, testing::ElementsAre(
+                        testing::Pair(0, one), testing::Pair(5, other),
+                        testing::Pair(100, one), testing::Pair(205, other),
+                        testing::Pair(300, one), testing::Pair(405, other)));
+}
+
+TEST_F(FlightTableTest, AClockThatIsSetBackHoldsUpNoProgress) {
+  auto run = [&](FlightTable::Context& context) -> absl::StatusOr<Fetched> {
+    DrainCallbacks();
+    context.Report(Downloaded(1));
+    DrainCallbacks();
+    clock_.Advance(-absl::Hours(1));
+    for (int i = 2; i <= 4; ++i) {
+      context.Report(Downloaded(i));
+      DrainCallbacks();
+      clock_.Advance(absl::Milliseconds(100));
+    }
+    return Checkpoint("a");
+  };
+  std::vector<int64_t> told;
+  Result result;
+  FlightTable::Ticket ticket =
+      Join(run, result, nullptr, [&](const Progress& progress) {
+        if (progress.phase == Progress::Phase::kQueued) return;
+        told.push_back(progress.done_bytes);
+      });
+  result.get_future().wait();
+  EXPECT_THAT(told, testing::ElementsAre(1, 4));
+}
+
 TEST_F(FlightTableTest, ASlowReaderIsToldTheNewestOnly) {
   Gate reader_goes_on;
   std::promise<void> reads;
