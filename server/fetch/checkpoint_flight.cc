@@ -247,8 +247,17 @@ absl::StatusOr<Fetched> FetchUrl(const FetchContext& context,
 absl::StatusOr<Fetched> VerifyBlob(const FetchContext& context,
                                    const CheckpointObject& checkpoint,
                                    FlightTable::Context& flight) {
-  HUBD_RETURN_IF_ERROR(
-      context.parts.store.Verify(checkpoint, {.stop = flight.stop()}));
+  Progress progress;
+  progress.phase = Progress::Phase::kVerifying;
+  progress.subject = checkpoint.sha256;
+  progress.total_bytes = checkpoint.size_bytes;
+  flight.Report(progress);
+  const auto read = [&](int64_t bytes) {
+    progress.done_bytes += bytes;
+    flight.Report(progress);
+  };
+  HUBD_RETURN_IF_ERROR(context.parts.store.Verify(
+      checkpoint, {.stop = flight.stop(), .passed = read}));
   return Fetched{checkpoint};
 }
 

@@ -1,7 +1,9 @@
 #include "server/fetch/checkpoint_flight.h"
 
 #include <string>
+#include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -20,7 +22,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr char kUrl[] = "https://models.example.org/m.bin?token=secret";
+constexpr char kUrl[] = "https://models.example.org/m.bin?k=secret";
 
 class CheckpointFlightTest : public FetchFixture {};
 
@@ -103,7 +105,7 @@ TEST_F(CheckpointFlightTest, WhatTheServerContradictsIsFetchedOnceMore) {
               AllOf(HasSubstr("https://models.example.org/m.bin"),
                     HasSubstr("an HTML page of 10 bytes"),
                     HasSubstr("(Repr-Digest of models.example.org)"),
-                    Not(HasSubstr("token"))));
+                    Not(HasSubstr("secret"))));
   EXPECT_FALSE(store_->HasBlob(Sha256Hex("<html>oops")));
   EXPECT_TRUE(ListDirectory(store_->layout().partials())->empty());
 }
@@ -129,6 +131,27 @@ TEST_F(CheckpointFlightTest, AResumedOneIsHeldToTheServersDigestToo) {
   EXPECT_EQ(std::get<CheckpointObject>(fetched->object).sha256,
             Sha256Hex(Big('b')));
   EXPECT_EQ(http_.requests().size(), 4u);
+}
+
+TEST_F(CheckpointFlightTest, ARepairTellsHowFarItHasRead) {
+  const std::string body = Big('a');
+  http_.Serve(kUrl, body);
+  FreeFlight fetch, verify;
+  auto fetched = FetchUrl(context(), kUrl, false, fetch);
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  const auto& checkpoint = std::get<CheckpointObject>(fetched->object);
+  ASSERT_TRUE(VerifyBlob(context(), checkpoint, verify).ok());
+  std::vector<int64_t> read;
+  for (const Progress& progress : verify.reports()) {
+    EXPECT_EQ(progress.phase, Progress::Phase::kVerifying);
+    EXPECT_EQ(progress.subject, Sha256Hex(body));
+    EXPECT_EQ(progress.total_bytes, static_cast<int64_t>(body.size()));
+    read.push_back(progress.done_bytes);
+  }
+  ASSERT_GE(read.size(), 3u);
+  EXPECT_TRUE(absl::c_is_sorted(read));
+  EXPECT_EQ(read.front(), 0);
+  EXPECT_EQ(read.back(), static_cast<int64_t>(body.size()));
 }
 
 TEST_F(CheckpointFlightTest, AServerThatContradictsItselfIsTold) {
@@ -303,7 +326,7 @@ class MirroredCheckpointTest : public CheckpointFlightTest {
     return urls;
   }
 
-  const std::string mirror_ = "https://m/models/m.bin?token=secret";
+  const std::string mirror_ = "https://m/models/m.bin?k=secret";
   FreeFlight flight_;
 };
 
