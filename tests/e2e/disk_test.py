@@ -258,6 +258,19 @@ def test_a_floor_of_free_space_is_kept(
     expect_works(machine, origin)
 
 
+def test_what_does_not_fit_is_not_fetched(
+    machine: Machine, origin: Origin, mounts: Mounts
+) -> None:
+    mounts.tmpfs(machine.root, machine.uid, "size=16m")
+    url = origin.add_file(MODELS, "/m/huge.bin", bytes(8 * BIG))
+    origin.reset_counters()
+    _, metadata = error_of(machine, "fetch", url)
+    assert int(metadata["need"]) == 8 * BIG
+    assert origin.count(MODELS) == 1
+    # What the network holds meanwhile.
+    assert origin.bytes_sent(MODELS) < 2 * BIG
+
+
 def test_a_limit_to_the_cache(machine: Machine, origin: Origin) -> None:
     machine.configure('[cache]\nmax_bytes = "12MiB"\n')
     first = origin.add_file(MODELS, "/m/first.bin", os.urandom(BIG))

@@ -29,7 +29,12 @@ from tests.e2e.rows import (
     start_machine,
 )
 from tests.e2e.tls_test import KINDS as CERTIFICATES
-from tests.e2e.url_policy_test import INSIDE, StrictOrigin
+from tests.e2e.url_policy_test import (
+    INSIDE,
+    NOT_PUBLIC,
+    OTHER_SCHEMES,
+    StrictOrigin,
+)
 from tests.origin import Answer, Origin
 
 HOST = "models.example.org"
@@ -237,13 +242,10 @@ def test_a_later_connection_shows_another_certificate(
     assert begins(origin, file) == [0, come]
 
 
-INSIDES = ["127.0.0.2", "169.254.169.254", "10.0.0.1", "[::1]", "localhost"]
-
-
 @pytest.mark.parametrize(
     ("forbidding", "host"),
     [
-        *itertools.product(["system", "proxied"], INSIDES),
+        *itertools.product(["system", "proxied"], NOT_PUBLIC[:-1]),
         # The proxy would resolve it.
         ("system", INSIDE),
     ],
@@ -257,11 +259,22 @@ def test_a_later_range_is_not_redirected_inside(
 ) -> None:
     machine: Machine = request.getfixturevalue(forbidding)
     with lead_elsewhere(origin, file, f"https://{host}/model.bin"):
-        said = (host, "is not a public address", "allow_address")
+        said = ("is not a public address", "allow_address")
         fails(machine, "fetch", file.url, end=(4, "URL_NOT_ALLOWED"), words=said)
     assert begins(origin, file) == [0, FIRST]
     assert not origin.count(host)
     fetches(machine, file.url, file.body)
+    assert begins(origin, file) == [0, FIRST, FIRST]
+
+
+@pytest.mark.parametrize("target", OTHER_SCHEMES)
+def test_a_later_range_is_not_redirected_to_what_is_no_url(
+    one_by_one: Machine, origin: Origin, file: File, target: str
+) -> None:
+    with lead_elsewhere(origin, file, target):
+        said = (file.url, "redirects: invalid URL")
+        fails(one_by_one, "fetch", file.url, end=(4, "URL_NOT_ALLOWED"), words=said)
+    fetches(one_by_one, file.url, file.body)
     assert begins(origin, file) == [0, FIRST, FIRST]
 
 

@@ -20,7 +20,17 @@ TEST(ConfigTest, AnEmptyFileGivesTheBuiltInValues) {
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->daemon.mode, Config::Mode::kUser);
   EXPECT_EQ(config->daemon.idle_exit, absl::Minutes(10));
+  EXPECT_EQ(config->net.connect_timeout, absl::Seconds(15));
+  EXPECT_EQ(config->net.stall_timeout, absl::Seconds(30));
+  EXPECT_EQ(config->net.stall_rate, 1024);
   EXPECT_EQ(config->net.max_redirects, 10);
+  EXPECT_EQ(config->net.tries, 5);
+  EXPECT_EQ(config->net.retry_base, absl::Milliseconds(100));
+  EXPECT_EQ(config->net.connections_per_object, 16);
+  EXPECT_EQ(config->net.bandwidth, 0);
+  EXPECT_EQ(config->cache.partial_age, absl::Hours(7 * 24));
+  EXPECT_FALSE(config->cache.min_free.has_value());
+  EXPECT_FALSE(config->cache.max_bytes.has_value());
   EXPECT_EQ(config->tree.max_bytes, int64_t{8} << 30);
 }
 

@@ -280,13 +280,16 @@ TEST_F(ContentsTest, WhatWasSetAsideIsGivenBack) {
   Ledger object = Object();
   object.size = 1000 * kPart;
   ASSERT_TRUE(Restart(contents, object).ok());
+  struct stat info;
+  ASSERT_EQ(::fstat(partial_->fd(), &info), 0);
+  EXPECT_EQ(info.st_size, 0);
+  EXPECT_GE(info.st_blocks * 512, object.size);
   std::optional<Contents::Span> first = contents.Take(kPart);
   std::optional<Contents::Span> second = contents.Take(kPart);
   Bring(contents, *second, kPart);
   contents.GiveBack(*second);
   contents.GiveBack(*first);
   contents.Keep();
-  struct stat info;
   ASSERT_EQ(::fstat(partial_->fd(), &info), 0);
   EXPECT_EQ(info.st_size, 2 * kPart);
   EXPECT_LE(info.st_blocks * 512, 3 * kPart);

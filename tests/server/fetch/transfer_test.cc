@@ -432,15 +432,26 @@ TEST_F(TransferTest, ALimitThatStaysIsTheResult) {
   EXPECT_EQ(clock_.Now() - begin, absl::Seconds(180));
 }
 
-TEST_F(TransferTest, AHostThatStandsFewerConnectionsGetsFewer) {
+class RefusedTransferTest : public TransferTest,
+                            public testing::WithParamInterface<int> {};
+
+INSTANTIATE_TEST_SUITE_P(Statuses, RefusedTransferTest,
+                         testing::Values(403, 429, 503));
+
+TEST_P(RefusedTransferTest, AHostThatStandsFewerConnectionsGetsFewer) {
   // Whichever comes while another one is there is refused.
-  Gate strict(http_, [](const HttpRequest&, int others) {
-    return others > 0 ? Refusal(403) : std::nullopt;
+  int refusals = 0;
+  Gate strict(http_, [&](const HttpRequest&, int others) {
+    if (others == 0) return std::optional<HttpResponse>();
+    ++refusals;
+    return std::optional(Refusal(GetParam()));
   });
   const absl::Status status = RunOver(strict);
   ASSERT_TRUE(status.ok()) << status;
   ExpectAll(body_);
   ExpectRangesOnly();
+  // None of the three asks again.
+  EXPECT_LE(refusals, 3);
 }
 
 TEST_F(TransferTest, ARefusalThatPassesCostsNothing) {
