@@ -48,8 +48,7 @@ class _Together:
             )
         # Its connections are closed, so all requests have ended.
         served = self._place.nginx.served(_NAME, self._size)
-        # As exact as the bound.
-        self._sent.append(round(served.size / self._size, 2))
+        self._sent.append(served.size / self._size)
         self._heads.append(self._place.nginx.count("HEAD", _NAME))
         return seconds
 

@@ -274,7 +274,7 @@ def paused(place: Place) -> list[Figure]:
     for _ in range(place.sizes.rounds):
         with place.daemon() as daemon, Wire(place.nginx.capped_port) as wire:
             caller = daemon.caller(f"{wire.url}/{_NAME}")
-            wire.await_sent(size // 4, caller)
+            wire.await_sent(8 << 20, caller)
             left = time.time()
             caller.kill()
             caller.communicate()

@@ -32,8 +32,8 @@ _TINY = Sizes(
     rounds=1,
     big=1 << 20,
     shared=1 << 20,
-    # As long as a second at most, so that a caller leaves before its end.
-    paused=32 << 20,
+    # Far more than has come when the caller leaves.
+    paused=256 << 20,
     clients=3,
     crowd=5,
     published=3,

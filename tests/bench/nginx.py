@@ -105,7 +105,11 @@ class Nginx:
         )
         for listener in listeners:
             listener.close()
-        _await_start(self.port, directory)
+        try:
+            _await_start(self.port, directory)
+        except RuntimeError:
+            self.close()
+            raise
 
     def forget(self) -> None:
         """Counts anew."""
@@ -149,7 +153,8 @@ class _Log:
         self._fd = os.open(path, os.O_RDWR)
         self._changed = threading.Condition()
         self._text = ""
-        self._thread = threading.Thread(target=self._read)
+        # It ends with the program where nginx does not start.
+        self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def find(

@@ -9,6 +9,7 @@ import re
 import select
 import signal
 import termios
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,8 +56,9 @@ class Terminal:
 
     def wait_until(self, condition: Callable[[], object], what: str) -> None:
         """Until what can be seen is so."""
+        end = time.monotonic() + TIMEOUT
         while not condition():
-            assert self._read(), f"it ended before {what}: {self.lines}"
+            assert self._read(end), f"it ended before {what}: {self.lines}"
 
     def ctrl_c(self) -> None:
         """The terminal makes a SIGINT of it, for all that run in it.
@@ -69,7 +71,8 @@ class Terminal:
 
     def wait_end(self) -> int:
         """The program's exit code."""
-        while self._read():
+        end = time.monotonic() + TIMEOUT
+        while self._read(end):
             pass
         child, self._child = self._child, 0
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -83,9 +86,10 @@ class Terminal:
             os.waitpid(self._child, 0)
         os.close(self._fd)
 
-    def _read(self) -> bool:
-        """False: the last program in it has ended."""
-        assert select.select([self._fd], [], [], TIMEOUT)[0], "nothing is shown"
+    def _read(self, end: float) -> bool:
+        """False: the last program in it has ended. It fails at `end`, monotonic."""
+        left = max(0, end - time.monotonic())
+        assert select.select([self._fd], [], [], left)[0], f"it stays: {self.lines}"
         try:
             data = os.read(self._fd, 4096)
         except OSError:
