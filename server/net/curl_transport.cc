@@ -60,6 +60,26 @@ std::string Resolve(const std::string& base, const std::string& location) {
   return resolved;
 }
 
+// What is only for the host that was asked, a redirect to another one loses.
+void LeaveOutSecrets(HttpRequest& request) {
+  std::erase_if(request.headers, std::not_fn(IsForAnyHost));
+  request.netrc_file.clear();
+}
+
+// The failure of a hop names its URL; who made the request knows another one.
+absl::Status NameAsked(const absl::Status& failure, const std::string& asked) {
+  const std::string shown = RedactUrl(asked);
+  const Metadata metadata = MetadataOf(failure);
+  const auto named = metadata.find("url");
+  const std::optional<Reason> reason = ReasonOf(failure);
+  if (!reason || named == metadata.end() || named->second == shown) {
+    return failure;
+  }
+  return ReasonError(
+      *reason, absl::StrCat(failure.message(), "; ", shown, " redirects there"),
+      metadata);
+}
+
 FetchDeadlines::Time After(absl::Duration duration) {
   if (duration > absl::Hours(24 * 365)) return FetchDeadlines::Time::max();
   return std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(duration);
@@ -141,7 +161,6 @@ absl::Status CurlTransport::Fetch(const HttpRequest& request,
   HttpRequest asked = request;
   std::string url = request.url;
   bool from_public = request.from_public;
-  bool elsewhere = false;
   CurlHop::Headers redirect_headers;
   for (int hops = 0; hops <= settings_.net.max_redirects; ++hops) {
     const Kind kind = {from_public,
@@ -152,7 +171,7 @@ absl::Status CurlTransport::Fetch(const HttpRequest& request,
     absl::StatusOr<std::optional<std::string>> location = hop.Run();
     const bool is_public = location.ok() && hop.IsPublic();
     Release(kind, std::move(easy));
-    HUBD_RETURN_IF_ERROR(location.status());
+    HUBD_RETURN_IF_ERROR(NameAsked(location.status(), request.url));
     if (!*location) return absl::OkStatus();
     std::string next = Resolve(url, **location);
     if (absl::Status status = settings_.policy.CheckRedirect(url, next);
@@ -163,9 +182,8 @@ absl::Status CurlTransport::Fetch(const HttpRequest& request,
       asked.method = "GET";
     }
     if (!SameOrigin(url, next)) {
-      std::erase_if(asked.headers, std::not_fn(IsForAnyHost));
-      asked.netrc_file.clear();
-      if (!std::exchange(elsewhere, true)) redirect_headers = hop.headers();
+      LeaveOutSecrets(asked);
+      if (redirect_headers.empty()) redirect_headers = hop.headers();
     }
     from_public = from_public || is_public;
     url = std::move(next);

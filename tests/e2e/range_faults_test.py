@@ -200,7 +200,7 @@ def test_what_has_come_stays_when_the_rest_is_elsewhere(
 ) -> None:
     elsewhere = f"{kind}.example.org"
     with lead_elsewhere(origin, file, f"https://{elsewhere}/model.bin"):
-        said = (elsewhere, *ELSEWHERE[kind])
+        said = (elsewhere, f"{file.url} redirects there", *ELSEWHERE[kind])
         fails(one_by_one, "fetch", file.url, end=UNAVAILABLE, words=said)
     assert not origin.count(elsewhere)
     before = len(begins(origin, file))
@@ -259,7 +259,7 @@ def test_a_later_range_is_not_redirected_inside(
 ) -> None:
     machine: Machine = request.getfixturevalue(forbidding)
     with lead_elsewhere(origin, file, f"https://{host}/model.bin"):
-        said = ("is not a public address", "allow_address")
+        said = ("is not a public address", "allow_address", file.url)
         fails(machine, "fetch", file.url, end=(4, "URL_NOT_ALLOWED"), words=said)
     assert begins(origin, file) == [0, FIRST]
     assert not origin.count(host)

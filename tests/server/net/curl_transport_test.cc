@@ -242,6 +242,16 @@ TEST_F(CurlTransportTest, KeepsSecretsFromOtherHosts) {
   }
 }
 
+TEST_F(CurlTransportTest, AFailureBehindARedirectNamesWhatWasAsked) {
+  const std::string url = server_->Url("/redirect?to=https://127.0.0.1:1/x");
+  const absl::Status status = Get(url);
+  EXPECT_EQ(MetadataOf(status)["url"], "https://127.0.0.1:1/x");
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("cannot fetch https://127.0.0.1:1/x: "),
+                    HasSubstr(absl::StrCat("; ", server_->Url("/redirect"),
+                                           " redirects there"))));
+}
+
 TEST_F(CurlTransportTest, GivesUpAfterTooManyRedirects) {
   EXPECT_EQ(CauseOf("/loop"), "redirect");
   EXPECT_EQ(handler_.responses, 0);
