@@ -16,7 +16,7 @@ from conftest import PYCLIENT
 from hubd import _daemon
 
 _READY = """
-import os, socket, sys
+import os, select, socket, sys
 assert sys.argv[1] == "--dir" and os.getsid(0) == os.getpid() and os.getcwd() == "/"
 root = sys.argv[2]
 os.makedirs(os.path.join(root, "store"), exist_ok=True)
@@ -26,16 +26,13 @@ path = os.path.join(root, "d.sock")
 server = socket.socket(socket.AF_UNIX)
 server.bind(path)
 server.listen(64)
+stop = os.open(os.path.join(root, "stop"), os.O_RDONLY | os.O_NONBLOCK)
 with open(os.path.join(root, "store", "ADDRESS"), "w") as file:
     file.write(path + "\\n")
 os.write(int(os.environ["HUBD_READY_FD"]), f"ready {path}\\n".encode())
 os.close(int(os.environ["HUBD_READY_FD"]))
-while not os.path.exists(os.path.join(root, "stop")):
-    server.settimeout(0.05)
-    try:
-        server.accept()[0].close()
-    except socket.timeout:
-        pass
+while stop not in select.select([server, stop], [], [])[0]:
+    server.accept()[0].close()
 """
 
 _SAYS = """
@@ -58,8 +55,11 @@ def root(home, monkeypatch):
     os.mkdir(path)
     monkeypatch.setenv("XDG_RUNTIME_DIR", home)
     monkeypatch.delenv("HUBD_AUTOSTART")
+    os.mkfifo(os.path.join(path, "stop"))
+    # At its end the pipe has nobody who writes.
+    writer = os.open(os.path.join(path, "stop"), os.O_RDWR)
     yield path
-    open(os.path.join(path, "stop"), "w").close()
+    os.close(writer)
 
 
 @pytest.fixture
