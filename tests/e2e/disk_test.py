@@ -287,14 +287,16 @@ def test_a_limit_to_the_cache(machine: Machine, origin: Origin) -> None:
 
 def test_two_downloads_do_not_share_room(machine: Machine, origin: Origin) -> None:
     machine.configure('[cache]\nmax_bytes = "12MiB"\n')
-    first = origin.add_file(MODELS, "/m/first.bin", os.urandom(BIG))
+    data = os.urandom(BIG)
+    first = origin.add_file(MODELS, "/m/first.bin", data)
     second = origin.add_file(MODELS, "/m/second.bin", os.urandom(BIG))
     with origin.hold(MODELS, "/m/first.bin", after=1 << 20) as gate:
         fetch = machine.start([machine.hubctl_path, "fetch", first])
         gate.wait_reached()
         error_of(machine, "fetch", second)
-    assert fetch.communicate()[1] == ""
-    assert fetch.returncode == 0
+    out, errors = fetch.communicate()
+    assert fetch.returncode == 0, errors
+    assert Path(out.strip()).read_bytes() == data
 
 
 def test_a_limit_to_file_sizes(machine: Machine, origin: Origin) -> None:
