@@ -66,6 +66,12 @@ Progress Downloaded(int64_t bytes) {
   return progress;
 }
 
+std::vector<int64_t> BytesOf(const std::vector<Progress>& told) {
+  std::vector<int64_t> bytes;
+  for (const Progress& progress : told) bytes.push_back(progress.done_bytes);
+  return bytes;
+}
+
 class FlightTableTest : public testing::Test {
  protected:
   using Result = std::promise<absl::StatusOr<Fetched>>;
@@ -88,6 +94,19 @@ class FlightTableTest : public testing::Test {
                         .done = [&result](const absl::StatusOr<Fetched>& got) {
                           result.set_value(got);
                         }});
+  }
+
+  // What a run's only caller is told after it was queued.
+  std::vector<Progress> Told(FlightTable::Run run) {
+    std::vector<Progress> told;
+    Result result;
+    FlightTable::Ticket ticket =
+        Join(std::move(run), result, nullptr, [&](const Progress& progress) {
+          if (progress.phase == Progress::Phase::kQueued) return;
+          told.push_back(progress);
+        });
+    result.get_future().wait();
+    return told;
   }
 
   // Waits until all work posted to the callbacks' thread so far has run.
@@ -170,20 +189,12 @@ TEST_F(FlightTableTest, ProgressIsToldTenTimesASecond) {
     }
     return Checkpoint("a");
   };
-  std::vector<int64_t> told;
-  Result result;
-  FlightTable::Ticket ticket =
-      Join(run, result, nullptr, [&](const Progress& progress) {
-        if (progress.phase == Progress::Phase::kQueued) return;
-        told.push_back(progress.done_bytes);
-      });
-  result.get_future().wait();
-  EXPECT_EQ(told, std::vector<int64_t>(
-                      {0, 100, 200, 300, 400, 500, 600, 700, 800, 900}));
+  EXPECT_THAT(
+      BytesOf(Told(run)),
+      testing::ElementsAre(0, 100, 200, 300, 400, 500, 600, 700, 800, 900));
 }
 
 TEST_F(FlightTableTest, ANewPhaseComesEarlyAndWhatFollowsItLater) {
-  std::vector<std::pair<int, Progress::Phase>> told;
   auto run = [&](FlightTable::Context& context) -> absl::StatusOr<Fetched> {
     DrainCallbacks();
     for (int ms = 0; ms < 500; ++ms) {
@@ -196,13 +207,10 @@ TEST_F(FlightTableTest, ANewPhaseComesEarlyAndWhatFollowsItLater) {
     }
     return Checkpoint("a");
   };
-  Result result;
-  FlightTable::Ticket ticket =
-      Join(run, result, nullptr, [&](const Progress& progress) {
-        if (progress.phase == Progress::Phase::kQueued) return;
-        told.emplace_back(progress.done_bytes, progress.phase);
-      });
-  result.get_future().wait();
+  std::vector<std::pair<int, Progress::Phase>> told;
+  for (const Progress& progress : Told(run)) {
+    told.emplace_back(progress.done_bytes, progress.phase);
+  }
   const auto one = Progress::Phase::kDownloading;
   const auto other = Progress::Phase::kConnecting;
   EXPECT_THAT(told, testing::ElementsAre(
@@ -224,15 +232,7 @@ TEST_F(FlightTableTest, AClockThatIsSetBackHoldsUpNoProgress) {
     }
     return Checkpoint("a");
   };
-  std::vector<int64_t> told;
-  Result result;
-  FlightTable::Ticket ticket =
-      Join(run, result, nullptr, [&](const Progress& progress) {
-        if (progress.phase == Progress::Phase::kQueued) return;
-        told.push_back(progress.done_bytes);
-      });
-  result.get_future().wait();
-  EXPECT_THAT(told, testing::ElementsAre(1, 4));
+  EXPECT_THAT(BytesOf(Told(run)), testing::ElementsAre(1, 4));
 }
 
 TEST_F(FlightTableTest, ASlowReaderIsToldTheNewestOnly) {

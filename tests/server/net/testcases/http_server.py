@@ -40,11 +40,11 @@ import base64
 import gzip
 import http.server
 import os
+import select
 import ssl
 import subprocess
 import sys
 import threading
-import time
 import urllib.parse
 
 GIT_DIRECTORY = ""
@@ -140,9 +140,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def on_drip(self):
         self.raw(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
+        # Ten bytes a second, until the client has gone.
+        while not select.select([self.connection], [], [], 0.1)[0]:
             self.raw(b".")
-            time.sleep(0.1)
 
     def on_big(self):
         self.answer(bytes(4 << 20))
