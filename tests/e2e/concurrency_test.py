@@ -9,7 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.e2e.machine import TIMEOUT, Machine, wait_for_end
+from tests.e2e.machine import TIMEOUT, Machine
+from tests.e2e.processes import wait_for_end
 from tests.origin import Origin
 
 MODELS = "models.example.org"

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.fault_points import FaultPoints, Step, kind
-from tests.e2e.machine import Machine, wait_for_end
-from tests.e2e.processes import kill_all, wait_until
+from tests.e2e.machine import Machine
+from tests.e2e.processes import kill_all, wait_for_end, wait_gone
 from tests.origin import Executable, Origin, SymlinkTo
 
 HOST = "git.example.org"
@@ -91,7 +91,7 @@ class Case:
 
     def _check_what_is_left(self, published: bool) -> None:
         root = self._machine.root
-        wait_until(lambda: not gits_below(root), "no git is left")
+        wait_gone(*gits_below(root))
         # By the disk alone: what is visible is whole, what is recorded is there.
         assert all(content(tree) == CONTENT for tree in self._trees())
         assert len(self._records()) <= len(self._trees())
@@ -132,14 +132,14 @@ def content(tree: Path) -> dict[str, str | bytes]:
     }
 
 
-def gits_below(root: Path) -> list[str]:
+def gits_below(root: Path) -> list[int]:
     """The gits that work below `root`, whosever children they are by now."""
     mark = b"GIT_DIR=" + os.fsencode(root) + b"/"
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if mark in (process / "environ").read_bytes():
-                found.append(process.name)
+                found.append(int(process.name))
         except OSError:
             continue
     return found

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.files import wait_empty
 from tests.e2e.machine import TIMEOUT, Machine
-from tests.e2e.processes import children, wait_gone, wait_until
+from tests.e2e.processes import children, wait_gone
 from tests.e2e.rows import fails
 from tests.origin import Executable, Origin, SymlinkTo
 
@@ -166,7 +167,7 @@ def test_kill_9_in_the_middle_of_a_fetch(
         assert client.communicate(timeout=TIMEOUT)[0]
         assert client.returncode == 1
     assert load(machine)["route"] == "git"
-    wait_until(lambda: not list(machine.store("tmp").iterdir()), "tmp is empty")
+    wait_empty(machine.store("tmp"))
 
 
 def test_without_git_it_says_what_to_install(machine: Machine, origin: Origin) -> None:

@@ -8,7 +8,8 @@ import signal
 import grpc
 import pytest
 
-from tests.e2e.machine import Machine, wait_for_end
+from tests.e2e.machine import Machine
+from tests.e2e.processes import wait_for_end
 from tests.origin import Origin
 
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.files import wait_files
 from tests.e2e.machine import TIMEOUT, Machine
 from tests.e2e.mounts import Mounts
-from tests.e2e.processes import wait_idle, wait_until
+from tests.e2e.processes import wait_idle
 from tests.e2e.system_machine import SystemMachine
 from tests.origin import Origin
 
@@ -418,9 +419,10 @@ def test_an_end_in_the_middle(machine: Machine, old: Path, who: str) -> None:
         [machine.hubctl_path, "import", str(old)], HUBD_AUTOSTART="0"
     )
     records = machine.store("records", "checkpoint")
-    wait_until(
+    wait_files(
         lambda: any(path.suffix != ".tmp" for path in records.iterdir()),
         "something is taken",
+        records,
     )
     if who == "daemon":
         machine.kill_daemon()

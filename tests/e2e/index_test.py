@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.machine import Machine, wait_for_end
+from tests.e2e.machine import Machine
+from tests.e2e.processes import wait_for_end
 from tests.origin import Origin
 
 PAGE = 4096

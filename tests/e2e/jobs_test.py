@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.files import wait_files
 from tests.e2e.machine import ORDINARY_UID, TIMEOUT, Machine
-from tests.e2e.processes import wait_until
+from tests.e2e.processes import Jobs, wait_callers, wait_jobs
 from tests.e2e.system_machine import SystemMachine
 from tests.e2e.terminals import Terminal
 from tests.origin import Origin
@@ -32,21 +33,19 @@ def weights() -> bytes:
     return os.urandom(SIZE)
 
 
-def jobs(machine: Machine, **extra: str) -> list[dict[str, Any]]:
+def jobs(machine: Machine, **extra: str) -> Jobs:
     shown = machine.hubctl("jobs", "ls", "--json", code=0, **extra).stdout
-    found: list[dict[str, Any]] = json.loads(shown)["jobs"]
+    found: Jobs = json.loads(shown)["jobs"]
     return found
 
 
 def the_job(machine: Machine) -> dict[str, Any]:
     """The only one, as soon as bytes have come."""
-    wait_until(
-        lambda: (
-            [int(one["progress"]["done_bytes"]) > 0 for one in jobs(machine)] == [True]
-        ),
-        "one job with bytes",
-    )
-    return jobs(machine)[0]
+
+    def has_bytes(found: Jobs) -> bool:
+        return [int(one["progress"]["done_bytes"]) > 0 for one in found] == [True]
+
+    return wait_jobs(machine, has_bytes, "one job with bytes")[0]
 
 
 def ended(fetch: Any, code: int = 0) -> str:
@@ -66,7 +65,7 @@ def test_two_callers_of_one_url_are_one_job(
         fetches = [
             machine.start([machine.hubctl_path, "fetch", asked]) for _ in range(2)
         ]
-        wait_until(lambda: [one["callers"] for one in jobs(machine)] == [2], "both")
+        wait_callers(machine, 2)
         job = the_job(machine)
         assert (job["kind"], job["subject"], job["host"]) == ("checkpoint", url, MODELS)
         assert job["uids"] == [machine.uid]
@@ -90,17 +89,14 @@ def test_what_is_cancelled_says_by_whom_and_goes_on_when_asked_again(
     url = origin.add_file(MODELS, "/w", weights)
     with origin.hold(MODELS, "/w", after=20 * MIB):
         fetches = [machine.start([machine.hubctl_path, "fetch", url]) for _ in range(2)]
-        wait_until(
-            lambda: (
-                [
-                    (one["callers"], int(one["progress"]["done_bytes"]) > 8 * MIB)
-                    for one in jobs(machine)
-                ]
-                == [(2, True)]
-            ),
-            "both, and a part",
-        )
-        job = jobs(machine)[0]["id"]
+
+        def is_under_way(found: Jobs) -> bool:
+            return [
+                (one["callers"], int(one["progress"]["done_bytes"]) > 8 * MIB)
+                for one in found
+            ] == [(2, True)]
+
+        job = wait_jobs(machine, is_under_way, "both, and a part")[0]["id"]
         done = machine.hubctl("jobs", "cancel", job)
         assert done.stderr == f"Cancelled: checkpoint {url}\n"
         for fetch in fetches:
@@ -108,7 +104,7 @@ def test_what_is_cancelled_says_by_whom_and_goes_on_when_asked_again(
             assert f"uid {machine.uid} has cancelled job {job}" in told
             assert "ask again" in told
         ledgers = machine.store("partial")
-        wait_until(lambda: list(ledgers.glob("*/ledger")), "a ledger")
+        wait_files(lambda: list(ledgers.glob("*/ledger")), "a ledger", ledgers)
         machine.hubctl("jobs", "cancel", job, code=5)
     fetched = machine.hubctl("fetch", url).stdout
     assert Path(fetched.strip()).read_bytes() == weights
@@ -289,7 +285,7 @@ def test_others_see_host_and_bytes_and_change_nothing(
         assert jobs(ada, **served)[0]["limit"] == str(MIB)
         # A second user waits for it: it is no longer the first one's alone.
         second = bob.start([bob.hubctl_path, "fetch", url], **served)
-        wait_until(lambda: jobs(system)[0]["callers"] == 2, "both wait")
+        wait_callers(system, 2)
         seen = jobs(bob, **served)[0]
         assert (seen["uids"], seen["limit"]) == ([ada.uid, bob.uid], "0")
         ada.hubctl("jobs", "cancel", job["id"], code=4, **served)

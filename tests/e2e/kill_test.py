@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.files import wait_files
 from tests.e2e.machine import TIMEOUT, Machine
 from tests.e2e.processes import (
     children,
@@ -121,7 +122,7 @@ def test_the_daemon(machine: Machine, origin: Origin, endless: str, stage: str) 
         machine.kill_daemon()
         # The worker host goes with its daemon, and the worker with its host.
         wait_gone(*below)
-        wait_until(lambda: machine.store("ADDRESS").exists(), "a new daemon")
+        wait_files(machine.store("ADDRESS").exists, "a new daemon", machine.store())
         client.kill()
         client.communicate()
     else:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.files import wait_empty
 from tests.e2e.machine import TIMEOUT, Machine
-from tests.e2e.processes import wait_until
 from tests.e2e.rows import MODES, fails, start_machine
 from tests.origin import Content, Executable, Origin, lfs_pointer
 
@@ -236,7 +236,7 @@ def test_progress_is_told_and_a_stop_is_heard(machine: Machine, origin: Origin) 
         assert any("Git LFS" in line for line in client.stderr)
         client.send_signal(signal.SIGINT)
         client.communicate(timeout=TIMEOUT)
-        wait_until(lambda: not list(machine.store("tmp").iterdir()), "tmp is empty")
+        wait_empty(machine.store("tmp"))
     assert not list(machine.store("trees").glob("*/*/r/*"))
     assert (Path(load(machine)["path"]) / "w/model.pth").read_bytes() == WEIGHTS
 
@@ -256,4 +256,4 @@ def test_kill_9_in_the_middle_of_a_download(machine: Machine, origin: Origin) ->
     tree = load(machine)
     assert tree["cached"]
     assert (Path(tree["path"]) / "w/model.pth").read_bytes() == WEIGHTS
-    wait_until(lambda: not list(machine.store("tmp").iterdir()), "tmp is empty")
+    wait_empty(machine.store("tmp"))

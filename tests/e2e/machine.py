@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.processes import descendants, wait_gone
+from tests.e2e.processes import descendants, wait_for_end, wait_gone
 from tests.origin import Origin
 
 # A uid that nobody uses, for what an ordinary user does.
@@ -162,12 +162,3 @@ class Machine:
             os.close(handle)
         subprocess.run(["chmod", "-R", "u+rwX", self.top], check=False)
         shutil.rmtree(self.top)
-
-
-def wait_for_end(pidfd: int) -> None:
-    """Waits until the process is gone; fails after a while."""
-    import select
-
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    assert poll.poll(TIMEOUT * 1000), "the process does not end"

@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.files import wait_files
 from tests.e2e.machine import ORDINARY_UID, TIMEOUT, Machine
-from tests.e2e.processes import wait_until
+from tests.e2e.processes import wait_gone
 from tests.e2e.rows import start_machine
 from tests.origin import Gitlink, Origin
 
@@ -271,7 +272,7 @@ def test_two_callers_at_once_each_get_their_own(
     notes = write_helper(machine, f'echo > "$notes"; read line < {fifo}\n')
     start: list[str | Path] = [machine.hubctl_path, "--json", "load", "o/r", "one"]
     wrong = machine.start(start, GITHUB_TOKEN="wrong")
-    wait_until(notes.exists, "the helper is asked")
+    wait_files(notes.exists, "the helper is asked", machine.home)
     right = machine.start(start, GITHUB_TOKEN=SECRET)
     # It waits for the answer that the other gets.
     assert right.stderr is not None
@@ -411,11 +412,13 @@ def test_a_helper_that_hangs_ends_with_its_caller(
     os.mkfifo(fifo)
     notes = write_helper(machine, f'echo $$ > "$notes"; read line < {fifo}\n')
     caller = machine.start([machine.hubctl_path, "load", f"{HOST}/o/r", "one"])
-    wait_until(lambda: notes.exists() and notes.read_text() != "", "it is asked")
+    wait_files(
+        lambda: notes.exists() and notes.read_text(), "it is asked", machine.home
+    )
     helper = int(notes.read_text())
     caller.send_signal(signal.SIGTERM)
     caller.communicate(timeout=TIMEOUT)
-    wait_until(lambda: not Path(f"/proc/{helper}").exists(), "it is gone")
+    wait_gone(helper)
 
 
 def test_git_asks_no_question(machine: Machine, origin: Origin) -> None:

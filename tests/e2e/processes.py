@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tests.e2e.files import PATIENCE_SECONDS, wait_empty
 
 if TYPE_CHECKING:
     from tests.e2e.machine import Machine
-
-PATIENCE_SECONDS = 60
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -68,8 +71,21 @@ def is_gone(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] in "ZX"
 
 
+def wait_for_end(pidfd: int) -> None:
+    """Waits until the process has ended; fails after a while."""
+    ended = select.select([pidfd], [], [], PATIENCE_SECONDS)[0]
+    assert ended, "the process does not end"
+
+
 def wait_gone(*pids: int) -> None:
-    wait_until(lambda: all(map(is_gone, pids)), f"the processes {pids} end")
+    """Waits until all have ended; one that nobody collects counts."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            handle = os.pidfd_open(pid)
+            try:
+                wait_for_end(handle)
+            finally:
+                os.close(handle)
 
 
 def open_files(pid: int) -> int:
@@ -110,7 +126,38 @@ def kill_all(pids: list[int], number: signal.Signals = signal.SIGKILL) -> None:
             continue
 
 
+# As hubctl prints them.
+Jobs = list[dict[str, Any]]
+
+
+def wait_jobs(machine: Machine, condition: Callable[[Jobs], object], what: str) -> Jobs:
+    """Watches what the daemon does until it is so: that; fails after a while."""
+    watch = machine.start([machine.hubctl_path, "jobs", "watch", "--json"])
+    assert watch.stdout is not None
+    timer = threading.Timer(PATIENCE_SECONDS, watch.kill)
+    timer.start()
+    try:
+        for line in watch.stdout:
+            found: Jobs = json.loads(line)["jobs"]
+            if condition(found):
+                return found
+    finally:
+        timer.cancel()
+        watch.kill()
+        watch.communicate()
+    raise AssertionError(f"it did not come to pass: {what}")
+
+
+def wait_callers(machine: Machine, count: int) -> None:
+    """Until the only job is of so many callers."""
+    wait_jobs(
+        machine,
+        lambda found: [one["callers"] for one in found] == [count],
+        f"{count} wait",
+    )
+
+
 def wait_idle(machine: Machine) -> None:
     """Until the daemon has nothing to do, and nothing half done on disk."""
     wait_until(lambda: machine.json("status")["jobs"] == 0, "no job is left")
-    wait_until(lambda: not list(machine.store("tmp").iterdir()), "tmp is empty")
+    wait_empty(machine.store("tmp"))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.machine import TIMEOUT, Machine
-from tests.e2e.processes import wait_until
+from tests.e2e.processes import wait_callers
 from tests.e2e.proxies import Proxy
 from tests.e2e.rows import start_machine
 from tests.origin import Origin
@@ -147,12 +147,7 @@ def test_what_another_fetched_meanwhile_is_not_fetched_again(
         first = machine.start(asks, HTTPS_PROXY=slow.url(), **way)
         assert slow.arrived.wait(TIMEOUT)
         second = machine.start(asks, HTTPS_PROXY=other.url(), **way)
-        wait_until(
-            lambda: (
-                [one["callers"] for one in machine.json("jobs", "ls")["jobs"]] == [2]
-            ),
-            "both wait",
-        )
+        wait_callers(machine, 2)
         slow.hold.set()
         for process in (first, second):
             _, errors = process.communicate(timeout=TIMEOUT)

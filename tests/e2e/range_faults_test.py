@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.e2e.files import wait_empty
 from tests.e2e.http_faults_test import DEAD_ENDS
 from tests.e2e.machine import TIMEOUT, Machine
-from tests.e2e.processes import wait_until
 from tests.e2e.rows import (
     FORBIDDEN,
     LIMITED,
@@ -411,5 +411,5 @@ def test_of_several_connections(
         assert file.url in done.stderr
         assert not list(in_parallel.store("tmp").iterdir())
     fetches(in_parallel, file.url, file.body)
-    wait_until(lambda: not list(in_parallel.store("partial").iterdir()), "it goes")
+    wait_empty(in_parallel.store("partial"))
     assert in_parallel.daemon_pid() == pid

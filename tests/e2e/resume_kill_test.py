@@ -18,8 +18,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.e2e.fault_points import FaultPoints, Step, kind
-from tests.e2e.machine import Machine, wait_for_end
-from tests.e2e.processes import kill_all
+from tests.e2e.machine import Machine
+from tests.e2e.processes import kill_all, wait_for_end
 from tests.origin import Origin
 
 HOST = "models.example.org"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.files import wait_empty, wait_files
 from tests.e2e.machine import Machine
-from tests.e2e.processes import wait_until
 from tests.origin import Origin
 
 MODELS = "models.example.org"
@@ -52,6 +52,12 @@ def fetched(machine: Machine, url: str) -> bytes:
     return Path(machine.hubctl("fetch", url).stdout.strip()).read_bytes()
 
 
+def wait_ledger(machine: Machine) -> None:
+    partials = machine.store("partial")
+    # The daemon may not have made it yet.
+    wait_files(lambda: list(partials.glob("*/ledger")), "a ledger", machine.home)
+
+
 def test_kill_9_costs_what_was_in_flight(
     one_by_one: Machine, origin: Origin, weights: bytes
 ) -> None:
@@ -60,7 +66,7 @@ def test_kill_9_costs_what_was_in_flight(
     url = origin.add_file(MODELS, "/w", body)
     with origin.limit_rate(20 * MIB, MODELS, "/w"):
         fetch = machine.start([machine.hubctl_path, "fetch", url])
-        wait_until(lambda: list(machine.store("partial").glob("*/ledger")), "a ledger")
+        wait_ledger(machine)
         with origin.hold(MODELS, "/w") as gate:
             gate.wait_reached()
             before = len(ranges(origin))
@@ -93,10 +99,12 @@ def leave_half(machine: Machine, origin: Origin, url: str) -> None:
         gate.wait_reached()
         # Sent is not yet received.
         data = next(machine.store("partial").glob("*/data"))
-        wait_until(lambda: data.stat().st_size > 8 * MIB, "a part is there")
+        wait_files(
+            lambda: data.stat().st_size > 8 * MIB, "a part is there", data.parent
+        )
         fetch.send_signal(signal.SIGINT)
         fetch.communicate()
-        wait_until(lambda: list(machine.store("partial").glob("*/ledger")), "a ledger")
+        wait_ledger(machine)
 
 
 def test_the_last_caller_s_leaving_keeps_what_has_come(
@@ -146,7 +154,7 @@ def test_old_partials_go(one_by_one: Machine, origin: Origin, weights: bytes) ->
     for path in machine.store("partial").glob("*/*"):
         os.utime(path, (0, path.stat().st_mtime - week - 1))
     machine.daemon_pid()
-    wait_until(lambda: not list(machine.store("partial").iterdir()), "it goes")
+    wait_empty(machine.store("partial"))
 
 
 def test_partials_count_and_can_be_pruned(

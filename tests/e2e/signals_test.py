@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.machine import TIMEOUT, Machine, wait_for_end
-from tests.e2e.processes import command, wait_idle, wait_until, workers
+from tests.e2e.files import wait_files
+from tests.e2e.machine import TIMEOUT, Machine
+from tests.e2e.processes import command, wait_for_end, wait_idle, wait_until, workers
 from tests.e2e.terminals import Terminal
 from tests.origin import Origin
 
@@ -150,7 +151,8 @@ def test_a_daemon_with_closed_standard_descriptors(machine: Machine, url: str) -
         ["/bin/sh", "-c", "exec $0 --dir $1 <&- >&- 2>&-", machine.hubd, machine.root],
         env=machine.environment(),
     )
-    wait_until(lambda: machine.store("ADDRESS").exists(), "the daemon listens")
+    address = machine.store("ADDRESS")
+    wait_files(address.exists, "the daemon listens", machine.home)
     machine.hubctl("fetch", url, HUBD_AUTOSTART="0")
     # (What a library opens before main may have taken the place of stdin.)
     links = [os.readlink(f"/proc/{daemon.pid}/fd/{fd}") for fd in (1, 2)]
@@ -185,8 +187,10 @@ def test_sixteen_clients_while_a_daemon_drains(
         lines = re.findall(r"pid=(\d+) .*reason=DRAINING", log.read_text())
         return list(Counter(lines).values())
 
-    wait_until(
-        lambda: sum(count >= 7 for count in refusals()) >= 16, "many were refused"
+    wait_files(
+        lambda: sum(count >= 7 for count in refusals()) >= 16,
+        "many were refused",
+        log.parent,
     )
     gate.release()
     assert fetch.wait(TIMEOUT) == 0

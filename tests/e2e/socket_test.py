@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.files import wait_files
 from tests.e2e.machine import Machine
-from tests.e2e.processes import is_gone, kill_all, wait_gone, wait_until
+from tests.e2e.processes import is_gone, kill_all, wait_gone
 from tests.origin import Origin
 
 PYCLIENT = str(Path(__file__).resolve().parents[2] / "pyclient")
@@ -281,7 +282,11 @@ def test_a_daemon_that_does_not_become_ready(machine: Machine) -> None:
     ):
         done = machine.run(arguments, 1, PYTHONPATH=PYCLIENT, **extra)
         assert "not done within" in done.stderr
-        wait_until(lambda: pid_file.exists() and pid_file.read_text(), "a start")
+        wait_files(
+            lambda: pid_file.exists() and pid_file.read_text(),
+            "a start",
+            pid_file.parent,
+        )
         kill_all([int(pid_file.read_text())])
         pid_file.unlink()
     answered(machine)
@@ -293,7 +298,9 @@ def test_interrupted_while_the_daemon_starts(machine: Machine) -> None:
     program.chmod(0o755)
     pid_file = Path(f"{machine.root}.pid")
     command = machine.start([machine.hubctl_path, "get-dir"], HUBD_DAEMON=str(program))
-    wait_until(lambda: pid_file.exists() and pid_file.read_text(), "a start")
+    wait_files(
+        lambda: pid_file.exists() and pid_file.read_text(), "a start", pid_file.parent
+    )
     command.send_signal(signal.SIGINT)
     _, errors = command.communicate(timeout=30)
     assert command.returncode == 130, errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.files import wait_files
 from tests.e2e.git_host_test import FILES
 from tests.e2e.machine import Machine
-from tests.e2e.processes import children, command, wait_gone, wait_until
+from tests.e2e.processes import children, command, wait_gone
 from tests.e2e.rows import fails
 from tests.e2e.sshd import Agent, Sshd, make_key
 from tests.e2e.system_machine import SystemMachine
@@ -36,19 +38,24 @@ def version_2() -> bool:
     return True
 
 
-# The host's side of git waits in the middle of the files for as long as `gate` is
-# there, if it is told to by this.
+# The host's side of git makes the pipe `gate` in the middle of the files, and waits
+# until somebody opens it, if it is told to by this.
 @pytest.fixture
 def gate(top: Path) -> Path:
     hook = top / "hook"
     gate = top / "gate"
-    hook.write_text(
-        f"#!/bin/sh\ntouch {gate}\nwhile [ -e {gate} ]; do sleep 0.1; done\n"
-    )
+    hook.write_text(f"#!/bin/sh\nmkfifo {gate}\nread line < {gate}\n")
     hook.chmod(0o755)
     settings = f"[uploadpack]\n\tpackObjectsHook = {hook}\n"
     (top / "home" / ".gitconfig").write_text(settings)
     return gate
+
+
+def open_gate(gate: Path) -> None:
+    # Nobody may wait there any more.
+    with contextlib.suppress(OSError):
+        os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
+    gate.unlink()
 
 
 @pytest.fixture
@@ -272,7 +279,7 @@ def test_no_configuration_of_the_user_is_heeded(
     client = machine.start(
         [machine.hubctl_path, "load", sshd.url(repo), "one"], **extra
     )
-    wait_until(gate.exists, "the host begins to pack")
+    wait_files(gate.exists, "the host begins to pack", top)
     (ssh,) = [one for one in ssh_programs(machine) if command(one)[0] == "ssh"]
     # The file of the home that passwd names, where ssh would look, is not the tests'.
     assert command(ssh)[1:3] == ["-F", "none"]
@@ -282,7 +289,7 @@ def test_no_configuration_of_the_user_is_heeded(
     client.kill()
     client.communicate()
     (top / "home" / ".gitconfig").unlink()
-    gate.unlink()
+    open_gate(gate)
     assert load(machine, sshd.url(repo), **extra)["commit"]
     assert not ran.exists()
 
@@ -293,7 +300,7 @@ def test_kill_9_in_the_middle_leaves_no_program(
 ) -> None:
     pid = machine.daemon_pid()
     client = machine.start([machine.hubctl_path, "load", sshd.url(repo), "one"])
-    wait_until(gate.exists, "the host begins to pack")
+    wait_files(gate.exists, "the host begins to pack", top)
     programs = ssh_programs(machine)
     names = {os.path.basename(command(one)[0]) for one in programs}
     assert names == {"git", "ssh"}
@@ -303,7 +310,7 @@ def test_kill_9_in_the_middle_leaves_no_program(
         os.kill(pid, signal.SIGKILL)
     wait_gone(*programs)
     (top / "home" / ".gitconfig").unlink()
-    gate.unlink()
+    open_gate(gate)
     assert load(machine, sshd.url(repo))["commit"]
 
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.e2e.processes import wait_until
+from tests.e2e.files import wait_files
 
 SSHD = "/usr/sbin/sshd"
 
@@ -62,15 +62,11 @@ class Sshd:
         with self.log.open("wb") as log:
             command = [SSHD, "-D", "-e", "-f", str(config)]
             self._process = subprocess.Popen(command, stderr=log)
-        wait_until(self._answers, "sshd listens")
+        wait_files(self._listens, "sshd listens", top)
 
-    def _answers(self) -> bool:
+    def _listens(self) -> bool:
         assert self._process.poll() is None, self.log.read_text()
-        try:
-            socket.create_connection(("127.0.0.1", self.port)).close()
-        except ConnectionRefusedError:
-            return False
-        return True
+        return "Server listening" in self.log.read_text()
 
     def authorize(self, public_key: str) -> None:
         with self._authorized.open("a") as file:
@@ -95,10 +91,12 @@ class Agent:
         self.socket = str(socket_path)
         self._process = subprocess.Popen(
             ["ssh-agent", "-D", "-a", self.socket],
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        wait_until(socket_path.exists, "the agent listens")
+        # It says where, once it listens.
+        assert self._process.stdout is not None
+        assert self.socket in self._process.stdout.readline().decode()
         subprocess.run(
             ["ssh-add", "-q", str(key)],
             env={**os.environ, "SSH_AUTH_SOCK": self.socket},
