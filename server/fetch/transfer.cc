@@ -444,8 +444,9 @@ void Transfer::Measure(absl::Time now) {
   // While all wait for the next try, none of them hangs.
   const bool hangs =
       measured_bytes_ == 0 && asking_ > 0 && measured_at_ >= resume_at_;
+  // What came with a spare one does not tell what the others bring.
+  if (!spare_) wanted_.Measure(measured_bytes_, elapsed, now);
   if (!hangs || now >= spare_after_) spare_ = hangs;
-  wanted_.Measure(measured_bytes_, elapsed, now);
   measured_bytes_ = 0;
   measured_at_ = now;
 }
