@@ -263,7 +263,14 @@ absl::Status Daemon::Serve() {
                               .admission = admission_,
                               .jobs = jobs_,
                               .results = results_}));
-  return Listen();
+  // A daemon whose root was moved away listens until it sees that.
+  const absl::Time end = clock_->Now() + options_.patience;
+  absl::Status listening = Listen();
+  while (absl::IsAlreadyExists(listening) && clock_->Now() < end) {
+    absl::SleepFor(absl::Milliseconds(20));
+    listening = Listen();
+  }
+  return listening;
 }
 
 absl::Status Daemon::Listen() {

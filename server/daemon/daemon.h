@@ -47,8 +47,8 @@ class Daemon {
     std::optional<std::string> socket;
     // Log to the root's log instead of stderr.
     bool log_to_file = false;
-    // How long a daemon that holds the root and does not answer is waited for:
-    // it may be on its way out.
+    // How long a daemon that holds the root and does not answer, or that has
+    // the socket, is waited for: it may be on its way out.
     absl::Duration patience;
   };
 

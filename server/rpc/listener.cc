@@ -55,8 +55,10 @@ absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
   int result =
       ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address),
                 sizeof(address));
+  // Whose it was may remove it meanwhile.
+  if (result != 0 && errno == ENOENT) return absl::OkStatus();
   if (result == 0 || errno != ECONNREFUSED) {
-    return absl::FailedPreconditionError(
+    return absl::AlreadyExistsError(
         absl::StrCat("cannot listen at ", path,
                      ": a running program listens there; stop it, or choose "
                      "another path by --socket"));

@@ -195,6 +195,15 @@ TEST_F(DaemonTest, ExitsSoonAfterItsRootWasRemoved) {
   EXPECT_FALSE(std::filesystem::exists(root()));
 }
 
+TEST_F(DaemonTest, WaitsForTheSocketOfADaemonWhoseRootWasMovedAway) {
+  Process first = RunReady();
+  const std::string socket = Address();
+  std::filesystem::rename(root(), base_ + "/moved");
+  Process second = RunForClient({"--dir", root()});
+  EXPECT_EQ(*second->ReadLine(), absl::StrCat("ready ", socket));
+  EXPECT_EQ(first->Wait(), 1);
+}
+
 TEST_F(DaemonTest, ListensAgainWhereItsSocketWasRemoved) {
   Process daemon = RunReady();
   const std::string socket = Address();
