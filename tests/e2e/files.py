@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE_SECONDS = 60
+# A disk that many tests sync to may stall for half a minute.
+PATIENCE_SECONDS = 300
 
 _libc = ctypes.CDLL(None, use_errno=True)
 # Of <sys/inotify.h>: written, moved from and to here, made, removed.

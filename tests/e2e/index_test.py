@@ -35,9 +35,6 @@ class Cache:
         """The indexes that were set aside."""
         return sorted(self.index.parent.glob("index.sqlite3.broken-*"))
 
-    def log(self) -> str:
-        return self.machine.store("log").read_text()
-
     def expect_served(self) -> None:
         """All of it, without a request to the origin."""
         asked = len(self.origin.requests)
@@ -50,7 +47,9 @@ class Cache:
     def expect_made_anew(self) -> None:
         self.expect_served()
         self.machine.hubctl("trust", "check", "hubd/sample", code=4)
-        line = next(x for x in self.log().splitlines() if "index_made_anew" in x)
+        line = next(
+            x for x in self.machine.log().splitlines() if "index_made_anew" in x
+        )
         assert str(self.index) in line
         assert "trust: it is asked for again" in line
         # And everything works on.

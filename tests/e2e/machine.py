@@ -152,6 +152,10 @@ class Machine:
     def store(self, *parts: str) -> Path:
         return self.root.joinpath("store", *parts)
 
+    def log(self) -> str:
+        """What its daemon has logged."""
+        return self.store("log").read_text()
+
     def close(self) -> None:
         done = self.hubctl("status", "--json", code=None, HUBD_AUTOSTART="0")
         if done.returncode == 0:

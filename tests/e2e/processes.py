@@ -136,16 +136,20 @@ def wait_jobs(machine: Machine, condition: Callable[[Jobs], object], what: str) 
     assert watch.stdout is not None
     timer = threading.Timer(PATIENCE_SECONDS, watch.kill)
     timer.start()
+    found: Jobs = []
     try:
         for line in watch.stdout:
-            found: Jobs = json.loads(line)["jobs"]
+            found = json.loads(line)["jobs"]
             if condition(found):
                 return found
     finally:
         timer.cancel()
         watch.kill()
-        watch.communicate()
-    raise AssertionError(f"it did not come to pass: {what}")
+        _, errors = watch.communicate()
+    raise AssertionError(
+        f"it did not come to pass: {what}; the last was {found}; the watch ended "
+        f"with {watch.returncode}: {errors}\n{machine.log()}"
+    )
 
 
 def wait_callers(machine: Machine, count: int) -> None:

@@ -180,7 +180,7 @@ def test_wrong_credentials(machine: Machine, origin: Origin, scheme: str) -> Non
                 fail(machine, url, *words, **{variable: proxy.url(login)})
         assert not proxy.asked
         listed = machine.hubctl("cache", "ls", "--json").stdout
-        texts = [listed, machine.store("log").read_text()]
+        texts = [listed, machine.log()]
         for path in machine.store().rglob("*"):
             if path.is_file():
                 texts.append(path.read_bytes().decode("latin-1"))

@@ -178,7 +178,7 @@ def test_sixteen_callers_share_one_run(machine: Machine, origin: Origin) -> None
 
 def runs(machine: Machine) -> int:
     """How many jobs the daemon gave to worker hosts."""
-    log = machine.store("log").read_text()
+    log = machine.log()
     return log.count("event=job_started")
 
 

@@ -18,6 +18,9 @@ class SystemMachine(Machine):
         self.socket = self.top / "hubd.sock"
         self._daemon: subprocess.Popen[bytes] | None = None
 
+    def log(self) -> str:
+        return (self.top / "log").read_text()
+
     def start_daemon(self) -> None:
         """Starts it with the configuration of `configure`; returns when it is ready."""
         log = (self.top / "log").open("wb")
@@ -36,7 +39,7 @@ class SystemMachine(Machine):
         log.close()
         with os.fdopen(reader) as ready:
             line = ready.readline()
-        assert line.startswith("ready "), (self.top / "log").read_text()
+        assert line.startswith("ready "), self.log()
 
     def environment(self) -> dict[str, str]:
         return {
