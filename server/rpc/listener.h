@@ -27,8 +27,8 @@ class Listener {
   // Binds `path` with exactly this mode, whatever the umask, and listens. A
   // socket file there that nobody answers at is replaced; ALREADY_EXISTS where
   // a program answers, another error where a file of another kind is. Where an
-  // accept fails for want of descriptors,
-  // the next try is 100 ms later. `io` must outlive it.
+  // accept fails for want of descriptors, the next try is 100 ms later. `io`
+  // must outlive it.
   static absl::StatusOr<std::unique_ptr<Listener>> Create(
       IoThread& io, const std::string& path, mode_t mode, AcceptFn accept);
 
