@@ -17,7 +17,7 @@ import grpc
 import pytest
 
 from tests.e2e.machine import Machine
-from tests.e2e.processes import open_files, resident_bytes, wait_until
+from tests.e2e.processes import open_files, resident_bytes, wait_answers
 from tests.origin import Origin
 
 PYCLIENT = str(Path(__file__).resolve().parents[2] / "pyclient")
@@ -81,14 +81,12 @@ class Daemon:
         options = [("grpc.use_local_subchannel_pool", 1)]
         return grpc.insecure_channel(f"unix:{self.path}", options=options)
 
-    def wait_files(self, count: int) -> None:
-        wait_until(lambda: open_files(self.pid) >= count, f"{count} files are open")
-
     def check(self) -> None:
         """It answers, it is the same, and nothing is left open."""
         assert self.machine.daemon_pid() == self.pid
-        wait_until(
-            lambda: open_files(self.pid) <= self.files + KEPT_FILES,
+        wait_answers(
+            self.machine,
+            lambda _: open_files(self.pid) <= self.files + KEPT_FILES,
             f"no more than {self.files} files are open",
         )
 
@@ -150,8 +148,9 @@ def test_connections_that_say_nothing_or_half_of_it(daemon: Daemon) -> None:
     with contextlib.ExitStack() as stack:
         for beginning in beginnings * 10:
             stack.enter_context(daemon.connect()).sendall(beginning)
-        daemon.wait_files(daemon.files + 60)
+        # Answered in its turn: all those before it are there.
         daemon.machine.hubctl("get-dir")
+        assert open_files(daemon.pid) >= daemon.files + 60
         assert daemon.machine.json("status")["jobs"] == 0
     daemon.check()
 

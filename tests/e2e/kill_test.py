@@ -17,9 +17,10 @@ from tests.e2e.processes import (
     children,
     command,
     kill_all,
+    wait_answers,
     wait_gone,
     wait_idle,
-    wait_until,
+    wait_programs,
     worker_hosts,
     workers,
 )
@@ -38,7 +39,13 @@ def is_python(pid: int) -> bool:
 
 def wait_job(daemon: int) -> None:
     """Until the Python of a worker runs."""
-    wait_until(lambda: any(map(is_python, workers(daemon))), "a worker runs")
+    wait_programs(lambda: any(map(is_python, workers(daemon))), "a worker runs")
+
+
+def end_worker_hosts(pid: int) -> None:
+    hosts = worker_hosts(pid)
+    kill_all(hosts)
+    wait_gone(*hosts)
 
 
 @pytest.fixture
@@ -75,9 +82,10 @@ def test_the_client_of_a_job(machine: Machine, endless: str) -> None:
     pid = machine.daemon_pid()
     listing = machine.start([machine.hubctl_path, "list", endless])
     wait_job(pid)
+    below = workers(pid)
     listing.kill()
     listing.communicate()
-    wait_until(lambda: not workers(pid), "the worker is gone")
+    wait_gone(*below)
     wait_idle(machine)
     still_good(machine)
     assert machine.daemon_pid() == pid
@@ -85,10 +93,9 @@ def test_the_client_of_a_job(machine: Machine, endless: str) -> None:
 
 def test_the_client_in_the_trial_run(machine: Machine, endless: str) -> None:
     pid = machine.daemon_pid()
-    kill_all(worker_hosts(pid))
-    wait_until(lambda: not worker_hosts(pid), "the host is gone")
+    end_worker_hosts(pid)
     listing = machine.start([machine.hubctl_path, "list", endless])
-    wait_until(lambda: worker_hosts(pid), "the next host is started")
+    wait_programs(lambda: worker_hosts(pid), "the next host is started")
     listing.kill()
     listing.communicate()
     wait_idle(machine)
@@ -155,7 +162,7 @@ def test_the_worker_host_while_a_sandbox_is_made(
     pid = machine.daemon_pid()
     for _ in range(5):
         listing = machine.start([machine.hubctl_path, "list", endless])
-        wait_until(
+        wait_programs(
             lambda: any(command(one)[:1] == ["bwrap"] for one in workers(pid)),
             "bubblewrap runs",
         )
@@ -168,7 +175,9 @@ def test_the_worker_host_while_a_sandbox_is_made(
         listing.communicate()
         wait_gone(*below)
     still_good(machine)
-    wait_until(lambda: children(pid) == worker_hosts(pid), "all are collected")
+    wait_answers(
+        machine, lambda _: children(pid) == worker_hosts(pid), "all are collected"
+    )
 
 
 # Until somebody writes to a pipe in its tree, which no commit has.
@@ -195,12 +204,6 @@ def test_the_worker_host_in_a_job(machine: Machine, origin: Origin) -> None:
     assert listing.returncode == 0, errors
     assert '"one"' in output
     assert machine.daemon_pid() == pid
-
-
-def end_worker_hosts(pid: int) -> None:
-    hosts = worker_hosts(pid)
-    kill_all(hosts)
-    wait_gone(*hosts)
 
 
 class HostKiller:

@@ -14,18 +14,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.e2e.files import PATIENCE_SECONDS, wait_empty
+from tests.e2e.files import PATIENCE_SECONDS, wait_empty, wait_opened
 
 if TYPE_CHECKING:
     from tests.e2e.machine import Machine
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Waits for a state that nothing announces; fails after a while."""
+def wait_programs(condition: Callable[[], object], what: str) -> None:
+    """Waits until programs run that make it so; fails after a while.
+
+    Each opens the C library when its command line is there already.
+    """
+    maps = Path("/proc/self/maps").read_text().split()
+    library = next(word for word in maps if word.endswith("/libc.so.6"))
+    wait_opened(condition, what, Path(library))
+
+
+def wait_answers(
+    machine: Machine, condition: Callable[[dict[str, Any]], object], what: str
+) -> None:
+    """Waits for what nothing announces: asks the daemon for its status, and again.
+
+    Fails after a while.
+    """
     end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
+    while not condition(machine.json("status")):
         assert time.monotonic() < end, f"it did not come to pass: {what}"
-        time.sleep(0.01)
 
 
 def children(pid: int) -> list[int]:
@@ -163,5 +177,5 @@ def wait_callers(machine: Machine, count: int) -> None:
 
 def wait_idle(machine: Machine) -> None:
     """Until the daemon has nothing to do, and nothing half done on disk."""
-    wait_until(lambda: machine.json("status")["jobs"] == 0, "no job is left")
+    wait_answers(machine, lambda status: status["jobs"] == 0, "no job is left")
     wait_empty(machine.store("tmp"))

@@ -16,7 +16,14 @@ import pytest
 
 from tests.e2e.files import wait_files
 from tests.e2e.machine import TIMEOUT, Machine
-from tests.e2e.processes import command, wait_for_end, wait_idle, wait_until, workers
+from tests.e2e.processes import (
+    command,
+    wait_for_end,
+    wait_gone,
+    wait_idle,
+    wait_programs,
+    workers,
+)
 from tests.e2e.terminals import Terminal
 from tests.origin import Origin
 
@@ -62,15 +69,16 @@ def test_a_signal_ends_a_list(machine: Machine, origin: Origin) -> None:
     origin.add_repo("o", "good", {"hubconf.py": "def one(): pass\n"})
     pid = machine.daemon_pid()
     listing = machine.start([machine.hubctl_path, "list", "o/endless"])
-    wait_until(
+    wait_programs(
         lambda: any("box.py" in " ".join(command(one)) for one in workers(pid)),
         "a worker runs",
     )
+    below = workers(pid)
     listing.send_signal(signal.SIGINT)
     _, errors = listing.communicate(timeout=TIMEOUT)
     assert listing.returncode == 130
     assert errors.splitlines()[-1] == "hubctl: cancelled"
-    wait_until(lambda: not workers(pid), "the worker is gone")
+    wait_gone(*below)
     wait_idle(machine)
     machine.hubctl("list", "o/good")
     assert machine.daemon_pid() == pid

@@ -11,8 +11,8 @@ from tests.e2e.machine import Machine
 from tests.e2e.processes import (
     open_files,
     threads,
+    wait_gone,
     wait_idle,
-    wait_until,
     workers,
 )
 from tests.origin import Origin
@@ -101,7 +101,7 @@ def test_a_storm_leaves_nothing(
             assert wanted in ends
             assert ends <= {wanted, "OK", "RESOURCE_EXHAUSTED"}
             wait_idle(machine)
-            wait_until(lambda: not workers(pid), "no worker is left")
+            wait_gone(*workers(pid))
             files.append(open_files(pid))
             pools.append(threads(pid))
     assert machine.daemon_pid() == pid

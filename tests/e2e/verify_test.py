@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.machine import TIMEOUT, Machine
-from tests.e2e.processes import has_idle_io, thread_seconds, wait_until
+from tests.e2e.processes import Jobs, has_idle_io, thread_seconds, wait_jobs
 from tests.origin import Origin, SymlinkTo
 
 MODELS = "models.example.org"
@@ -104,6 +104,10 @@ def test_a_flipped_byte_in_a_blob(machine: Machine, origin: Origin) -> None:
     assert "nothing is damaged" in machine.hubctl("cache", "verify").stdout
 
 
+def has_hashed(jobs: Jobs) -> bool:
+    return any(int(job["progress"]["done_bytes"]) > 1 << 30 for job in jobs)
+
+
 def test_hashing_gives_way_to_everybody_else_s_reading(
     machine: Machine, origin: Origin
 ) -> None:
@@ -116,23 +120,20 @@ def test_hashing_gives_way_to_everybody_else_s_reading(
     before = thread_seconds(pid)
     assert not any(map(has_idle_io, before))
     run = machine.start([machine.hubctl_path, "cache", "verify"])
-
-    def busy() -> list[int]:
-        return [
-            thread
-            for thread, seconds in thread_seconds(pid).items()
-            if seconds - before.get(thread, 0) > 0.2
-        ]
-
-    wait_until(busy, "it hashes")
-    assert all(map(has_idle_io, busy()))
+    wait_jobs(machine, has_hashed, "a gigabyte is hashed")
+    taken = {
+        thread: seconds - before.get(thread, 0)
+        for thread, seconds in thread_seconds(pid).items()
+    }
+    assert has_idle_io(max(taken, key=lambda thread: taken[thread]))
     run.send_signal(signal.SIGINT)
     run.communicate(timeout=TIMEOUT)
     assert run.returncode == 130
-    # Whoever uses the thread next has the priority that all have.
-    wait_until(
-        lambda: not any(map(has_idle_io, thread_seconds(pid))), "it is as before"
-    )
+    # Whoever uses the thread next has the priority that all have. The next one
+    # begins when this one has ended.
+    os.truncate(path, len(b"weights"))
+    machine.hubctl("cache", "verify")
+    assert not any(map(has_idle_io, thread_seconds(pid)))
     assert machine.daemon_pid() == pid
 
 
