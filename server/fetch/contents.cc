@@ -26,7 +26,7 @@ constexpr int64_t kMaxSaves = 256;
 // While it is written more come, but at most so many times as many: a sudden
 // end would cost them. Who brings more waits so long at most, since no server
 // waits for ever for who reads nothing.
-constexpr int64_t kMaxUnsavedFactor = 5;
+constexpr int64_t kMaxUnsavedFactor = 3;
 constexpr auto kMaxSaveWait = std::chrono::seconds(10);
 constexpr int64_t kPieceBytes = 1 << 20;
 // Between two looks at all else.
@@ -43,6 +43,13 @@ absl::Status WriteAt(int fd, absl::string_view bytes, int64_t offset) {
     offset += count;
   }
   return absl::OkStatus();
+}
+
+// So that the next sync has little to wait for. What the disk says, it tells
+// the sync.
+void BeginWriteOut(int fd, ByteRange range) {
+  ::sync_file_range(fd, range.begin, range.end - range.begin,
+                    SYNC_FILE_RANGE_WRITE);
 }
 
 absl::Status ReadAt(int fd, char* buffer, int64_t length, int64_t offset) {
@@ -100,7 +107,7 @@ absl::Status Contents::TakeUp() {
 // Asks for room for what is missing, and takes it from others where the file
 // system can.
 absl::Status Contents::SetAside(int64_t missing, int64_t size) {
-  MutexLock room_lock(room_mutex_);
+  MutexLock write_lock(write_mutex_);
   room_ = Space::Reservation();
   HUBD_ASSIGN_OR_RETURN(room_, space_.Reserve(missing));
   if (missing == 0) return absl::OkStatus();
@@ -160,23 +167,25 @@ absl::Status Contents::Write(Span& span, absl::string_view bytes) {
     if (begin == span.rest.end) {
       return absl::DataLossError("the body is longer than its length says");
     }
-    int64_t end = span.rest.end;
+    ByteRange part = span.rest;
     {
       MutexLock lock(mutex_);
       if (span.generation != generation_) {
         return absl::AbortedError("all of it begins anew");
       }
-      if (plan_) end = plan_->RangeOf(plan_->PartOf(begin)).end;
+      if (plan_) part = plan_->RangeOf(plan_->PartOf(begin));
     }
-    const absl::string_view now = bytes.substr(0, end - begin);
+    const absl::string_view now = bytes.substr(0, part.end - begin);
     {
-      MutexLock room_lock(room_mutex_);
+      MutexLock write_lock(write_mutex_);
       HUBD_RETURN_IF_ERROR(room_.Take(static_cast<int64_t>(now.size())));
+      HUBD_RETURN_IF_ERROR(WriteAt(fd_, now, begin));
     }
-    HUBD_RETURN_IF_ERROR(WriteAt(fd_, now, begin));
     bytes.remove_prefix(now.size());
     span.rest.begin += static_cast<int64_t>(now.size());
     span.crc = ExtendCrc32c(span.crc, now);
+    const bool ends_part = span.rest.begin == part.end;
+    if (ends_part) BeginWriteOut(fd_, part);
     MutexLock lock(mutex_);
     if (!plan_) {
       streamed_bytes_ = span.rest.begin;
@@ -184,7 +193,7 @@ absl::Status Contents::Write(Span& span, absl::string_view bytes) {
     }
     plan_->Advance(begin, static_cast<int64_t>(now.size()));
     crcs_[plan_->PartOf(begin)] = span.crc;
-    if (span.rest.begin == end) span.crc = 0;
+    if (ends_part) span.crc = 0;
     AwaitSave();
   }
   return absl::OkStatus();

@@ -116,9 +116,11 @@ class Contents {
   const int fd_;
   Space& space_;
 
-  // Room that is not set aside on the disk. Before mutex_.
-  Mutex room_mutex_;
-  Space::Reservation room_ ABSL_GUARDED_BY(room_mutex_);
+  // Held for each write: the kernel lets one at a time into a file, and who
+  // waits there spins. Before mutex_.
+  Mutex write_mutex_;
+  // Room that is not set aside on the disk.
+  Space::Reservation room_ ABSL_GUARDED_BY(write_mutex_);
 
   mutable Mutex mutex_;
   int64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -564,7 +564,7 @@ TEST_F(DownloadTest, WhatTheDiskLosesOnTheWayEndsIt) {
 }
 
 TEST_F(DownloadTest, BytesComeWhileTheLedgerIsWritten) {
-  HoldHalfOf(std::string(34 * kPart, 'x'));
+  HoldHalfOf(std::string(24 * kPart, 'x'));
   absl::Notification all;
   std::optional<bool> came;
   disk_takes = [&] {
