@@ -23,9 +23,9 @@ namespace {
 // a large object more, since a ledger becomes long: so often at most.
 constexpr int64_t kUnsavedParts = 8;
 constexpr int64_t kMaxSaves = 256;
-// While it is written more come, but at most so many times as many: a sudden
-// end would cost them. Who brings more waits so long at most, since no server
-// waits for ever for who reads nothing.
+// While it is written more come, but at most so many times as many in all: a
+// sudden end would cost them. Who brings more waits so long at most, since no
+// server waits for ever for who reads nothing.
 constexpr int64_t kMaxUnsavedFactor = 3;
 constexpr auto kMaxSaveWait = std::chrono::seconds(10);
 constexpr int64_t kPieceBytes = 1 << 20;
@@ -45,8 +45,8 @@ absl::Status WriteAt(int fd, absl::string_view bytes, int64_t offset) {
   return absl::OkStatus();
 }
 
-// So that the next sync has little to wait for. What the disk says, it tells
-// the sync.
+// So that the next sync has little to wait for. A hint: what the disk does not
+// take, the sync tells.
 void BeginWriteOut(int fd, ByteRange range) {
   ::sync_file_range(fd, range.begin, range.end - range.begin,
                     SYNC_FILE_RANGE_WRITE);

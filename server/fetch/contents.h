@@ -117,7 +117,7 @@ class Contents {
   Space& space_;
 
   // Held for each write: the kernel lets one at a time into a file, and who
-  // waits there spins. Before mutex_.
+  // waits there spins. After disk_mutex_, never with mutex_.
   Mutex write_mutex_;
   // Room that is not set aside on the disk.
   Space::Reservation room_ ABSL_GUARDED_BY(write_mutex_);

@@ -98,7 +98,7 @@ class _Ways:
             return timed(self._place, "import os, torch.hub", call, directory)
 
     def disk(self) -> float:
-        """The same bytes, from memory onto the disk for good: nobody is faster."""
+        """The same bytes, from memory onto the disk for good, as dd does it."""
         with self._place.scratch() as directory:
             source, copy = self._place.files / _NAME, directory / _NAME
             return self._place.seconds(
