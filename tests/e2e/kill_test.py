@@ -82,10 +82,9 @@ def test_the_client_of_a_job(machine: Machine, endless: str) -> None:
     pid = machine.daemon_pid()
     listing = machine.start([machine.hubctl_path, "list", endless])
     wait_job(pid)
-    below = workers(pid)
     listing.kill()
     listing.communicate()
-    wait_gone(*below)
+    wait_answers(machine, lambda _: not workers(pid), "the worker is gone")
     wait_idle(machine)
     still_good(machine)
     assert machine.daemon_pid() == pid

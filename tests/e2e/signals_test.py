@@ -18,8 +18,8 @@ from tests.e2e.files import wait_files
 from tests.e2e.machine import TIMEOUT, Machine
 from tests.e2e.processes import (
     command,
+    wait_answers,
     wait_for_end,
-    wait_gone,
     wait_idle,
     wait_programs,
     workers,
@@ -73,12 +73,11 @@ def test_a_signal_ends_a_list(machine: Machine, origin: Origin) -> None:
         lambda: any("box.py" in " ".join(command(one)) for one in workers(pid)),
         "a worker runs",
     )
-    below = workers(pid)
     listing.send_signal(signal.SIGINT)
     _, errors = listing.communicate(timeout=TIMEOUT)
     assert listing.returncode == 130
     assert errors.splitlines()[-1] == "hubctl: cancelled"
-    wait_gone(*below)
+    wait_answers(machine, lambda _: not workers(pid), "the worker is gone")
     wait_idle(machine)
     machine.hubctl("list", "o/good")
     assert machine.daemon_pid() == pid

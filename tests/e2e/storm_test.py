@@ -11,7 +11,7 @@ from tests.e2e.machine import Machine
 from tests.e2e.processes import (
     open_files,
     threads,
-    wait_gone,
+    wait_answers,
     wait_idle,
     workers,
 )
@@ -101,7 +101,7 @@ def test_a_storm_leaves_nothing(
             assert wanted in ends
             assert ends <= {wanted, "OK", "RESOURCE_EXHAUSTED"}
             wait_idle(machine)
-            wait_gone(*workers(pid))
+            wait_answers(machine, lambda _: not workers(pid), "no worker is left")
             files.append(open_files(pid))
             pools.append(threads(pid))
     assert machine.daemon_pid() == pid
