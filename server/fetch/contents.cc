@@ -184,16 +184,19 @@ absl::Status Contents::Write(Span& span, absl::string_view bytes) {
     bytes.remove_prefix(now.size());
     span.rest.begin += static_cast<int64_t>(now.size());
     span.crc = ExtendCrc32c(span.crc, now);
-    const bool ends_part = span.rest.begin == part.end;
-    if (ends_part) BeginWriteOut(fd_, part);
-    MutexLock lock(mutex_);
-    if (!plan_) {
-      streamed_bytes_ = span.rest.begin;
-      continue;
+    {
+      MutexLock lock(mutex_);
+      if (!plan_) {
+        streamed_bytes_ = span.rest.begin;
+        continue;
+      }
+      plan_->Advance(begin, static_cast<int64_t>(now.size()));
+      crcs_[plan_->PartOf(begin)] = span.crc;
     }
-    plan_->Advance(begin, static_cast<int64_t>(now.size()));
-    crcs_[plan_->PartOf(begin)] = span.crc;
-    if (ends_part) span.crc = 0;
+    if (span.rest.begin == part.end) {
+      span.crc = 0;
+      BeginWriteOut(fd_, part);
+    }
     AwaitSave();
   }
   return absl::OkStatus();
@@ -202,6 +205,7 @@ absl::Status Contents::Write(Span& span, absl::string_view bytes) {
 // Where nobody writes a ledger yet, somebody soon will.
 void Contents::AwaitSave() {
   const auto end = std::chrono::steady_clock::now() + kMaxSaveWait;
+  MutexLock lock(mutex_);
   while (saving_ && plan_ && UnsavedBytes() > kMaxUnsavedFactor * DueBytes() &&
          saved_.WaitUntil(mutex_, end) != std::cv_status::timeout) {
   }

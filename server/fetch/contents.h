@@ -106,7 +106,7 @@ class Contents {
   // What the ledger does not name; how much of it is much.
   int64_t UnsavedBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t DueBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void AwaitSave() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AwaitSave();
   Ledger Snapshot() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Held for as long as the ledger is written, or all begins anew. Before

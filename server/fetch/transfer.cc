@@ -25,9 +25,10 @@ constexpr int64_t kProgressBytes = 256 << 10;
 // How often the follower looks, and after how many bytes.
 constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr int64_t kTickBytes = 1 << 20;
-// To tell one rate from another takes so many bytes, or so long.
+// To tell one rate from another takes so many bytes, or so long; in less a disk
+// that pauses is seen, not the network.
 constexpr int64_t kMeasuredBytes = 8 << 20;
-constexpr absl::Duration kMinMeasured = absl::Milliseconds(100);
+constexpr absl::Duration kMinMeasured = absl::Milliseconds(300);
 constexpr absl::Duration kMaxMeasured = absl::Seconds(1);
 // A connection has found its rate after so many times its answer's delay.
 constexpr int kSettled = 4;
@@ -405,7 +406,11 @@ void Transfer::SaveIfDue() {
 }
 
 void Transfer::Save() {
-  const absl::Status saved = contents_.Save();
+  absl::Status saved;
+  // Also what came meanwhile: the follower may be busy for long.
+  do {
+    saved = contents_.Save();
+  } while (saved.ok() && contents_.IsSaveDue() && !stop_.stop_requested());
   MutexLock lock(mutex_);
   saving_ = false;
   if (!saved.ok()) End(saved);

@@ -45,12 +45,16 @@ extern "C" int fdatasync(int fd) {
   return -1;
 }
 
+// Called before each write; none: nothing is.
+static std::function<void()> before_write;
+
 // How many bytes more it takes; none: all.
 static std::optional<std::atomic<int64_t>> disk_has;
 
 // In place of libc's.
 extern "C" ssize_t pwrite(int fd, const void* bytes, size_t count,
                           off_t offset) {
+  if (before_write) before_write();
   if (disk_has) {
     const int64_t had = disk_has->fetch_sub(static_cast<int64_t>(count));
     if (had <= 0) {
@@ -87,6 +91,7 @@ class DownloadTest : public testing::Test {
   DownloadTest() { Serve(body_, "\"e\""); }
   ~DownloadTest() override {
     disk_takes = nullptr;
+    before_write = nullptr;
     disk_has.reset();
   }
 
@@ -577,6 +582,43 @@ TEST_F(DownloadTest, BytesComeWhileTheLedgerIsWritten) {
                             partial, TellEnd(all), {});
   ASSERT_TRUE(got.ok()) << got.status();
   EXPECT_EQ(came, true);
+}
+
+TEST_F(DownloadTest, WhatCameWhileTheLedgerWasWrittenIsSavedAtOnce) {
+  constexpr auto kLong = absl::Seconds(30);
+  HoldHalfOf(std::string(32 * kPart, 'x'));
+  absl::Notification came;
+  absl::Notification saved_again;
+  int saves = 0;
+  disk_takes = [&] {
+    if (++saves == 1) {
+      http_.Release();
+      came.WaitForNotificationWithTimeout(kLong);
+    } else if (saves == 2) {
+      saved_again.Notify();
+    }
+    return true;
+  };
+  // Nothing more comes.
+  before_write = [&] {
+    if (came.HasBeenNotified()) {
+      saved_again.WaitForNotificationWithTimeout(kLong);
+    }
+  };
+  bool at_once = false;
+  const ProgressFn follow = [&](const Progress& progress) {
+    if (progress.done_bytes < int64_t{24 * kPart} || came.HasBeenNotified()) {
+      return;
+    }
+    came.Notify();
+    // Who follows is busy.
+    at_once = saved_again.WaitForNotificationWithTimeout(kLong);
+  };
+  Partial partial = *Partial::Open(directory_, kUrl, {});
+  const auto got = Download({}, {http_, connections_, space_, clock_}, request_,
+                            partial, follow, {});
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_TRUE(at_once);
 }
 
 TEST_F(DownloadTest, ASlowDiskIsWaitedFor) {
