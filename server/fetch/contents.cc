@@ -76,8 +76,8 @@ struct Contents::Piece {
   uint32_t part_crc = 0;
 };
 
-Contents::Contents(Partial& partial, Space& space)
-    : partial_(partial), fd_(partial.fd()), space_(space) {}
+Contents::Contents(Partial& partial, Space& space, const Clock& clock)
+    : partial_(partial), fd_(partial.fd()), space_(space), clock_(clock) {}
 
 absl::Status Contents::TakeUp() {
   MutexLock disk_lock(disk_mutex_);
@@ -206,9 +206,17 @@ absl::Status Contents::Write(Span& span, absl::string_view bytes) {
 void Contents::AwaitSave() {
   const auto end = std::chrono::steady_clock::now() + kMaxSaveWait;
   MutexLock lock(mutex_);
+  CountWaits(1);
   while (saving_ && plan_ && UnsavedBytes() > kMaxUnsavedFactor * DueBytes() &&
          saved_.WaitUntil(mutex_, end) != std::cv_status::timeout) {
   }
+  CountWaits(-1);
+}
+
+void Contents::CountWaits(int more) {
+  const absl::Time now = clock_.Now();
+  waited_ += waiting_ * (now - std::exchange(counted_at_, now));
+  waiting_ += more;
 }
 
 void Contents::GiveBack(const Span& span) {
@@ -234,6 +242,12 @@ int64_t Contents::done_bytes() const {
 int64_t Contents::free_bytes() const {
   MutexLock lock(mutex_);
   return plan_ ? plan_->free_bytes() : 0;
+}
+
+absl::Duration Contents::TakeWaited() {
+  MutexLock lock(mutex_);
+  CountWaits(0);
+  return std::exchange(waited_, absl::ZeroDuration());
 }
 
 bool Contents::complete() const {

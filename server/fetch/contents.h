@@ -12,6 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/base/clock.h"
 #include "server/base/digest.h"
 #include "server/base/mutex.h"
 #include "server/fetch/part_plan.h"
@@ -42,8 +44,8 @@ class Contents {
   };
 
   // Nothing is there, and the partial stays as it is, until one of the next
-  // two. Both must outlive it.
-  Contents(Partial& partial, Space& space);
+  // two. All must outlive it.
+  Contents(Partial& partial, Space& space, const Clock& clock);
 
   // Goes on with what the partial's ledger names; of a whole object with all
   // but its last part, whose answer shows that the object is still the same.
@@ -70,6 +72,9 @@ class Contents {
   int64_t done_bytes() const;
   // Bytes that nobody fetches.
   int64_t free_bytes() const;
+  // How long writes have waited for a slow disk since the last call, all of
+  // them together.
+  absl::Duration TakeWaited();
   // All of the object is there; never so without a ledger.
   bool complete() const;
 
@@ -107,6 +112,8 @@ class Contents {
   int64_t UnsavedBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t DueBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AwaitSave();
+  // So many more writes wait for the disk.
+  void CountWaits(int more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Ledger Snapshot() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Held for as long as the ledger is written, or all begins anew. Before
@@ -115,6 +122,7 @@ class Contents {
   Partial& partial_;
   const int fd_;
   Space& space_;
+  const Clock& clock_;
 
   // Held for each write: the kernel lets one at a time into a file, and who
   // waits there spins. After disk_mutex_, never with mutex_.
@@ -133,6 +141,10 @@ class Contents {
   int64_t saved_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool saving_ ABSL_GUARDED_BY(mutex_) = false;
   CondVar saved_;
+  // Writes that wait for it, and how long they have, all of them together.
+  int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Duration waited_ ABSL_GUARDED_BY(mutex_);
+  absl::Time counted_at_ ABSL_GUARDED_BY(mutex_);
   // Without a plan: what has come, and whether somebody fetches.
   int64_t streamed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool streaming_ ABSL_GUARDED_BY(mutex_) = false;

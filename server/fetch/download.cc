@@ -34,7 +34,7 @@ absl::StatusOr<Downloaded> Download(const DownloadOptions& options,
                                     const ProgressFn& progress,
                                     const std::stop_token& stop) {
   DownloadRequest asked = request;
-  Contents contents(partial, parts.space);
+  Contents contents(partial, parts.space, parts.clock);
   absl::Status status;
   if (IsNewer(partial, request.conditions)) {
     asked.conditions.clear();

@@ -442,15 +442,15 @@ absl::StatusOr<bool> Transfer::Continue() {
 
 void Transfer::Measure(absl::Time now) {
   const absl::Duration elapsed = now - measured_at_;
-  const bool enough =
-      elapsed >= kMaxMeasured ||
-      (elapsed >= kMinMeasured && measured_bytes_ >= kMeasuredBytes);
-  if (!enough || elapsed < kSettled * opened_in_) return;
-  // While all wait for the next try, none of them hangs.
-  const bool hangs =
-      measured_bytes_ == 0 && asking_ > 0 && measured_at_ >= resume_at_;
+  const absl::Duration least =
+      measured_bytes_ >= kMeasuredBytes ? kMinMeasured : kMaxMeasured;
+  if (elapsed < std::max(least, kSettled * opened_in_)) return;
+  const absl::Duration waited = contents_.TakeWaited() / std::max(lanes_, 1);
+  // Who waits for the next try, or for the disk, does not hang.
+  const bool hangs = measured_bytes_ == 0 && waited == absl::ZeroDuration() &&
+                     asking_ > 0 && measured_at_ >= resume_at_;
   // What came with a spare one does not tell what the others bring.
-  if (!spare_) wanted_.Measure(measured_bytes_, elapsed, now);
+  if (!spare_) wanted_.Measure(measured_bytes_, elapsed, waited, now);
   if (!hangs || now >= spare_after_) spare_ = hangs;
   measured_bytes_ = 0;
   measured_at_ = now;

@@ -21,6 +21,7 @@
 #include "server/store/space.h"
 #include "tests/server/base/small_disk.h"
 #include "tests/server/base/temp_dir.h"
+#include "tests/testing/fake_clock.h"
 
 namespace hubd {
 namespace {
@@ -78,11 +79,12 @@ class ContentsTest : public testing::Test {
   const std::string directory_ = dir_.Below("partial");
   const std::string body_ = Body();
   Space space_{{.path = dir_.path(), .min_free = 0}};
+  FakeClock clock_;
   std::optional<Partial> partial_;
 };
 
 TEST_F(ContentsTest, TheDigestCoversWhatStreamsBroughtInAnyOrder) {
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   ASSERT_TRUE(Restart(contents, Object()).ok());
   std::optional<Contents::Span> first = contents.Take(2 * kPart);
   std::optional<Contents::Span> second = contents.Take(4 * kPart);
@@ -102,7 +104,7 @@ TEST_F(ContentsTest, TheDigestCoversWhatStreamsBroughtInAnyOrder) {
 }
 
 TEST_F(ContentsTest, WhatIsGivenBackGoesOnInItsMiddle) {
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   ASSERT_TRUE(Restart(contents, Object()).ok());
   std::optional<Contents::Span> span = contents.Take(kPart);
   Bring(contents, *span, 100);
@@ -118,7 +120,7 @@ TEST_F(ContentsTest, WhatIsGivenBackGoesOnInItsMiddle) {
 }
 
 TEST_F(ContentsTest, BytesBeyondTheSpanAreRefused) {
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   ASSERT_TRUE(Restart(contents, Object()).ok());
   std::optional<Contents::Span> span = contents.Take(kPart);
   Bring(contents, *span, kPart);
@@ -126,7 +128,7 @@ TEST_F(ContentsTest, BytesBeyondTheSpanAreRefused) {
 }
 
 TEST_F(ContentsTest, APartThatComesBackOtherwiseIsFetchedAgain) {
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   ASSERT_TRUE(Restart(contents, Object()).ok());
   BringAll(contents);
   Damage(2 * kPart + 5);
@@ -143,7 +145,7 @@ TEST_F(ContentsTest, APartThatComesBackOtherwiseIsFetchedAgain) {
 }
 
 TEST_F(ContentsTest, ADiskThatNeverKeepsAPartIsNotAskedForEver) {
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   ASSERT_TRUE(Restart(contents, Object()).ok());
   absl::Status status;
   for (int tries = 0; tries < 10 && status.ok(); ++tries) {
@@ -156,7 +158,7 @@ TEST_F(ContentsTest, ADiskThatNeverKeepsAPartIsNotAskedForEver) {
 
 TEST_F(ContentsTest, PartsOfAnEarlierTimeAreTakenUpWhereverTheyLie) {
   {
-    Contents contents(*partial_, space_);
+    Contents contents(*partial_, space_, clock_);
     ASSERT_TRUE(Restart(contents, Object()).ok());
     std::optional<Contents::Span> first = contents.Take(kPart);
     std::optional<Contents::Span> second = contents.Take(kPart);
@@ -165,7 +167,7 @@ TEST_F(ContentsTest, PartsOfAnEarlierTimeAreTakenUpWhereverTheyLie) {
     ASSERT_TRUE(contents.Save().ok());
   }
   Reopen();
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   ASSERT_TRUE(contents.TakeUp().ok());
   EXPECT_EQ(contents.done_bytes(), kPart);
   EXPECT_EQ(contents.object(), Object());
@@ -175,13 +177,13 @@ TEST_F(ContentsTest, PartsOfAnEarlierTimeAreTakenUpWhereverTheyLie) {
 
 TEST_F(ContentsTest, OfAWholeObjectTheLastPartComesAgain) {
   {
-    Contents contents(*partial_, space_);
+    Contents contents(*partial_, space_, clock_);
     ASSERT_TRUE(Restart(contents, Object()).ok());
     BringAll(contents);
     ASSERT_TRUE(contents.Save().ok());
   }
   Reopen();
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   ASSERT_TRUE(contents.TakeUp().ok());
   EXPECT_EQ(contents.Take(kPart)->rest, (ByteRange{5 * kPart, 5 * kPart + 7}));
   EXPECT_FALSE(contents.Take(kPart).has_value());
@@ -189,7 +191,7 @@ TEST_F(ContentsTest, OfAWholeObjectTheLastPartComesAgain) {
 
 TEST_F(ContentsTest, OldPartsThatAreDamagedOrMissingComeAgain) {
   {
-    Contents contents(*partial_, space_);
+    Contents contents(*partial_, space_, clock_);
     ASSERT_TRUE(Restart(contents, Object()).ok());
     BringAll(contents);
     ASSERT_TRUE(contents.Save().ok());
@@ -197,7 +199,7 @@ TEST_F(ContentsTest, OldPartsThatAreDamagedOrMissingComeAgain) {
   Damage(0);
   ASSERT_EQ(::ftruncate(partial_->fd(), 3 * kPart + 1), 0);
   Reopen();
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   ASSERT_TRUE(contents.TakeUp().ok());
   for (int rounds = 0; rounds < 10 && !contents.followed(); ++rounds) {
     ASSERT_TRUE(contents.Follow({}).ok());
@@ -210,13 +212,13 @@ TEST_F(ContentsTest, OldPartsThatAreDamagedOrMissingComeAgain) {
 
 TEST_F(ContentsTest, WithoutTakingUpThePartialStays) {
   {
-    Contents contents(*partial_, space_);
+    Contents contents(*partial_, space_, clock_);
     ASSERT_TRUE(Restart(contents, Object()).ok());
     BringAll(contents);
     ASSERT_TRUE(contents.Save().ok());
   }
   {
-    Contents contents(*partial_, space_);
+    Contents contents(*partial_, space_, clock_);
     EXPECT_EQ(contents.done_bytes(), 0);
     contents.Keep();
   }
@@ -224,7 +226,7 @@ TEST_F(ContentsTest, WithoutTakingUpThePartialStays) {
 }
 
 TEST_F(ContentsTest, ARestartCountsNothingOfWhatWasTaken) {
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   ASSERT_TRUE(Restart(contents, Object()).ok());
   std::optional<Contents::Span> old = contents.Take(kPart);
   Bring(contents, *old, 9);
@@ -242,7 +244,7 @@ TEST_F(ContentsTest, ARestartCountsNothingOfWhatWasTaken) {
 }
 
 TEST_F(ContentsTest, WithoutALedgerThereIsOneStream) {
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   ASSERT_TRUE(contents.Restart(std::nullopt, 0).ok());
   std::optional<Contents::Span> span = contents.Take(1);
   EXPECT_FALSE(contents.Take(1).has_value());
@@ -258,7 +260,7 @@ TEST_F(ContentsTest, WithoutALedgerThereIsOneStream) {
 }
 
 TEST_F(ContentsTest, ALedgerIsDueWhenMuchIsUnsaved) {
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   EXPECT_FALSE(contents.IsSaveDue());
   Ledger object = Object();
   object.size = 40 * kPart;
@@ -276,7 +278,7 @@ TEST_F(ContentsTest, ALedgerIsDueWhenMuchIsUnsaved) {
 }
 
 TEST_F(ContentsTest, WhatWasSetAsideIsGivenBack) {
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   Ledger object = Object();
   object.size = 1000 * kPart;
   ASSERT_TRUE(Restart(contents, object).ok());
@@ -296,7 +298,7 @@ TEST_F(ContentsTest, WhatWasSetAsideIsGivenBack) {
 }
 
 TEST_F(ContentsTest, MoreThanTheDiskHasIsRefused) {
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   Ledger object = Object();
   object.size = int64_t{1} << 60;
   object.part_size = int64_t{1} << 45;
@@ -312,21 +314,21 @@ TEST_F(ContentsTest, AFullDiskKeepsWhatHasCome) {
          return absl::StatusOr<int64_t>(0);
        }});
   {
-    Contents contents(*partial_, space_);
+    Contents contents(*partial_, space_, clock_);
     ASSERT_TRUE(Restart(contents, Object()).ok());
     std::optional<Contents::Span> span = contents.Take(kPart);
     Bring(contents, *span, kPart);
     contents.Keep();
   }
   Reopen();
-  Contents contents(*partial_, limited);
+  Contents contents(*partial_, limited, clock_);
   EXPECT_EQ(ReasonOf(contents.TakeUp()), Reason::kDiskFull);
   contents.Keep();
   EXPECT_EQ(partial_->ledger()->parts.size(), 1u);
 }
 
 TEST_F(ContentsTest, AStopEndsTheFollowing) {
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   ASSERT_TRUE(Restart(contents, Object()).ok());
   BringAll(contents);
   std::stop_source stop;
@@ -335,7 +337,7 @@ TEST_F(ContentsTest, AStopEndsTheFollowing) {
 }
 
 TEST_F(ContentsTest, StreamsAndTheFollowerWorkAtTheSameTime) {
-  Contents contents(*partial_, space_);
+  Contents contents(*partial_, space_, clock_);
   ASSERT_TRUE(Restart(contents, Object()).ok());
   {
     std::vector<std::jthread> streams;
@@ -365,7 +367,7 @@ TEST_F(ContentsTest, OnAFullDiskWhatIsNotWholeMakesRoomForTheLedger) {
   }
   partial_ = *Partial::Open(directory_, kUrl, {});
   {
-    Contents contents(*partial_, space_);
+    Contents contents(*partial_, space_, clock_);
     ASSERT_TRUE(Restart(contents, Object()).ok());
     std::optional<Contents::Span> span = contents.Take(2 * kPart);
     Bring(contents, *span, kPart + kPart / 2);

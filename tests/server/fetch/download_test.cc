@@ -638,6 +638,37 @@ TEST_F(DownloadTest, ASlowDiskIsWaitedFor) {
   EXPECT_EQ(came, false);
 }
 
+TEST_F(DownloadTest, ASlowDiskIsNoReasonForMoreConnections) {
+  constexpr int64_t kSmallPart = 4096;
+  Serve(std::string(2000 * kSmallPart, 'x'), "\"e\"");
+  ConnectionBudget connections({});
+  std::atomic<bool> slow = false;
+  absl::Notification enough;
+  disk_takes = [&] {
+    slow = true;
+    enough.WaitForNotificationWithTimeout(absl::Seconds(30));
+    return true;
+  };
+  const absl::Time end = clock_.Now() + absl::Seconds(4);
+  int64_t before = 0;
+  int most = 0;
+  const ProgressFn follow = [&](const Progress& progress) {
+    if (enough.HasBeenNotified()) return;
+    most = std::max(most, progress.connections);
+    // All that comes waits for the disk.
+    const bool waits = before == std::exchange(before, progress.done_bytes);
+    if (!slow || !waits) return;
+    clock_.Advance(absl::Milliseconds(200));
+    if (clock_.Now() > end) enough.Notify();
+  };
+  Partial partial = *Partial::Open(directory_, kUrl, {});
+  const auto got = Download({.retry = {}, .part_bytes = kSmallPart},
+                            {http_, connections, space_, clock_}, request_,
+                            partial, follow, {});
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(most, 4);
+}
+
 TEST_F(DownloadTest, AnEmptyObjectIsOne) {
   Serve("", "\"e\"");
   ExpectAll(Run(), "");

@@ -15,6 +15,7 @@
 #include "server/base/status.h"
 #include "server/store/space.h"
 #include "tests/server/base/temp_dir.h"
+#include "tests/testing/fake_clock.h"
 
 namespace hubd {
 namespace {
@@ -86,7 +87,8 @@ class ExchangeTest : public testing::Test {
   Partial partial_ =
       *Partial::Open(dir_.Below("partial"), "https://h.org/w", {});
   Space space_{{.path = dir_.path(), .min_free = 0}};
-  Contents contents_{partial_, space_};
+  FakeClock clock_;
+  Contents contents_{partial_, space_, clock_};
   Exchange::Options options_{.url = "https://h.org/w",
                              .conditions = {},
                              .connect_timeout = {},

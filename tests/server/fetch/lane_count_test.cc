@@ -10,10 +10,16 @@ constexpr int64_t kMib = 1 << 20;
 
 class LaneCountTest : public testing::Test {
  protected:
-  // A second in which each lane brings `mib`, and all of them `most` at most.
-  void Second(LaneCount& lanes, int64_t mib, int64_t most) {
+  // A second in which each lane brings `mib`, and all of them `most` at most,
+  // of which the disk takes `disk` at most: for the rest each lane waits.
+  void Second(LaneCount& lanes, int64_t mib, int64_t most,
+              int64_t disk = 10'000) {
     now_ += absl::Seconds(1);
-    lanes.Measure(std::min(mib * lanes.count(), most) * kMib, absl::Seconds(1),
+    const int64_t bytes = std::min(mib * lanes.count(), most);
+    const int64_t taken = std::min(bytes, disk);
+    const double waited = 1 - static_cast<double>(taken) / bytes;
+    lanes.Measure(taken * kMib, absl::Seconds(1),
+                  bytes == 0 ? absl::ZeroDuration() : absl::Seconds(waited),
                   now_);
   }
 
@@ -85,6 +91,46 @@ TEST_F(LaneCountTest, SilenceIsNoReasonForMore) {
   EXPECT_EQ(lanes.count(), 4);
 }
 
+TEST_F(LaneCountTest, AsManyAsTheDiskTakes) {
+  LaneCount lanes(16);
+  Second(lanes, 40, 10'000);
+  Second(lanes, 40, 10'000);
+  EXPECT_EQ(lanes.count(), 16);
+  // A quarter fewer at most, since the disk may only have paused.
+  Second(lanes, 40, 10'000, 100);
+  EXPECT_EQ(lanes.count(), 12);
+  // Eleven bring 440; some of them wait, but little.
+  for (int i = 0; i < 20; ++i) {
+    Second(lanes, 40, 10'000, 400);
+    EXPECT_GE(lanes.count(), 9);
+    EXPECT_LE(lanes.count(), 12);
+  }
+  // A faster disk has as many again as the network is worth.
+  for (int i = 0; i < 7; ++i) Second(lanes, 40, 10'000);
+  EXPECT_EQ(lanes.count(), 16);
+}
+
+TEST_F(LaneCountTest, ASlowDiskLeavesSome) {
+  LaneCount lanes(16);
+  for (int i = 0; i < 9; ++i) Second(lanes, 40, 10'000, 1);
+  EXPECT_EQ(lanes.count(), 4);
+  LaneCount one(1);
+  Second(one, 40, 10'000, 1);
+  EXPECT_EQ(one.count(), 1);
+}
+
+TEST_F(LaneCountTest, WhatIsWithheldIsNotHalvedTwice) {
+  LaneCount lanes(16);
+  Second(lanes, 40, 10'000);
+  Second(lanes, 40, 10'000);
+  Second(lanes, 40, 10'000, 100);
+  EXPECT_EQ(lanes.count(), 12);
+  lanes.Halve(now_);
+  EXPECT_EQ(lanes.count(), 6);
+  Second(lanes, 40, 10'000);
+  EXPECT_EQ(lanes.count(), 6);
+}
+
 TEST_F(LaneCountTest, AHostMaySayForHowLong) {
   LaneCount lanes(16);
   lanes.Halve(now_, now_ + absl::Seconds(40));
@@ -96,8 +142,8 @@ TEST_F(LaneCountTest, AHostMaySayForHowLong) {
 
 TEST_F(LaneCountTest, NoTimeTellsNothing) {
   LaneCount lanes(16);
-  lanes.Measure(kMib, absl::ZeroDuration(), now_);
-  lanes.Measure(kMib, -absl::Seconds(1), now_);
+  lanes.Measure(kMib, absl::ZeroDuration(), absl::ZeroDuration(), now_);
+  lanes.Measure(kMib, -absl::Seconds(1), absl::ZeroDuration(), now_);
   EXPECT_EQ(lanes.count(), 4);
 }
 

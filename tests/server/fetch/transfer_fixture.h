@@ -47,7 +47,7 @@ class Job {
   Job(const DownloadParts& parts, const std::string& directory,
       const std::string& url, ProgressFn progress = nullptr)
       : partial_(*Partial::Open(directory, url, {})),
-        contents_(partial_, parts.space),
+        contents_(partial_, parts.space, parts.clock),
         progress_(std::move(progress)),
         transfer_(
             {.retry = {}, .part_bytes = kPart}, parts, {.url = url}, contents_,

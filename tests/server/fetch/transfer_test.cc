@@ -272,9 +272,9 @@ class TransferTest : public testing::Test {
   TempDir dir_;
   Partial partial_ = *Partial::Open(dir_.Below("partial"), kUrl, {});
   Space space_{{.path = dir_.path(), .min_free = 0}};
-  Contents contents_{partial_, space_};
-  FakeHttpTransport http_;
   FakeClock clock_;
+  Contents contents_{partial_, space_, clock_};
+  FakeHttpTransport http_;
   ConnectionBudget connections_{{}};
   std::stop_source stop_;
   ProgressFn on_progress_;
