@@ -104,12 +104,14 @@ void Transfer::StartLane(bool first) {
     ++lanes_;
   }
   absl::StatusOr<std::jthread> thread =
-      StartThread([this, id, hold = *std::move(hold)] { RunLane(id); });
+      StartThread([this, id, hold = *std::move(hold)] {
+        // Else the digest, which one thread alone makes, falls behind.
+        GiveWay();
+        RunLane(id);
+      });
   if (thread.ok()) {
     threads_.emplace(id, *std::move(thread));
-    return;
-  }
-  if (first) {
+  } else if (first) {
     // Without threads it goes on, one thing after the other.
     RunLane(id);
   } else {
@@ -388,14 +390,10 @@ absl::Status Transfer::Attend() {
 
 // A disk may take long to sync, in which the digest would fall behind.
 void Transfer::SaveIfDue() {
-  {
-    MutexLock lock(mutex_);
-    if (saving_) return;
-  }
   if (!contents_.IsSaveDue()) return;
   {
     MutexLock lock(mutex_);
-    saving_ = true;
+    if (std::exchange(saving_, true)) return;
   }
   absl::StatusOr<std::jthread> thread = StartThread([this] { Save(); });
   if (thread.ok()) {

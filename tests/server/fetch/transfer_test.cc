@@ -1,8 +1,10 @@
 #include "server/fetch/transfer.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -316,6 +318,22 @@ TEST_F(TransferTest, NotMoreThanAreAllowed) {
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(gate.most(), 2);
   ExpectAll(body_);
+}
+
+TEST_F(TransferTest, ConnectionsGiveWayToTheDigest) {
+  const int before = ::getpriority(PRIO_PROCESS, 0);
+  std::atomic<int> least = 19;
+  Gate gate(http_, [&](const HttpRequest&, int) {
+    least = std::min<int>(least, ::getpriority(PRIO_PROCESS, 0));
+    return std::optional<HttpResponse>();
+  });
+  int follower = 0;
+  const absl::Status status = RunOver(
+      {gate, connections_, space_, clock_},
+      [&](const Progress&) { follower = ::getpriority(PRIO_PROCESS, 0); });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(follower, before);
+  EXPECT_GT(least, before);
 }
 
 TEST_F(TransferTest, TheTimeBeforePartsBeganIsNoMeasure) {
