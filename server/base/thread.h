@@ -38,7 +38,7 @@ absl::StatusOr<std::jthread> StartThread(Work work) {
 // third of what others get. A hint; and for good, since nobody may take it
 // back.
 inline void GiveWay() {
-  // The kernel's is the thread's alone, and so is glibc's.
+  // POSIX means the process; Linux, and so glibc, the thread.
   constexpr int kSteps = 5;
   [[maybe_unused]] const int ignored = ::nice(kSteps);
 }

@@ -203,11 +203,16 @@ absl::Status Contents::Write(Span& span, absl::string_view bytes) {
 }
 
 // Where nobody writes a ledger yet, somebody soon will.
+bool Contents::MustAwaitSave() const {
+  return saving_ && plan_ && UnsavedBytes() > kMaxUnsavedFactor * DueBytes();
+}
+
 void Contents::AwaitSave() {
   const auto end = std::chrono::steady_clock::now() + kMaxSaveWait;
   MutexLock lock(mutex_);
+  if (!MustAwaitSave()) return;
   CountWaits(1);
-  while (saving_ && plan_ && UnsavedBytes() > kMaxUnsavedFactor * DueBytes() &&
+  while (MustAwaitSave() &&
          saved_.WaitUntil(mutex_, end) != std::cv_status::timeout) {
   }
   CountWaits(-1);

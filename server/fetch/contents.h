@@ -72,8 +72,8 @@ class Contents {
   int64_t done_bytes() const;
   // Bytes that nobody fetches.
   int64_t free_bytes() const;
-  // How long writes have waited for a slow disk since the last call, all of
-  // them together.
+  // How long writes have waited for a ledger that is written, since the last
+  // call, all of them together; by the clock.
   absl::Duration TakeWaited();
   // All of the object is there; never so without a ledger.
   bool complete() const;
@@ -111,8 +111,9 @@ class Contents {
   // What the ledger does not name; how much of it is much.
   int64_t UnsavedBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t DueBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MustAwaitSave() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AwaitSave();
-  // So many more writes wait for the disk.
+  // Adds up the waits until now; from here on so many more writes wait.
   void CountWaits(int more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Ledger Snapshot() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -141,7 +142,8 @@ class Contents {
   int64_t saved_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool saving_ ABSL_GUARDED_BY(mutex_) = false;
   CondVar saved_;
-  // Writes that wait for it, and how long they have, all of them together.
+  // Writes that wait for the ledger; how long all have together, since
+  // TakeWaited and until when it was last added up.
   int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Duration waited_ ABSL_GUARDED_BY(mutex_);
   absl::Time counted_at_ ABSL_GUARDED_BY(mutex_);

@@ -11,21 +11,21 @@ constexpr int kFirst = 4;
 constexpr double kWorthIt = 1.25;
 // Networks change, and so may what was found out.
 constexpr absl::Duration kRest = absl::Seconds(15);
-// Of its time, what a lane may wait for the disk; what it is taken for at most,
-// since disks pause.
+// Of the lanes, how many may wait for the disk; how many of them are withheld
+// at a time, since disks pause.
 constexpr double kMayWait = 0.1;
-constexpr double kMostWaited = 0.25;
+constexpr double kMostWithheld = 0.25;
 
 }  // namespace
 
 LaneCount::LaneCount(int max) : max_(max), count_(std::min(kFirst, max)) {}
 
-void LaneCount::Measure(int64_t bytes, absl::Duration elapsed,
-                        absl::Duration waited, absl::Time now) {
-  const double seconds = absl::ToDoubleSeconds(elapsed);
+void LaneCount::Measure(const Sample& sample, absl::Time now) {
+  const double seconds = absl::ToDoubleSeconds(sample.elapsed);
   if (seconds <= 0) return;
-  if (Withhold(absl::ToDoubleSeconds(waited) / seconds)) return;
-  const double rate = static_cast<double>(bytes) / seconds;
+  // Whether it has paid to grow is then not told, and asked later.
+  if (Withhold(sample)) return;
+  const double rate = static_cast<double>(sample.bytes) / seconds;
   if (before_ > 0 && rate <= kWorthIt * rate_before_) {
     count_ = before_;
     before_ = 0;
@@ -34,24 +34,23 @@ void LaneCount::Measure(int64_t bytes, absl::Duration elapsed,
   }
   before_ = 0;
   // Silence is no sign of room.
-  if (bytes == 0 || now < grow_after_ || count_ >= max_) return;
+  if (sample.bytes == 0 || now < grow_after_ || count_ >= max_) return;
   before_ = count_;
   rate_before_ = rate;
   count_ = std::min(2 * count_, max_);
 }
 
-bool LaneCount::Withhold(double waited) {
-  if (waited <= kMayWait && withheld_ == 0) return false;
-  // The rate was the disk's.
-  before_ = 0;
-  if (waited <= kMayWait) {
-    --withheld_;
+bool LaneCount::Withhold(const Sample& sample) {
+  if (sample.waiting <= kMayWait * sample.lanes) {
+    if (withheld_ == 0) return false;
+    if (sample.bytes > 0) --withheld_;
     return true;
   }
-  const double idle = count() * std::min(waited, kMostWaited);
-  const int least = std::min(kFirst, count_);
+  const double idle = std::min(sample.waiting, kMostWithheld * sample.lanes);
+  const int busy = sample.lanes - static_cast<int>(std::ceil(idle));
+  // Those that were withheld before may still be there.
   withheld_ =
-      std::min(withheld_ + static_cast<int>(std::ceil(idle)), count_ - least);
+      std::clamp(count_ - busy, withheld_, count_ - std::min(kFirst, count_));
   return true;
 }
 

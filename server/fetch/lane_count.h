@@ -3,6 +3,8 @@
 #ifndef HUBD_SERVER_FETCH_LANE_COUNT_H_
 #define HUBD_SERVER_FETCH_LANE_COUNT_H_
 
+#include <cstdint>
+
 #include "absl/time/time.h"
 
 namespace hubd {
@@ -10,10 +12,10 @@ namespace hubd {
 // Begins with four. More while more bring more: the count doubles, and goes
 // back where that has brought less than a quarter more bytes a second; then it
 // is left alone for a while. After a break there is one fewer; a host that
-// limits, or breaks off before much has come, gets half as many. While writes
-// wait for the disk there are as many fewer as wait, but four at the least, and
-// one more again each time that they do not: what then waits in sockets, a
-// sudden end loses. A value.
+// limits, or breaks off before much has come, gets half as many. Of more than
+// four, those are withheld that wait for the disk instead of reading, since a
+// sudden end loses what their sockets hold; one comes again at each measurement
+// in which hardly any waits. A value.
 class LaneCount {
  public:
   // REQUIRES: max >= 1.
@@ -21,12 +23,19 @@ class LaneCount {
 
   int count() const { return count_ - withheld_; }
 
-  // So many bytes came since the last call, in `elapsed`, with as many lanes as
-  // count() says, of which each has waited for the disk for `waited`; `now`
-  // goes forward. Calls should be as far apart as it takes to tell one rate
-  // from another.
-  void Measure(int64_t bytes, absl::Duration elapsed, absl::Duration waited,
-               absl::Time now);
+  // What was seen since the last call.
+  struct Sample {
+    int64_t bytes = 0;
+    absl::Duration elapsed;
+    // Which there were, also those that are still to leave; and how many of
+    // them waited for the disk, on average.
+    int lanes = 0;
+    double waiting = 0;
+  };
+
+  // `now` goes forward. Calls should be as far apart as it takes to tell one
+  // rate from another.
+  void Measure(const Sample& sample, absl::Time now);
 
   // One fewer: a connection broke.
   void DropOne();
@@ -35,9 +44,8 @@ class LaneCount {
   void Halve(absl::Time now, absl::Time until = absl::InfinitePast());
 
  private:
-  // Whether the disk is what limits, or was of late: then withholds some, or
-  // fewer than before. `waited`: of its time, what each lane has.
-  bool Withhold(double waited);
+  // Whether the disk is what limits, or was of late.
+  bool Withhold(const Sample& sample);
   // What is withheld does not come again.
   void Settle();
 

@@ -216,6 +216,7 @@ void Transfer::OnOpened(const HttpResponse& response, bool has_ranges) {
   stage_ = has_ranges ? Stage::kParts : Stage::kOneStream;
   measured_at_ = parts_.clock.Now();
   measured_bytes_ = 0;
+  (void)contents_.TakeWaited();
   opened_in_ = measured_at_ - opening_at_;
   TellNews();
 }
@@ -390,10 +391,10 @@ absl::Status Transfer::Attend() {
 
 // A disk may take long to sync, in which the digest would fall behind.
 void Transfer::SaveIfDue() {
-  if (!contents_.IsSaveDue()) return;
   {
     MutexLock lock(mutex_);
-    if (std::exchange(saving_, true)) return;
+    if (saving_ || !contents_.IsSaveDue()) return;
+    saving_ = true;
   }
   absl::StatusOr<std::jthread> thread = StartThread([this] { Save(); });
   if (thread.ok()) {
@@ -443,12 +444,12 @@ void Transfer::Measure(absl::Time now) {
   const absl::Duration least =
       measured_bytes_ >= kMeasuredBytes ? kMinMeasured : kMaxMeasured;
   if (elapsed < std::max(least, kSettled * opened_in_)) return;
-  const absl::Duration waited = contents_.TakeWaited() / std::max(lanes_, 1);
-  // Who waits for the next try, or for the disk, does not hang.
-  const bool hangs = measured_bytes_ == 0 && waited == absl::ZeroDuration() &&
-                     asking_ > 0 && measured_at_ >= resume_at_;
+  const double idle = absl::FDivDuration(contents_.TakeWaited(), elapsed);
+  // Who waits for the next try, or for a ledger, does not hang.
+  const bool hangs = measured_bytes_ == 0 && idle == 0 && asking_ > 0 &&
+                     measured_at_ >= resume_at_;
   // What came with a spare one does not tell what the others bring.
-  if (!spare_) wanted_.Measure(measured_bytes_, elapsed, waited, now);
+  if (!spare_) wanted_.Measure({measured_bytes_, elapsed, lanes_, idle}, now);
   if (!hangs || now >= spare_after_) spare_ = hangs;
   measured_bytes_ = 0;
   measured_at_ = now;

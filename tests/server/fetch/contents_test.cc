@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -13,6 +15,8 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "server/base/digest.h"
 #include "server/base/fs.h"
@@ -22,6 +26,15 @@
 #include "tests/server/base/small_disk.h"
 #include "tests/server/base/temp_dir.h"
 #include "tests/testing/fake_clock.h"
+
+// Called before each sync; none: nothing is.
+static std::function<void()> before_sync;
+
+// In place of libc's.
+extern "C" int fdatasync(int fd) {
+  if (before_sync) before_sync();
+  return static_cast<int>(syscall(SYS_fdatasync, fd));
+}
 
 namespace hubd {
 namespace {
@@ -275,6 +288,45 @@ TEST_F(ContentsTest, ALedgerIsDueWhenMuchIsUnsaved) {
   ASSERT_TRUE(contents.Save().ok());
   EXPECT_EQ(partial_->ledger()->parts.size(), 8u);
   EXPECT_FALSE(contents.IsSaveDue());
+}
+
+TEST_F(ContentsTest, TellsHowLongWritesHaveWaitedForTheLedger) {
+  const std::string body(40 * kPart, 'x');
+  Contents contents(*partial_, space_, clock_);
+  Ledger object = Object();
+  object.size = static_cast<int64_t>(body.size());
+  ASSERT_TRUE(Restart(contents, object).ok());
+  std::optional<Contents::Span> span = contents.Take(object.size);
+  const absl::string_view bytes = body;
+  ASSERT_TRUE(contents.Write(*span, bytes.substr(0, 8 * kPart)).ok());
+  absl::Notification saving;
+  absl::Notification saved;
+  before_sync = [&] {
+    saving.Notify();
+    saved.WaitForNotification();
+  };
+  std::jthread saver([&] { EXPECT_TRUE(contents.Save().ok()); });
+  saving.WaitForNotification();
+  // As much as may come meanwhile.
+  ASSERT_TRUE(contents.Write(*span, bytes.substr(8 * kPart, 16 * kPart)).ok());
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_EQ(contents.TakeWaited(), absl::ZeroDuration());
+  std::jthread writer([&] {
+    EXPECT_TRUE(contents.Write(*span, bytes.substr(24 * kPart, kPart)).ok());
+  });
+  do {
+    clock_.Advance(absl::Seconds(1));
+  } while (contents.TakeWaited() == absl::ZeroDuration());
+  clock_.Advance(absl::Seconds(3));
+  EXPECT_EQ(contents.TakeWaited(), absl::Seconds(3));
+  EXPECT_EQ(contents.TakeWaited(), absl::ZeroDuration());
+  saved.Notify();
+  saver.join();
+  before_sync = nullptr;
+  writer.join();
+  (void)contents.TakeWaited();
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_EQ(contents.TakeWaited(), absl::ZeroDuration());
 }
 
 TEST_F(ContentsTest, WhatWasSetAsideIsGivenBack) {

@@ -666,6 +666,7 @@ TEST_F(DownloadTest, ASlowDiskIsNoReasonForMoreConnections) {
                             {http_, connections, space_, clock_}, request_,
                             partial, follow, {});
   ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_TRUE(enough.HasBeenNotified());
   EXPECT_EQ(most, 4);
 }
 

@@ -11,16 +11,26 @@ constexpr int64_t kMib = 1 << 20;
 class LaneCountTest : public testing::Test {
  protected:
   // A second in which each lane brings `mib`, and all of them `most` at most,
-  // of which the disk takes `disk` at most: for the rest each lane waits.
+  // of which the disk takes `disk` at most: for the rest they wait.
   void Second(LaneCount& lanes, int64_t mib, int64_t most,
               int64_t disk = 10'000) {
+    Second(lanes, lanes.count(), mib, most, disk);
+  }
+
+  // With so many lanes, whatever count() says.
+  void Second(LaneCount& lanes, int there, int64_t mib, int64_t most,
+              int64_t disk) {
     now_ += absl::Seconds(1);
-    const int64_t bytes = std::min(mib * lanes.count(), most);
+    const int64_t bytes = std::min(mib * there, most);
     const int64_t taken = std::min(bytes, disk);
-    const double waited = 1 - static_cast<double>(taken) / bytes;
-    lanes.Measure(taken * kMib, absl::Seconds(1),
-                  bytes == 0 ? absl::ZeroDuration() : absl::Seconds(waited),
-                  now_);
+    const double waiting =
+        bytes == 0 ? 0 : there * (1 - static_cast<double>(taken) / bytes);
+    lanes.Measure({taken * kMib, absl::Seconds(1), there, waiting}, now_);
+  }
+
+  void GrowTo16(LaneCount& lanes) {
+    for (int i = 0; i < 3; ++i) Second(lanes, 40, 10'000);
+    ASSERT_EQ(lanes.count(), 16);
   }
 
   absl::Time now_ = absl::UnixEpoch();
@@ -93,16 +103,14 @@ TEST_F(LaneCountTest, SilenceIsNoReasonForMore) {
 
 TEST_F(LaneCountTest, AsManyAsTheDiskTakes) {
   LaneCount lanes(16);
-  Second(lanes, 40, 10'000);
-  Second(lanes, 40, 10'000);
-  EXPECT_EQ(lanes.count(), 16);
+  GrowTo16(lanes);
   // A quarter fewer at most, since the disk may only have paused.
   Second(lanes, 40, 10'000, 100);
   EXPECT_EQ(lanes.count(), 12);
-  // Eleven bring 440; some of them wait, but little.
+  // Twelve bring 480; eleven bring 440, and hardly any waits.
   for (int i = 0; i < 20; ++i) {
     Second(lanes, 40, 10'000, 400);
-    EXPECT_GE(lanes.count(), 9);
+    EXPECT_GE(lanes.count(), 10);
     EXPECT_LE(lanes.count(), 12);
   }
   // A faster disk has as many again as the network is worth.
@@ -112,18 +120,57 @@ TEST_F(LaneCountTest, AsManyAsTheDiskTakes) {
 
 TEST_F(LaneCountTest, ASlowDiskLeavesSome) {
   LaneCount lanes(16);
-  for (int i = 0; i < 9; ++i) Second(lanes, 40, 10'000, 1);
-  EXPECT_EQ(lanes.count(), 4);
+  GrowTo16(lanes);
+  for (const int left : {12, 9, 6, 4, 4}) {
+    Second(lanes, 40, 10'000, 1);
+    EXPECT_EQ(lanes.count(), left);
+  }
   LaneCount one(1);
   Second(one, 40, 10'000, 1);
   EXPECT_EQ(one.count(), 1);
 }
 
+TEST_F(LaneCountTest, OnePauseIsAnsweredOnce) {
+  LaneCount lanes(16);
+  GrowTo16(lanes);
+  // Who waits cannot leave.
+  for (int i = 0; i < 4; ++i) Second(lanes, 16, 40, 10'000, 1);
+  EXPECT_EQ(lanes.count(), 12);
+}
+
+TEST_F(LaneCountTest, FewerThanWantedAreLessOfThem) {
+  LaneCount lanes(16);
+  GrowTo16(lanes);
+  // Others have the connections that one host may have.
+  Second(lanes, 8, 40, 10'000, 1);
+  EXPECT_EQ(lanes.count(), 6);
+}
+
+TEST_F(LaneCountTest, WhetherMoreBringMoreIsSeenWhereNoneWaits) {
+  LaneCount lanes(16);
+  Second(lanes, 40, 160);
+  EXPECT_EQ(lanes.count(), 8);
+  Second(lanes, 40, 160, 100);
+  EXPECT_EQ(lanes.count(), 6);
+  Second(lanes, 40, 160);
+  Second(lanes, 40, 160);
+  EXPECT_EQ(lanes.count(), 8);
+  Second(lanes, 40, 160);
+  EXPECT_EQ(lanes.count(), 4);
+}
+
+TEST_F(LaneCountTest, SilenceIsNoSignOfAFasterDisk) {
+  LaneCount lanes(16);
+  GrowTo16(lanes);
+  Second(lanes, 40, 10'000, 1);
+  for (int i = 0; i < 5; ++i) Second(lanes, 0, 0);
+  EXPECT_EQ(lanes.count(), 12);
+}
+
 TEST_F(LaneCountTest, WhatIsWithheldIsNotHalvedTwice) {
   LaneCount lanes(16);
-  Second(lanes, 40, 10'000);
-  Second(lanes, 40, 10'000);
-  Second(lanes, 40, 10'000, 100);
+  GrowTo16(lanes);
+  Second(lanes, 40, 10'000, 1);
   EXPECT_EQ(lanes.count(), 12);
   lanes.Halve(now_);
   EXPECT_EQ(lanes.count(), 6);
@@ -142,8 +189,8 @@ TEST_F(LaneCountTest, AHostMaySayForHowLong) {
 
 TEST_F(LaneCountTest, NoTimeTellsNothing) {
   LaneCount lanes(16);
-  lanes.Measure(kMib, absl::ZeroDuration(), absl::ZeroDuration(), now_);
-  lanes.Measure(kMib, -absl::Seconds(1), absl::ZeroDuration(), now_);
+  lanes.Measure({kMib, absl::ZeroDuration(), 4, 0}, now_);
+  lanes.Measure({kMib, -absl::Seconds(1), 4, 0}, now_);
   EXPECT_EQ(lanes.count(), 4);
 }
 
