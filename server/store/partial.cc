@@ -219,6 +219,13 @@ absl::Status Partial::CheckThere() const {
   return absl::UnavailableError(absl::StrCat(data, " was removed or replaced"));
 }
 
+// Between the two locks there is none: somebody may remove it.
+absl::Status Partial::Share() {
+  if (::flock(fd_.get(), LOCK_SH | LOCK_NB) == 0) return CheckThere();
+  return absl::UnavailableError(
+      absl::StrCat(DataPath(directory_), " is being removed"));
+}
+
 absl::Status Partial::Restart() {
   HUBD_RETURN_IF_ERROR(CheckThere());
   ledger_.reset();

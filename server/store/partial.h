@@ -61,8 +61,10 @@ class Partial {
   // Whether the disk did not take the bytes.
   bool lost_bytes() const { return lost_bytes_; }
 
-  // Whether it is still what lies at its path.
-  absl::Status CheckThere() const;
+  // Before the bytes become an object: from here on they can be leased (see
+  // Lease), while the partial is nobody else's, as before. UNAVAILABLE where it
+  // is not what lies at its path any more.
+  absl::Status Share();
 
   // Removes all of it, but for what was renamed away.
   absl::Status Remove();
@@ -70,6 +72,9 @@ class Partial {
  private:
   Partial(std::string directory, UniqueFd fd)
       : directory_(std::move(directory)), fd_(std::move(fd)) {}
+
+  // Whether it is still what lies at its path.
+  absl::Status CheckThere() const;
 
   std::string directory_;
   UniqueFd fd_;

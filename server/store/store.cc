@@ -242,7 +242,7 @@ absl::StatusOr<CheckpointObject> Store::PublishCheckpoint(
 
 absl::StatusOr<CheckpointObject> Store::PublishPartial(
     Partial partial, const CheckpointObject& checkpoint) {
-  HUBD_RETURN_IF_ERROR(partial.CheckThere());
+  HUBD_RETURN_IF_ERROR(partial.Share());
   Staging staging(partial.data_path());
   staging.stays_ = true;
   absl::StatusOr<CheckpointObject> published =

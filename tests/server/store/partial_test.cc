@@ -19,6 +19,7 @@
 #include "server/base/fs.h"
 #include "server/base/status.h"
 #include "server/base/unique_fd.h"
+#include "server/store/lease.h"
 #include "tests/server/base/temp_dir.h"
 
 namespace hubd {
@@ -301,6 +302,17 @@ TEST_F(PartialTest, AStopEndsTheLookAndLosesNothing) {
       Partial::Open(directory_, kUrl, stop.get_token()).status();
   EXPECT_TRUE(absl::IsCancelled(status)) << status;
   EXPECT_EQ(Open().ledger(), LedgerOf({0, 1}));
+}
+
+TEST_F(PartialTest, WhatIsSharedCanBeLeasedAndNotRemoved) {
+  Partial partial = Open();
+  EXPECT_FALSE(TakeLease(data_).ok());
+  ASSERT_TRUE(partial.Share().ok());
+  EXPECT_TRUE(TakeLease(data_).ok());
+  EXPECT_TRUE(RemovePartial(directory_).ok());
+  EXPECT_TRUE(IsThere(data_));
+  ASSERT_TRUE(RemoveAll(directory_).ok());
+  EXPECT_TRUE(absl::IsUnavailable(partial.Share()));
 }
 
 class PrunePartialsTest : public testing::Test {

@@ -9,16 +9,19 @@
 #include <cerrno>
 #include <filesystem>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
 #include "server/base/crc32c.h"
 #include "server/base/fs.h"
 #include "server/base/local_disk.h"
 #include "server/base/status.h"
 #include "server/store/holder.h"
+#include "server/store/lease.h"
 #include "server/store/record.h"
 #include "server/store/tree_digest.h"
 #include "tests/server/base/memory_answers.h"
@@ -144,6 +147,26 @@ TEST_F(StoreTest, APartialIsTakenUpAndPublished) {
   EXPECT_EQ(ModeOf(checkpoint.path), 0444u);
   EXPECT_TRUE(*store_->FindCheckpoint("shared", url) == checkpoint);
   EXPECT_TRUE(ListDirectory(layout_.tmp())->empty());
+}
+
+TEST_F(StoreTest, WhatIsPublishedCanBeLeasedAtOnce) {
+  for (int i = 0; i < 50; ++i) {
+    const std::string url = absl::StrCat("https://h/", i);
+    CheckpointObject checkpoint = SampleCheckpoint(layout_, 1);
+    checkpoint.sha256 = Sha256Hex(url);
+    checkpoint.size_bytes = static_cast<int64_t>(url.size());
+    checkpoint.url = url;
+    Partial partial = *store_->OpenPartial(url, url, {});
+    ASSERT_TRUE(WriteAll(partial.fd(), url).ok());
+    std::jthread caller([&](const std::stop_token& stop) {
+      while (!*store_->FindCheckpoint("shared", url) &&
+             !stop.stop_requested()) {
+      }
+      const auto lease = TakeLease(layout_.Blob(checkpoint.sha256));
+      EXPECT_TRUE(lease.ok()) << lease.status();
+    });
+    EXPECT_TRUE(store_->PublishPartial(std::move(partial), checkpoint).ok());
+  }
 }
 
 TEST_F(StoreTest, WithoutARecordThePartialHasItsBytesBack) {
