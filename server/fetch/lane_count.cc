@@ -11,9 +11,9 @@ constexpr int kFirst = 4;
 constexpr double kWorthIt = 1.25;
 // Networks change, and so may what was found out.
 constexpr absl::Duration kRest = absl::Seconds(15);
-// Of the lanes, how many may wait for the disk; how many of them are withheld
-// at a time, since disks pause.
-constexpr double kMayWait = 0.1;
+// Of the lanes, how many may be idle; how many are withheld at a time, since
+// disks pause.
+constexpr double kMayBeIdle = 0.1;
 constexpr double kMostWithheld = 0.25;
 
 }  // namespace
@@ -41,12 +41,12 @@ void LaneCount::Measure(const Sample& sample, absl::Time now) {
 }
 
 bool LaneCount::Withhold(const Sample& sample) {
-  if (sample.waiting <= kMayWait * sample.lanes) {
+  if (sample.idle <= kMayBeIdle * sample.lanes) {
     if (withheld_ == 0) return false;
     if (sample.bytes > 0) --withheld_;
     return true;
   }
-  const double idle = std::min(sample.waiting, kMostWithheld * sample.lanes);
+  const double idle = std::min(sample.idle, kMostWithheld * sample.lanes);
   const int busy = sample.lanes - static_cast<int>(std::ceil(idle));
   // Those that were withheld before may still be there.
   withheld_ =
@@ -54,18 +54,18 @@ bool LaneCount::Withhold(const Sample& sample) {
   return true;
 }
 
-void LaneCount::Settle() {
+void LaneCount::DropWithheld() {
   count_ -= std::exchange(withheld_, 0);
   before_ = 0;
 }
 
 void LaneCount::DropOne() {
-  Settle();
+  DropWithheld();
   count_ = std::max(1, count_ - 1);
 }
 
 void LaneCount::Halve(absl::Time now, absl::Time until) {
-  Settle();
+  DropWithheld();
   count_ = std::max(1, count_ / 2);
   grow_after_ = std::max(now + kRest, until);
 }

@@ -27,10 +27,10 @@ class LaneCount {
   struct Sample {
     int64_t bytes = 0;
     absl::Duration elapsed;
-    // Which there were, also those that are still to leave; and how many of
-    // them waited for the disk, on average.
+    // Lanes that there were, also those that are still to leave; and how many
+    // of them were idle, on average, since they waited for the disk.
     int lanes = 0;
-    double waiting = 0;
+    double idle = 0;
   };
 
   // `now` goes forward. Calls should be as far apart as it takes to tell one
@@ -47,7 +47,7 @@ class LaneCount {
   // Whether the disk is what limits, or was of late.
   bool Withhold(const Sample& sample);
   // What is withheld does not come again.
-  void Settle();
+  void DropWithheld();
 
   const int max_;
   // As many as the network pays, and how many of them the disk does not.

@@ -26,7 +26,7 @@ namespace hubd {
 
 // The thread that calls Run follows the bytes (Contents::Follow), adds lanes,
 // and has the ledger written by another thread now and then; each lane is a
-// thread that makes one request after the other, and gives way to that one:
+// thread that makes one request after the other, at a lower priority:
 //   1. Opening: one lane asks for the first bytes that are missing, as a range.
 //   2. Parts, where the answer is that range: more lanes, each fetches what
 //      nobody has.

@@ -223,7 +223,7 @@ absl::Status Partial::CheckThere() const {
 absl::Status Partial::Share() {
   if (::flock(fd_.get(), LOCK_SH | LOCK_NB) == 0) return CheckThere();
   return absl::UnavailableError(
-      absl::StrCat(DataPath(directory_), " is being removed"));
+      absl::StrCat(DataPath(directory_), " is being removed; try again"));
 }
 
 absl::Status Partial::Restart() {

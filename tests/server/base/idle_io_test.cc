@@ -10,21 +10,23 @@ namespace hubd {
 namespace {
 
 // As in linux/ioprio.h, which in some versions is no C++.
-constexpr long kIdle = 3;
+constexpr long kClassIdle = 3;
 
-long Class() {
+// Of the calling thread.
+long PriorityClass() {
   constexpr int kWhoProcess = 1;
-  return ::syscall(SYS_ioprio_get, kWhoProcess, 0) >> 13;
+  constexpr int kClassShift = 13;
+  return ::syscall(SYS_ioprio_get, kWhoProcess, 0) >> kClassShift;
 }
 
 TEST(IdleIoTest, HoldsForThisThreadAndThoseThatItStartsAndEnds) {
-  const long before = Class();
+  const long before = PriorityClass();
   {
     const IdleIo idle;
-    EXPECT_EQ(Class(), kIdle);
-    std::jthread([] { EXPECT_EQ(Class(), kIdle); }).join();
+    EXPECT_EQ(PriorityClass(), kClassIdle);
+    std::jthread([] { EXPECT_EQ(PriorityClass(), kClassIdle); }).join();
   }
-  EXPECT_EQ(Class(), before);
+  EXPECT_EQ(PriorityClass(), before);
 }
 
 }  // namespace

@@ -656,7 +656,8 @@ TEST_F(DownloadTest, ASlowDiskIsNoReasonForMoreConnections) {
     if (enough.HasBeenNotified()) return;
     most = std::max(most, progress.connections);
     // All that comes waits for the disk.
-    const bool waits = before == std::exchange(before, progress.done_bytes);
+    const bool waits =
+        progress.done_bytes == std::exchange(before, progress.done_bytes);
     if (!slow || !waits) return;
     clock_.Advance(absl::Milliseconds(200));
     if (clock_.Now() > end) enough.Notify();

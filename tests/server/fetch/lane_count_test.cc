@@ -23,9 +23,14 @@ class LaneCountTest : public testing::Test {
     now_ += absl::Seconds(1);
     const int64_t bytes = std::min(mib * there, most);
     const int64_t taken = std::min(bytes, disk);
-    const double waiting =
+    const double idle =
         bytes == 0 ? 0 : there * (1 - static_cast<double>(taken) / bytes);
-    lanes.Measure({taken * kMib, absl::Seconds(1), there, waiting}, now_);
+    lanes.Measure({taken * kMib, absl::Seconds(1), there, idle}, now_);
+  }
+
+  // Five seconds in which nothing comes.
+  void Silence(LaneCount& lanes) {
+    for (int i = 0; i < 5; ++i) Second(lanes, 0, 0);
   }
 
   void GrowTo16(LaneCount& lanes) {
@@ -93,7 +98,7 @@ TEST_F(LaneCountTest, OneFewerAfterABreak) {
 
 TEST_F(LaneCountTest, SilenceIsNoReasonForMore) {
   LaneCount lanes(16);
-  for (int i = 0; i < 5; ++i) Second(lanes, 0, 0);
+  Silence(lanes);
   EXPECT_EQ(lanes.count(), 4);
   Second(lanes, 40, 10'000);
   EXPECT_EQ(lanes.count(), 8);
@@ -163,7 +168,7 @@ TEST_F(LaneCountTest, SilenceIsNoSignOfAFasterDisk) {
   LaneCount lanes(16);
   GrowTo16(lanes);
   Second(lanes, 40, 10'000, 1);
-  for (int i = 0; i < 5; ++i) Second(lanes, 0, 0);
+  Silence(lanes);
   EXPECT_EQ(lanes.count(), 12);
 }
 
