@@ -11,6 +11,10 @@ import os
 
 # gRPC reads it when it is first imported; without it a forked child hangs.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "1")
+# Likewise: a child starts gRPC's threads anew, and where it closes all descriptors
+# before it becomes another program (preexec_fn, user, all of subprocess before Python
+# 3.10), grpcio's epoll aborts it (1.85.3: one child of seven); its poll does not.
+os.environ.setdefault("GRPC_POLL_STRATEGY", "poll")
 # Likewise: it tells stderr about every daemon that ends.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 

@@ -194,5 +194,29 @@ def test_children_of_a_fork_call_over_channels_of_their_own(daemon):
     assert done.stdout.split() == [daemon.root] * 5
 
 
+# A function to run in the child makes subprocess fork, and close all descriptors
+# before the child becomes the program.
+_PROGRAMS = """
+import collections, subprocess, hubd
+hubd.Client().get_dir()
+print(collections.Counter(
+    subprocess.run(["/bin/true"], preexec_fn=lambda: None).returncode
+    for _ in range(200)
+))
+"""
+
+
+def test_programs_can_be_started_beside_a_channel(daemon):
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAMS],
+        env={**os.environ, "PYTHONPATH": PYCLIENT},
+        stdout=subprocess.PIPE,
+        timeout=60,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "Counter({0: 200})\n"
+
+
 def test_grpc_fork_support_is_on_before_grpc_is_imported():
     assert os.environ.get("GRPC_ENABLE_FORK_SUPPORT") == "1"
