@@ -11,12 +11,20 @@ import os
 
 # gRPC reads it when it is first imported; without it a forked child hangs.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "1")
-# Likewise: a child starts gRPC's threads anew, and where it closes all descriptors
-# before it becomes another program (preexec_fn, user, all of subprocess before Python
-# 3.10), grpcio's epoll aborts it (1.85.3: one child of seven); its poll does not.
-os.environ.setdefault("GRPC_POLL_STRATEGY", "poll")
 # Likewise: it tells stderr about every daemon that ends.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+# A child starts gRPC's threads anew, and where it closes all descriptors before it
+# becomes another program (preexec_fn, user, all of subprocess before Python 3.10),
+# grpcio's epoll aborts it since 1.82, one child of seven; its poll does not.
+_POLL_STRATEGY = "GRPC_POLL_STRATEGY"
+_lent = _POLL_STRATEGY not in os.environ
+if _lent:
+    os.environ[_POLL_STRATEGY] = "poll"
+import grpc
+
+if _lent:
+    # Not for the programs that this process starts.
+    os.environ.pop(_POLL_STRATEGY, None)
 
 import threading
 import time
@@ -31,8 +39,6 @@ from typing import (
     Tuple,
     TypeVar,
 )
-
-import grpc
 
 from hubd import _convert, _daemon
 from hubd._errors import (

@@ -24,6 +24,16 @@ ORDINARY_UID = 61000
 TIMEOUT = 120
 
 
+def as_user(uid: int) -> list[str]:
+    """What, put before a program and its arguments, runs it as another user.
+
+    subprocess's own `user` forks, and a fork of a process that has used gRPC may die
+    before it is the program.
+    """
+    drop = f"/usr/bin/setpriv --reuid {uid} --regid {uid} --clear-groups --"
+    return drop.split()
+
+
 @lru_cache(maxsize=None)
 def packages_for_all() -> str:
     """A copy of hubd and of what it needs, since the tests' own environment may lie
@@ -92,21 +102,20 @@ class Machine:
     ) -> subprocess.Popen[str]:
         """Starts a program as the machine's user."""
         program, *rest = map(str, arguments)
-        drop: dict[str, Any] = {}
+        become: list[str] = []
         if self.uid != os.getuid():
-            drop = {"user": self.uid, "group": self.uid, "extra_groups": []}
+            become = as_user(self.uid)
             if program == sys.executable:
                 program = os.path.realpath(program)
                 extra["PYTHONPATH"] = packages_for_all()
         return subprocess.Popen(
-            [program, *rest],
+            [*become, program, *rest],
             env={**self.environment(), **extra},
             cwd=self.home if self.uid == os.getuid() else "/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            **drop,
         )
 
     def run(

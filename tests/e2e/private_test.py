@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.files import wait_files
-from tests.e2e.machine import ORDINARY_UID, TIMEOUT, Machine
+from tests.e2e.machine import ORDINARY_UID, TIMEOUT, Machine, as_user
 from tests.e2e.processes import wait_gone
 from tests.e2e.rows import start_machine
 from tests.origin import Gitlink, Origin
@@ -462,12 +462,9 @@ def test_another_user_does_not_get_what_is_cached(
     machine.home.chmod(0o711)
     for command in ([machine.hubctl_path, "load", "o/r", "one"], ["/bin/ls", path]):
         done = subprocess.run(
-            list(map(str, command)),
+            [*as_user(ORDINARY_UID), *map(str, command)],
             env={**machine.environment(), "HUBD_AUTOSTART": "0"},
             capture_output=True,
-            user=ORDINARY_UID,
-            group=ORDINARY_UID,
-            extra_groups=[],
             cwd="/",
             check=False,
         )

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.files import wait_files
-from tests.e2e.machine import Machine
+from tests.e2e.machine import Machine, as_user
 from tests.e2e.processes import is_gone, kill_all, wait_gone
 from tests.origin import Origin
 
@@ -172,11 +172,8 @@ def strangers_socket(path: Path) -> Iterator[socket.socket]:
         # The kernel notes who called listen().
         listen = f"import socket; socket.socket(fileno={server.fileno()}).listen(8)"
         subprocess.run(
-            ["/usr/bin/python3", "-c", listen],
+            [*as_user(STRANGER_UID), "/usr/bin/python3", "-c", listen],
             pass_fds=[server.fileno()],
-            user=STRANGER_UID,
-            group=STRANGER_UID,
-            extra_groups=[],
             check=True,
         )
         yield server

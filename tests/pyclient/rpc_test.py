@@ -220,3 +220,21 @@ def test_programs_can_be_started_beside_a_channel(daemon):
 
 def test_grpc_fork_support_is_on_before_grpc_is_imported():
     assert os.environ.get("GRPC_ENABLE_FORK_SUPPORT") == "1"
+
+
+@pytest.mark.parametrize("chosen", ["", "epoll1"])
+def test_how_grpc_polls_is_not_left_to_programs_that_are_started(daemon, chosen):
+    given = {"GRPC_POLL_STRATEGY": chosen} if chosen else {}
+    program = (
+        "import os, hubd; hubd.Client().get_dir();"
+        "print(os.environ.get('GRPC_POLL_STRATEGY', ''))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": PYCLIENT, **given},
+        stdout=subprocess.PIPE,
+        timeout=60,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == chosen
