@@ -98,6 +98,13 @@ def test_a_program_sees_no_difference_but_hubds_functions(place, options, argume
     assert "sitecustomize: theirs" in plain[1]
 
 
+def test_a_program_sees_no_difference_in_the_c_locale(place):
+    locale = {"LANG": "C", "LC_ALL": ""}
+    plain = _run_python(place, "good.py", **locale)
+    assert "utf8_mode=1" in plain[1]
+    assert _run_python(place, "-m", "hubd", "good.py", **locale) == plain
+
+
 def test_a_missing_script_is_pythons_error(place):
     assert _run_python(place, "-m", "hubd", "none.py") == _run_python(place, "none.py")
 
