@@ -163,6 +163,18 @@ def test_an_error_carries_what_the_daemon_said(daemon):
     assert caught.value.worker_exit.exception == "KeyError"
 
 
+def _printed_by(program, **environment):
+    """What a Python of its own prints that runs `program` to its end."""
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": PYCLIENT, **environment},
+        stdout=subprocess.PIPE,
+        timeout=60,
+        text=True,
+        check=True,
+    ).stdout
+
+
 _FORKS = """
 import os, sys, hubd
 from hubd import _rpc
@@ -183,15 +195,7 @@ print(client.get_dir(), flush=True)
 
 
 def test_children_of_a_fork_call_over_channels_of_their_own(daemon):
-    done = subprocess.run(
-        [sys.executable, "-c", _FORKS],
-        env={**os.environ, "PYTHONPATH": PYCLIENT},
-        stdout=subprocess.PIPE,
-        timeout=60,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.split() == [daemon.root] * 5
+    assert _printed_by(_FORKS).split() == [daemon.root] * 5
 
 
 # A function to run in the child makes subprocess fork, and close all descriptors
@@ -207,15 +211,7 @@ print(collections.Counter(
 
 
 def test_programs_can_be_started_beside_a_channel(daemon):
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAMS],
-        env={**os.environ, "PYTHONPATH": PYCLIENT},
-        stdout=subprocess.PIPE,
-        timeout=60,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "Counter({0: 200})\n"
+    assert _printed_by(_PROGRAMS) == "Counter({0: 200})\n"
 
 
 def test_grpc_fork_support_is_on_before_grpc_is_imported():
@@ -229,12 +225,4 @@ def test_how_grpc_polls_is_not_left_to_programs_that_are_started(daemon, chosen)
         "import os, hubd; hubd.Client().get_dir();"
         "print(os.environ.get('GRPC_POLL_STRATEGY', ''))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": PYCLIENT, **given},
-        stdout=subprocess.PIPE,
-        timeout=60,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == chosen
+    assert _printed_by(program, **given).strip() == chosen
