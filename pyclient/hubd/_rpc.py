@@ -17,12 +17,12 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 # becomes another program (preexec_fn, user, all of subprocess before Python 3.10),
 # grpcio's epoll aborts it since 1.82, one child of seven; its poll does not.
 _POLL_STRATEGY = "GRPC_POLL_STRATEGY"
-_lent = _POLL_STRATEGY not in os.environ
-if _lent:
+_strategy_is_ours = _POLL_STRATEGY not in os.environ
+if _strategy_is_ours:
     os.environ[_POLL_STRATEGY] = "poll"
 import grpc
 
-if _lent:
+if _strategy_is_ours:
     # Not for the programs that this process starts.
     os.environ.pop(_POLL_STRATEGY, None)
 

@@ -47,7 +47,8 @@ def python(arguments: List[str]) -> NoReturn:
         options.append("-u")
     if sys.flags.inspect:
         options.append("-i")
-    # In the C locale, which this Python has changed for the one that follows.
+    # In the C locale a Python puts another into its environment, in which the one
+    # that takes its place would not be in UTF-8 mode.
     if sys.flags.utf8_mode and "utf8" not in sys._xoptions:
         options += ["-X", "utf8"]
     _take_the_place([sys.executable, *options, *arguments])
